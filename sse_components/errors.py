@@ -1,0 +1,63 @@
+"""Every error the kit raises, as a tree:
+
+SSEComponentsError
+├── WireError (ValueError)           a text that an SSE field cannot carry
+│   └── ChannelError                 a channel name that is not allowed
+├── MarkupError (ValueError)         an unknown swap, a missing id, an unusable attribute
+├── GrantError (ValueError)          a channel grant that is forged, altered or expired
+├── MessageTooLarge (ValueError)     more bytes than one message may have
+├── HistoryGap (LookupError)         the log no longer reaches back to a cursor
+├── NotRunning (RuntimeError)        publishing before start-up or after shutdown
+├── SetupError (RuntimeError)        `setup_sse` called too late, or on an app it cannot serve
+└── ConnectionClosed (RuntimeError)  a queue whose connection is gone
+"""
+
+from __future__ import annotations
+
+
+class SSEComponentsError(Exception):
+    """Base of all errors of this package."""
+
+
+class WireError(SSEComponentsError, ValueError):
+    """A text that an SSE field cannot carry."""
+
+
+class ChannelError(WireError):
+    """A channel name that is not allowed."""
+
+
+class MarkupError(SSEComponentsError, ValueError):
+    """An unknown swap style, a missing id, or an attribute that cannot be used."""
+
+
+class GrantError(SSEComponentsError, ValueError):
+    """A channel grant that is forged, altered or expired."""
+
+
+class MessageTooLarge(SSEComponentsError, ValueError):
+    """A message with more bytes than `max_message_bytes`."""
+
+
+class HistoryGap(SSEComponentsError, LookupError):
+    """The log no longer reaches back to a cursor.
+
+    Attributes:
+        channels: the channels of which something is missing.
+    """
+
+    def __init__(self, channels: list[str]) -> None:
+        super().__init__(f"the log no longer reaches back for: {', '.join(channels)}")
+        self.channels = channels
+
+
+class NotRunning(SSEComponentsError, RuntimeError):
+    """The manager has not been started, or is shut down."""
+
+
+class SetupError(SSEComponentsError, RuntimeError):
+    """`setup_sse` was called too late, or on an app it cannot serve."""
+
+
+class ConnectionClosed(SSEComponentsError, RuntimeError):
+    """The connection behind a queue is gone, and all it held has been read."""
