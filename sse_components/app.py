@@ -1,0 +1,155 @@
+"""`setup_sse(app)`: the only module that knows all the others."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fasthtml.common import Request, Script, to_xml
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount
+
+from . import assets
+from .backends import Backend
+from .broadcast import BroadcastManager, ElementBuilder, setup_broadcast_routes
+from .errors import GrantError, SetupError
+from .fanout import Since
+from .log import Cursor
+from .middleware import SSEMiddleware, put_outermost, wrap_lifespan
+from .protocol import (
+    ASSETS_PATH,
+    BROADCAST_CHANNEL,
+    CURSOR_SEPARATOR,
+    HEARTBEAT_SECONDS,
+    LAST_EVENT_ID,
+    PREFIX,
+    STREAM_PATH,
+    SUB_PARAM,
+)
+from .tokens import Grants
+
+CDN = "https://cdn.jsdelivr.net/npm"
+# htmx's own SSE extension for each generation, and what its file must hash to.
+EXTENSIONS = {
+    2: (
+        f"{CDN}/htmx-ext-sse@2.2.4/dist/sse.min.js",
+        "sha384-A986SAtodyH8eg8x8irJnYUk7i9inVQqYigD6qZ9evobksGNIXfeFvDwLSHcp31N",
+    ),
+    4: (
+        f"{CDN}/htmx.org@4.0.1/dist/ext/hx-sse.min.js",
+        "sha384-v8HvucQ+ohQhMg0arboXc5049yNR46QKMjphs7YDch+Wm7zpfK5XVS01f26mQDJV",
+    ),
+}
+
+
+def setup_sse(
+    app: Any,
+    *,
+    prefix: str = PREFIX,
+    backend: Backend | None = None,
+    manager: BroadcastManager | None = None,
+    htmx: int | None = None,
+    secret_key: str | None = None,
+    heartbeat: float = HEARTBEAT_SECONDS,
+    element_builder: ElementBuilder | None = None,
+) -> BroadcastManager:
+    """Set an app up for live pages: routes, assets, headers, middleware and lifespan.
+
+    A second call changes nothing and returns the same manager. It stands in `app.state.sse`, too.
+
+    Args:
+        app: a FastHTML app that has not begun to serve.
+        prefix: path of the kit's routes.
+        backend: keeps the log; by default this process' memory.
+        manager: a manager of your own; then `backend`, `heartbeat` and `element_builder` are its affair.
+        htmx: generation of htmx on the app's pages, 2 or 4; by default read from the app's headers.
+        secret_key: signs the grants; by default the app's.
+        heartbeat: seconds of silence after which a stream gets a comment.
+        element_builder: turns type and data of a `broadcast` into elements.
+
+    Raises:
+        SetupError: if the app has begun to serve, is no FastHTML app, or `prefix` or `htmx` is not usable.
+    """
+    if (existing := getattr(app.state, "sse", None)) is not None:
+        return existing  # type: ignore[no-any-return]
+    check_app(app, prefix)
+    grants = Grants(secret_key or getattr(app, "secret_key", ""))
+    manager = manager or BroadcastManager(backend=backend, heartbeat=heartbeat, element_builder=element_builder)
+    manager.starts_by_itself = False
+    app.state.sse = manager
+    add_headers(app, prefix, htmx)
+    add_routes(app, prefix, manager, grants)
+    put_outermost(app, lambda inner: SSEMiddleware(inner, manager=manager, grants=grants, prefix=prefix))
+    wrap_lifespan(app, manager.start, manager.stop)
+    return manager
+
+
+def check_app(app: Any, prefix: str) -> None:
+    """Raise `SetupError` if an app cannot be set up."""
+    if not hasattr(app, "hdrs"):
+        raise SetupError(f"setup_sse needs a FastHTML app, not {type(app).__name__}")
+    if app.middleware_stack is not None:
+        raise SetupError("setup_sse must be called before the app begins to serve")
+    if not re.fullmatch(r"(/[\w.~-]+)+", prefix):
+        raise SetupError(f"prefix must be a path such as {PREFIX!r}, not {prefix!r}")
+
+
+def add_headers(app: Any, prefix: str, htmx: int | None) -> None:
+    """Add htmx's SSE extension, unless the app has one, and the kit's entry module."""
+    generation = htmx or htmx_generation(app.hdrs)
+    if generation not in EXTENSIONS:
+        raise SetupError(f"htmx must be one of: {', '.join(map(str, EXTENSIONS))}; not {generation!r}")
+    url, integrity = EXTENSIONS[generation]
+    if not any(re.search(r"(?:hx-|/)sse(?:\.min)?\.js", src) for src in script_sources(app.hdrs)):
+        app.hdrs.append(Script(src=url, integrity=integrity, crossorigin="anonymous"))
+    app.hdrs.extend(assets.entry_tags(prefix))
+
+
+def htmx_generation(headers: Any) -> int:
+    """Return the generation of htmx that the headers load; 2 if they do not tell."""
+    for source in script_sources(headers):
+        if found := re.search(r"htmx(?:\.org)?@(\d+)", source):
+            return int(found[1])
+    return 2
+
+
+def script_sources(headers: Any) -> list[str]:
+    """Return the addresses of the scripts among some headers."""
+    return re.findall(r'<script[^>]*\ssrc="([^"]*)"', to_xml(tuple(headers), indent=False))
+
+
+def add_routes(app: Any, prefix: str, manager: BroadcastManager, grants: Grants) -> None:
+    """Add the kit's routes, in front of all others: FastHTML has a catch-all for every `.js`."""
+    before = list(app.router.routes)
+
+    @app.route(f"{prefix}{STREAM_PATH}", methods=["GET"])  # type: ignore[untyped-decorator]
+    async def sse_stream(request: Request) -> Response:
+        return await stream(request, manager, grants)
+
+    setup_broadcast_routes(app, manager, prefix, manager.element_builder)
+    ours = [route for route in app.router.routes if route not in before]
+    app.router.routes[:] = [Mount(f"{prefix}{ASSETS_PATH}", assets.serve), *ours, *before]
+
+
+async def stream(request: Request, manager: BroadcastManager, grants: Grants) -> Response:
+    """Answer a request for a stream: the channels of its grants, from their cursors on."""
+    if manager.closing:
+        return PlainTextResponse("the server is about to stop", 503, {"retry-after": "1"})
+    tokens = request.query_params.getlist(SUB_PARAM)
+    if not tokens:
+        return PlainTextResponse(f"a stream needs a grant: {SUB_PARAM}=<grant>", 400)
+    try:
+        since = [subscription(grants, token, request.headers.get(LAST_EVENT_ID)) for token in tokens]
+    except GrantError as error:
+        return PlainTextResponse(str(error), 403)
+    return await manager.stream(frozenset().union(*[channels for channels, _ in since]), since=since)
+
+
+def subscription(grants: Grants, token: str, last_event_id: str | None) -> Since:
+    """Return a grant's channels, and the broadcasts that all get, with the cursor that they are to be sent from.
+
+    A plain EventSource cannot change its address, and says in a header what it has seen.
+    """
+    grant = grants.read(token)
+    seen = Cursor.parse(last_event_id) if last_event_id and CURSOR_SEPARATOR not in token else None
+    return grant.channels | {BROADCAST_CHANNEL}, seen or grant.cursor

@@ -1,0 +1,76 @@
+"""Where `static/` lies, its versioned addresses, and the tags that load it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fasthtml.common import Link, Script
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from .errors import SetupError
+from .protocol import ASSETS_PATH
+
+ENTRY = "index.js"
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@cache
+def static_dir() -> Path:
+    """Return the folder of the browser files: inside the package in a wheel, beside it in an editable install.
+
+    Raises:
+        SetupError: if neither is there.
+    """
+    package = Path(str(files("sse_components")))
+    for folder in (package / "static", package.parent / "static"):
+        if (folder / ENTRY).is_file():
+            return folder
+    raise SetupError(f"the browser files are missing: neither in {package / 'static'} nor in {package.parent / 'static'}")
+
+
+@cache
+def version() -> str:
+    """Return a hash of all browser files: a version stands in the path, so that relative imports keep it."""
+    digest = hashlib.sha256()
+    for path in sorted(static_dir().iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def asset_url(name: str, prefix: str) -> str:
+    """Return the address of a browser file below the kit's prefix."""
+    return f"{prefix}{ASSETS_PATH}/{version()}/{name}"
+
+
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve `/<version>/<name>`, an ASGI app: for ever if the version is ours, else what there is now, uncached.
+
+    A page that was rendered before a deployment asks for a version that is gone; it is better off with new files than
+    with none.
+    """
+    _, _, tail = scope["path"].removeprefix(scope.get("root_path", "")).partition("/")
+    asked, _, name = tail.partition("/")
+    await _response(scope["method"], asked, name)(scope, receive, send)
+
+
+def _response(method: str, asked: str, name: str) -> Response:
+    if method not in ("GET", "HEAD"):
+        return PlainTextResponse("Method Not Allowed", 405, {"allow": "GET, HEAD"})
+    path = static_dir() / name
+    if "/" in name or path.suffix not in MEDIA_TYPES or not path.is_file():
+        return PlainTextResponse("Not Found", 404)
+    caching = FOR_EVER if asked == version() else "no-cache"
+    headers = {"cache-control": caching, "x-content-type-options": "nosniff"}
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
+
+
+def entry_tags(prefix: str) -> tuple[Any, ...]:
+    """Return the tags that load the kit in a page's head."""
+    url = asset_url(ENTRY, prefix)
+    return Link(rel="modulepreload", href=url), Script(src=url, type="module")

@@ -1,0 +1,53 @@
+"""The default backend: one process, its own memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..log import Cursor, Event, EventLog
+from .base import Listener
+
+
+class MemoryBackend:
+    """Keeps the log in this process; a restart begins a new epoch.
+
+    Args:
+        log: the log to keep; by default one with the default bounds.
+    """
+
+    def __init__(self, log: EventLog | None = None) -> None:
+        self.log = log or EventLog()
+        self._listener: Listener | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place after the latest event."""
+        return self.log.cursor
+
+    async def open(self, listener: Listener) -> None:
+        """Hand each event that is appended to `listener`."""
+        self._listener = listener
+
+    async def close(self) -> None:
+        """Hand events to no one any more."""
+        self._listener = None
+
+    async def append(
+        self,
+        channel: str,
+        data: str,
+        *,
+        event: str | None = None,
+        exclude: frozenset[str] = frozenset(),
+        message: Any = None,
+    ) -> Event:
+        """Append an event; this never waits."""
+        appended = self.log.append(channel, data, event=event, exclude=exclude, message=message)
+        if self._listener is not None:
+            self._listener(appended)
+        return appended
+
+    def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
+        """Return the events of `channels` after `cursor`."""
+        return self.log.since(channels, cursor)

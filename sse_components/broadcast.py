@@ -1,0 +1,546 @@
+"""The manager: publishing, broadcasting, and the connections that follow.
+
+The reference's `broadcast` module with its signatures, on top of channels and the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import json
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fastcore.xml import NotStr
+
+from . import servers
+from .backends import Backend, MemoryBackend
+from .connections import ConnectionRegistry, ConnectionState, SSEConnection, now
+from .errors import MessageTooLarge, NotRunning
+from .fanout import FanOut, Render, Since, StreamConnection
+from .log import Event
+from .oob import oob, render
+from .protocol import (
+    BROADCAST_CHANNEL,
+    BROADCAST_PATH,
+    HEARTBEAT_SECONDS,
+    OPEN_EVENT,
+    PREFIX,
+    SHUTDOWN_EVENT,
+    SHUTDOWN_RETRY_MS,
+    STATUS_PATH,
+)
+from .response import StreamResponse
+from .wire import check_channel, check_event, comment, encode
+
+logger = logging.getLogger("sse_components")
+
+# Seconds that a stream has at shutdown to take its farewell; then it is cut.
+SHUTDOWN_GRACE = 0.75
+# Clients that are told to come back within one second; more of them are spread over more seconds.
+RETURNS_PER_SECOND = 500
+MAX_MESSAGE_BYTES = 2_000_000
+
+ElementBuilder = Callable[[str, dict[str, Any]], Any]
+
+
+@dataclass
+class BroadcastMessage:
+    """Standard broadcast message format for SSE communication.
+
+    Source: reference, `broadcast`.
+    """
+
+    type: str
+    data: dict[str, Any]
+    timestamp: str = field(default_factory=lambda: now().isoformat())
+    metadata: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert message to dictionary format."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """Convert message to JSON string.
+
+        Raises:
+            TypeError: if data or metadata hold what JSON has no form for.
+        """
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_sse(self, event_type: str | None = None) -> str:
+        """Convert to SSE message format: one frame with the message as JSON.
+
+        Args:
+            event_type: name of the event; without it, the frame is a plain message.
+        """
+        return encode(self.to_json(), event=event_type).decode()
+
+
+class BroadcastManager:
+    """Publishes to every tab that follows a channel, in this process and others.
+
+    Start and stop come with the application's lifespan when `setup_sse` made it; on its own, a manager starts when it is
+    first used.
+
+    Args:
+        max_queue_size: messages that wait for one reader of a `register`ed queue, or of `send_to`.
+        history_limit: broadcasts that `get_history` remembers.
+        queue_timeout: seconds that `send_to` waits for room in a queue. Nothing else ever waits for a client.
+        debug: log connections and broadcasts at info level, not at debug level.
+        backend: keeps the log; by default this process' memory.
+        heartbeat: seconds of silence after which a stream gets a comment.
+        element_builder: turns the type and data of a broadcast into the elements that pages get.
+        max_message_bytes: bytes that one message may have.
+
+    Source: reference, `broadcast`.
+    """
+
+    def __init__(
+        self,
+        max_queue_size: int = 100,
+        history_limit: int = 50,
+        queue_timeout: float = 0.1,
+        debug: bool = False,
+        *,
+        backend: Backend | None = None,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        element_builder: ElementBuilder | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        check_positive(
+            max_queue_size=max_queue_size,
+            history_limit=history_limit,
+            queue_timeout=queue_timeout,
+            heartbeat=heartbeat,
+            max_message_bytes=max_message_bytes,
+        )
+        self.max_queue_size, self.queue_timeout, self.debug = max_queue_size, queue_timeout, debug
+        self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, max_message_bytes
+        self.backend: Backend = backend or MemoryBackend()
+        self.fanout = FanOut(self.backend)
+        self.registry = ConnectionRegistry(debug)
+        self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
+        self.starts_by_itself = True
+        self._queues: dict[str, SSEConnection] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watch = servers.ExitWatch(self._on_exit)
+        self._closing: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------------ life
+
+    @property
+    def running(self) -> bool:
+        """Whether it can publish."""
+        return self._loop is not None and not self._loop.is_closed()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server has begun to stop, so that no new stream is taken."""
+        return self._closing is not None
+
+    async def start(self) -> None:
+        """Begin to hand out events in the running event loop. Starting twice is allowed."""
+        if self.running:
+            return
+        self._loop, self._closing = asyncio.get_running_loop(), None
+        self.fanout = FanOut(self.backend)
+        self._watch = servers.ExitWatch(self._on_exit)
+        await self.backend.open(self._on_event)
+        self._watch.start()
+
+    async def stop(self) -> None:
+        """End every stream with a farewell, and publish no more. Stopping twice is allowed."""
+        if not self.running:
+            return
+        self._on_exit()
+        if self._closing is not None:
+            await self._closing
+        self._watch.stop()
+        await self.backend.close()
+        for connection in self.registry.get_connections():
+            self.registry.remove(connection)
+        self._queues.clear()
+        self._loop = None
+
+    async def __aenter__(self) -> BroadcastManager:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    def _on_exit(self) -> None:
+        if self._closing is None and self._loop is not None:
+            self._closing = self._loop.create_task(self.fanout.close(self._farewell, grace=SHUTDOWN_GRACE))
+
+    def _farewell(self) -> bytes:
+        spread = 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND)
+        return encode("{}", event=SHUTDOWN_EVENT, retry=SHUTDOWN_RETRY_MS + random.randrange(spread))
+
+    async def _ready(self) -> None:
+        if self.running:
+            return
+        if not self.starts_by_itself:
+            raise NotRunning("publish after the application's start-up and before its shutdown: its lifespan runs both")
+        await self.start()
+
+    # ------------------------------------------------------------------ publishing
+
+    async def publish(
+        self,
+        channel: str,
+        *elements: Any,
+        event: str | None = None,
+        target: Any = None,
+        swap: str | bool | None = None,
+        exclude: Iterable[str] = (),
+    ) -> str:
+        """Publish elements to every tab that follows a channel.
+
+        Without `target` and `swap` the elements go where the page's SSE element swaps messages; with either, they are
+        swapped out of band and the receiver's own content is left alone.
+
+        Args:
+            channel: the channel's name.
+            elements: FT, strings (as text), or objects with `__ft__`; rendered once, here.
+            event: name of the event; by default a plain message.
+            target: an id, a selector or an element with an id; by default each element's own id.
+            swap: how to swap, as `oob` has it; by default `outerHTML`.
+            exclude: ids of connections that do not get it.
+
+        Returns:
+            The event's id.
+
+        Raises:
+            ChannelError, WireError: if a name is not allowed.
+            MarkupError: for an unknown swap, or an element without id where one is needed.
+            MessageTooLarge: over `max_message_bytes`.
+            NotRunning: before start-up or after shutdown.
+        """
+        check_channel(channel)
+        data = self._checked(markup(elements, target, swap))
+        await self._ready()
+        appended = await self.backend.append(channel, data, event=check_event(event), exclude=frozenset(exclude))
+        return appended.id
+
+    def publish_threadsafe(self, channel: str, *elements: Any, **options: Any) -> concurrent.futures.Future[str]:
+        """Publish from a sync handler, a thread or a job; arguments as `publish` has them.
+
+        Elements are rendered and checked here, in the calling thread.
+
+        Returns:
+            A future of the event's id. Do not wait for it in the event loop's own thread.
+
+        Raises:
+            What `publish` does, and NotRunning at once.
+        """
+        loop = self._loop
+        if loop is None or not self.running:
+            raise NotRunning("publish_threadsafe needs the running application: call it between start-up and shutdown")
+        check_channel(channel)
+        check_event(options.get("event"))
+        target, swap = options.pop("target", None), options.pop("swap", None)
+        html = NotStr(self._checked(markup(elements, target, swap)))
+        return asyncio.run_coroutine_threadsafe(self.publish(channel, html, **options), loop)
+
+    async def broadcast(
+        self,
+        message_type: str,
+        data: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        exclude: set[str] | None = None,
+    ) -> int:
+        """Broadcast a message to all connected clients, whatever their channels.
+
+        Pages get it as the event `message_type` with the message as JSON, or as what `element_builder` makes of it.
+
+        Args:
+            message_type: type of the message.
+            data: message data.
+            metadata: optional metadata.
+            exclude: set of connection IDs to exclude from broadcast.
+
+        Returns:
+            Number of connections that it was handed to.
+
+        Raises:
+            WireError: if the type cannot be an event's name.
+            TypeError: if data or metadata hold what JSON has no form for.
+            MessageTooLarge: over `max_message_bytes`.
+        """
+        message = BroadcastMessage(message_type, data, metadata=metadata)
+        event = check_event(message_type)
+        text = self._checked(message.to_json())
+        if self.element_builder is not None:
+            event, text = None, self._checked(render(self.element_builder(message_type, data)))
+        await self._ready()
+        left_out = frozenset(exclude or ())
+        await self.backend.append(BROADCAST_CHANNEL, text, event=event, exclude=left_out, message=message)
+        reached = len(self.registry) - sum(self.registry.get_connection(one) is not None for one in left_out)
+        self._log("broadcast %r to %d connections", message_type, reached)
+        return reached
+
+    async def send_to(
+        self,
+        connection_id: str,
+        message_type: str,
+        data: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+    ) -> bool:
+        """Send a message to a specific connection.
+
+        Args:
+            connection_id: target connection ID.
+            message_type: type of the message.
+            data: message data.
+            metadata: optional metadata.
+
+        Returns:
+            True if successful; False if there is no such connection, or it has not read what it was sent before.
+        """
+        connection = self.registry.get_connection(connection_id)
+        if connection is None:
+            return False
+        message = BroadcastMessage(message_type, data, metadata=metadata)
+        self._checked(message.to_json())
+        if isinstance(connection, StreamConnection):
+            return connection.offer(stream_frame(connection, message))
+        return await connection.send(message, timeout=self.queue_timeout)
+
+    def _checked(self, text: str) -> str:
+        size = len(text) if len(text) * 4 <= self.max_message_bytes else len(text.encode(errors="replace"))
+        if size > self.max_message_bytes:
+            raise MessageTooLarge(f"the message has {size} bytes; max_message_bytes is {self.max_message_bytes}")
+        return text
+
+    def _on_event(self, event: Event) -> None:
+        if event.message is not None:
+            self.history.append(event.message)
+            for connection in list(self._queues.values()):
+                if connection.connection_id not in event.exclude and not connection.offer(event.message):
+                    self._overflowed(connection)
+        self.fanout.enqueue(event)
+
+    def _overflowed(self, connection: SSEConnection) -> None:
+        logger.warning(
+            "connection %s has not read %d messages and is closed", connection.connection_id, self.max_queue_size
+        )
+        self._queues.pop(connection.connection_id, None)
+        self.registry.remove(connection, ConnectionState.ERROR)
+
+    # ------------------------------------------------------------------ connections
+
+    async def register(
+        self, connection_id: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> tuple[str, asyncio.Queue[Any]]:
+        """Register a new connection and return its queue.
+
+        A queue that is full when something is broadcast is closed: its reader gets what is in it, and then
+        `ConnectionClosed`.
+
+        Args:
+            connection_id: optional ID for the connection (auto-generated if not provided). If it is taken, the new one
+                gets an id of its own.
+            metadata: optional metadata for the connection.
+
+        Returns:
+            Tuple of (connection_id, queue), with the id that it got.
+        """
+        await self._ready()
+        given = {**(metadata or {}), "connected_at": now().isoformat()}
+        connection = await self.registry.add_connection(connection_id, queue_size=self.max_queue_size, metadata=given)
+        self._queues[connection.connection_id] = connection
+        return connection.connection_id, connection.queue
+
+    async def unregister(self, connection_id: str) -> None:
+        """Unregister a connection; a stream is ended. An unknown id is no error."""
+        self._queues.pop(connection_id, None)
+        connection = self.registry.get_connection(connection_id)
+        if isinstance(connection, StreamConnection):
+            self.fanout.leave(connection)
+            self.fanout.end(connection)
+        if connection is not None:
+            self.registry.remove(connection)
+
+    def get_connection_count(self) -> int:
+        """Get the number of active connections."""
+        return sum(one.is_active() for one in self.registry.get_connections())
+
+    def get_history(self, limit: int | None = None) -> list[BroadcastMessage]:
+        """Get broadcast history, oldest first.
+
+        Args:
+            limit: how many of the latest; all that are remembered by default.
+        """
+        messages = list(self.history)
+        return messages if limit is None else messages[max(0, len(messages) - limit) :]
+
+    async def stream(
+        self,
+        channels: Iterable[str] = (),
+        *,
+        since: Iterable[Since] = (),
+        connection_id: str | None = None,
+        connection_type: str = "global",
+        metadata: dict[str, Any] | None = None,
+        render: Render | None = None,
+        heartbeat: float | None = None,
+        history: bytes = b"",
+    ) -> StreamResponse:
+        """Return the response that streams channels, and all broadcasts, to one client.
+
+        Args:
+            channels: what to follow.
+            since: what to send of the log first: pairs of channels and the cursor to begin after.
+            connection_id: an id of the application's choice; never one from the client.
+            connection_type: what the registry knows it as.
+            metadata: what to remember with the connection.
+            render: makes the bytes of an event, where its own frame is not wanted.
+            heartbeat: seconds; the manager's by default.
+            history: frames to send first.
+        """
+        await self._ready()
+        beat = self.heartbeat if heartbeat is None else heartbeat
+        feed = self.fanout.feed(channels, render=render, heartbeat=beat)
+        connection = StreamConnection(
+            self.registry.free_id(connection_id), self.fanout, feed, connection_type, mailbox_size=self.max_queue_size
+        )
+        connection.metadata.update(metadata or {})
+        opened = json.dumps({"connection": connection.connection_id, "heartbeat": beat})
+        return StreamResponse(
+            self.fanout,
+            connection,
+            opening=encode(opened, event=OPEN_EVENT) + history,
+            since=list(since) or [(frozenset({BROADCAST_CHANNEL}), self.backend.cursor)],
+            on_start=self._on_start,
+            on_end=self.registry.remove,
+        )
+
+    def _on_start(self, connection: StreamConnection) -> None:
+        self.registry.add(connection)
+        if connection.send_raw is not None:
+            self._watch.note(connection.send_raw)
+
+    def _log(self, text: str, *values: Any) -> None:
+        logger.log(logging.INFO if self.debug else logging.DEBUG, text, *values)
+
+
+def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> str:
+    """Return the HTML of a message: elements as they are, or each swapped out of band."""
+    if target is None and swap is None:
+        return render(*elements)
+    style = "outerHTML" if swap is None else swap
+    if target is None:
+        return "".join(str(oob(element, None, style)) for element in elements)
+    return str(oob(elements[0] if len(elements) == 1 else elements, target, style))
+
+
+def check_positive(**values: float) -> None:
+    """Raise `ValueError` for the first value that is not above 0."""
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be more than 0, not {value!r}")
+
+
+def stream_frame(connection: StreamConnection, message: BroadcastMessage) -> bytes:
+    """Return a message to one connection in the form in which its feed has broadcasts."""
+    if connection.feed.render is None:
+        return message.to_sse(check_event(message.type)).encode()
+    return connection.feed.render(Event("", 0, BROADCAST_CHANNEL, b"", message=message))
+
+
+def plain(event: Event) -> bytes:
+    """Render a broadcast as the reference does: a plain message with JSON."""
+    return encode(event.message.to_json(), id=event.id or None)
+
+
+def built(builder: ElementBuilder) -> Render:
+    """Return what renders a broadcast with an element builder; what it returns None for is left out."""
+
+    def render_event(event: Event) -> bytes:
+        try:
+            elements = builder(event.message.type, event.message.data)
+        except Exception:
+            logger.exception("element_builder failed for %r", event.message.type)
+            return b""
+        return b"" if elements is None else encode(render(elements), id=event.id or None)
+
+    return render_event
+
+
+async def create_broadcast_endpoint(
+    manager: BroadcastManager,
+    connection_id: str | None = None,
+    heartbeat_interval: float = 30.0,
+    send_history: bool = False,
+    history_limit: int = 10,
+) -> StreamResponse:
+    """Create an SSE endpoint for broadcasting: the response that streams them to one client.
+
+    Args:
+        manager: the broadcast manager.
+        connection_id: optional connection ID; if it is taken, the connection gets one of its own.
+        heartbeat_interval: seconds of silence before a heartbeat.
+        send_history: whether to send recent history on connection, as `history` events.
+        history_limit: how many of the latest messages.
+
+    Source: reference, `broadcast`.
+    """
+    check_positive(heartbeat_interval=heartbeat_interval)
+    past = manager.get_history(history_limit) if send_history else []
+    return await manager.stream(
+        connection_id=connection_id,
+        heartbeat=heartbeat_interval,
+        render=plain,
+        history="".join(message.to_sse("history") for message in past).encode(),
+    )
+
+
+def create_broadcast_handler(
+    manager: BroadcastManager, element_builder: ElementBuilder | None = None
+) -> Callable[..., Any]:
+    """Create a broadcast handler function that can be used with FastHTML routes.
+
+    Args:
+        manager: the broadcast manager.
+        element_builder: turns type and data of a message into the elements to send; None leaves a message out.
+
+    Source: reference, `broadcast`.
+    """
+    render_event = built(element_builder) if element_builder else plain
+
+    async def handler(connection_id: str | None = None) -> StreamResponse:
+        # An id from the query says who the client would like to be, not who it is.
+        asked = {"requested_id": connection_id} if connection_id else None
+        return await manager.stream(metadata=asked, render=render_event)
+
+    return handler
+
+
+def setup_broadcast_routes(
+    app: Any, manager: BroadcastManager, prefix: str = PREFIX, element_builder: ElementBuilder | None = None
+) -> None:
+    """Setup broadcast routes on a FastHTML app: `{prefix}/broadcast` and `{prefix}/status`.
+
+    Args:
+        app: the FastHTML app.
+        manager: the broadcast manager instance.
+        prefix: URL prefix for SSE endpoints.
+        element_builder: as `create_broadcast_handler` has it.
+
+    Source: reference, `broadcast`.
+    """
+    handler = create_broadcast_handler(manager, element_builder)
+
+    @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])  # type: ignore[untyped-decorator]
+    async def broadcast_endpoint(connection_id: str | None = None) -> StreamResponse:
+        return await handler(connection_id)  # type: ignore[no-any-return]
+
+    @app.route(f"{prefix}{STATUS_PATH}", methods=["GET"])  # type: ignore[untyped-decorator]
+    def broadcast_status() -> dict[str, int]:
+        return {"connections": manager.get_connection_count(), "history_size": len(manager.history)}

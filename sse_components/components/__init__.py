@@ -1,0 +1,7 @@
+"""FT components: CapitalCase functions that return FT, take positional children, and pass `**kwargs` to the tag."""
+
+from __future__ import annotations
+
+from .element import SSE, create_sse_element
+
+__all__ = ["SSE", "create_sse_element"]

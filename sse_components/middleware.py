@@ -1,0 +1,74 @@
+"""The outermost layer of an application: takes the page's cursor before anything is queried, and holds its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .broadcast import BroadcastManager
+from .page import Page, current_page
+from .response import SCOPE_KEY, Handover, StreamResponse
+from .tokens import Grants
+
+
+class SSEMiddleware:
+    """Pure ASGI, around everything.
+
+    Args:
+        app: the application with all its middleware.
+        manager: whose log gives the cursors; it is started with the first request if no lifespan has done so.
+        grants: signs the grants of pages.
+        prefix: path of the kit's routes.
+    """
+
+    def __init__(self, app: ASGIApp, *, manager: BroadcastManager, grants: Grants, prefix: str) -> None:
+        self.app, self.manager, self.grants, self.prefix = app, manager, grants, prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application; then hold the stream that it has handed over, if any."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if not self.manager.running:
+            await self.manager.start()
+        stream = await self._respond(scope, receive, send)
+        if stream is not None:
+            await stream.run(receive, send)  # type: ignore[arg-type]
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Any) -> StreamResponse | None:
+        handover = scope[SCOPE_KEY] = Handover(send)
+        page = Page(scope.get("root_path", "") + self.prefix, self.grants, self.manager.backend.cursor)
+        token = current_page.set(page)
+        try:
+            await self.app(scope, receive, handover.send)
+        finally:
+            current_page.reset(token)
+        return handover.stream
+
+
+Wrap = Callable[[ASGIApp], ASGIApp]
+
+
+def put_outermost(app: Any, wrap: Wrap) -> None:
+    """Let `wrap` go around an application's whole middleware stack, whatever is added to it later."""
+    build: Callable[[], ASGIApp] = app.build_middleware_stack
+    app.build_middleware_stack = lambda: wrap(build())
+
+
+def wrap_lifespan(app: Any, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+    """Run `start` before, and `stop` after, everything else in an application's lifespan."""
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(scope_app: Any) -> Any:
+        await start()
+        try:
+            async with inner(scope_app) as state:
+                yield state
+        finally:
+            await stop()
+
+    app.router.lifespan_context = lifespan

@@ -1,0 +1,230 @@
+"""Out-of-band HTML: FT, target and swap become a fragment that htmx 2 and htmx 4 put in the same place.
+
+Both generations find elements with `hx-swap-oob`, and both insert the *content* of such an element for every
+swap but `outerHTML`. So a wrapper carries the swap, and its tag is chosen such that the HTML parser keeps the
+content: a `<tr>` needs a `<tbody>` around it, a `<circle>` an `<svg>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from html import escape
+from types import GeneratorType
+from typing import Any
+
+from fastcore.xml import FT, NotStr, to_xml
+
+from .errors import MarkupError
+from .wire import encode
+
+SWAPS = (
+    "outerHTML",
+    "innerHTML",
+    "beforebegin",
+    "afterbegin",
+    "beforeend",
+    "afterend",
+    "textContent",
+    "delete",
+    "none",
+)
+OOB_ATTRIBUTE = "hx-swap-oob"
+
+_PLAIN_ID = re.compile(r"[\w-]+")
+_FIRST_TAG = re.compile(r"\s*<([a-zA-Z][^\s/>]*)")
+_SVG_TAGS = frozenset(
+    "g path circle ellipse line polyline polygon rect text tspan textPath use defs symbol marker mask pattern image"
+    " linearGradient radialGradient stop clipPath filter foreignObject animate animateMotion animateTransform"
+    " set desc".split()
+)
+_WRAPPERS = {
+    "tr": "tbody",
+    "td": "tr",
+    "th": "tr",
+    "col": "colgroup",
+    **dict.fromkeys(("tbody", "thead", "tfoot", "caption", "colgroup"), "table"),
+    **dict.fromkeys(_SVG_TAGS, "svg"),
+}
+
+
+def render(*content: Any) -> str:
+    """Return FT, strings, objects with `__ft__` or `__html__`, and lists of them as one HTML string.
+
+    Strings are text and are escaped, as FT does with its children; `NotStr` and `Safe` are taken as HTML.
+    """
+    return str(to_xml(tuple(flat(content)), indent=False))
+
+
+def flat(content: Iterable[Any]) -> Iterator[Any]:
+    """Yield the elements of nested lists, tuples and generators in order."""
+    for element in content:
+        if isinstance(element, (list, tuple, GeneratorType)):
+            yield from flat(element)
+        else:
+            yield element
+
+
+def check_swap(swap: str | bool) -> str:
+    """Return the htmx name of a swap (`true` is `outerHTML`), else raise `MarkupError`."""
+    if swap is True or swap == "true":
+        return "outerHTML"
+    if swap not in SWAPS:
+        raise MarkupError(f"unknown swap {swap!r}; allowed are: {', '.join(SWAPS)}, true")
+    return str(swap)
+
+
+def selector(target: Any) -> str:
+    """Return the CSS selector of a target: an id (with or without `#`), an element with an id, or a selector.
+
+    Raises:
+        MarkupError: if the target is empty, an element without id, or a selector with a colon.
+    """
+    if isinstance(target, FT):
+        return id_selector(own_id(target))
+    if not isinstance(target, str) or not target.strip():
+        raise MarkupError(f"target must be an id, a selector or an element with an id, not {target!r}")
+    if ":" in target:
+        # htmx 4 takes everything up to the last colon for the swap's name.
+        raise MarkupError(f"target {target!r} has a colon, which htmx cannot read there; give the target an id")
+    return id_selector(target) if _PLAIN_ID.fullmatch(target) else target.strip()
+
+
+def id_selector(id: str) -> str:
+    """Return the selector of any id, with what CSS would read otherwise escaped.
+
+    Source: CSSOM, "serialize an identifier".
+    """
+    return "#" + re.sub(r"^\d|[^\w-]", lambda found: f"\\{ord(found[0]):x} ", id)
+
+
+def own_id(element: Any) -> str:
+    """Return the id of an FT element, else raise `MarkupError`."""
+    found = element.attrs.get("id") if isinstance(element, FT) else None
+    if not found:
+        what = f"<{element.tag}>" if isinstance(element, FT) else type(element).__name__
+        raise MarkupError(f"{what} has no id to swap by: give the element an id, or give target=")
+    return str(found)
+
+
+def as_ft(element: Any) -> Any:
+    """Return what an object's `__ft__` gives, or the object."""
+    while not isinstance(element, FT) and hasattr(element, "__ft__"):
+        element = element.__ft__()
+    return element
+
+
+def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> NotStr:
+    """Return `element` as out-of-band HTML that replaces, fills, precedes, follows or deletes `target`.
+
+    Args:
+        element: FT, a string, an object with `__ft__`, or a tuple of them. It is not altered.
+        target: an id (with or without `#`), a CSS selector, or an element with an id; by default the
+            element's own id.
+        swap: `'outerHTML'` (or `True`), `'innerHTML'`, `'beforebegin'`, `'afterbegin'`, `'beforeend'`,
+            `'afterend'`, `'textContent'`, `'delete'` or `'none'`, as htmx has them.
+
+    Raises:
+        MarkupError: for an unknown swap, a missing id, or an `outerHTML` of anything but one element.
+
+    Source: htmx 2 and 4, `hx-swap-oob`.
+    """
+    style, element = check_swap(swap), as_ft(element)
+    where = f"{style}:{selector(own_id(element) if target is None else target)}"
+    return NotStr(replaced(element, where) if style == "outerHTML" else wrapped(render(element), where))
+
+
+def replaced(element: Any, where: str) -> str:
+    """Return one element that carries its own swap, as `outerHTML` needs."""
+    if not isinstance(element, FT):
+        raise MarkupError(f"outerHTML needs one FT element, not {type(element).__name__}; innerHTML takes anything")
+    html = render(FT(element.tag, element.children, {**element.attrs, OOB_ATTRIBUTE: where}, void_=element.void_))
+    # An SVG shape at the top of a fragment would be parsed as unknown HTML. The <svg> around it swaps nothing itself.
+    return wrapped(html, f"none:{where.partition(':')[2]}") if element.tag in _SVG_TAGS else html
+
+
+def wrapped(html: str, where: str, **attributes: str) -> str:
+    """Return `html` in the wrapper that the HTML parser accepts around it, with the swap on the wrapper."""
+    first = _FIRST_TAG.match(html)
+    tag = _WRAPPERS.get(first[1], "div") if first else "div"
+    given = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+    return f'<{tag}{given} {OOB_ATTRIBUTE}="{escape(where)}">{html}</{tag}>'
+
+
+class OOBStreamBuilder:
+    """Build an SSE message of several out-of-band swaps.
+
+    Example:
+        `OOBStreamBuilder().add_element(Li('milk'), 'list', 'beforeend').add_element(Span(3), 'count').build()`
+
+    Source: reference, `streaming`.
+    """
+
+    def __init__(self) -> None:
+        """Initialize the OOB stream builder."""
+        self.elements: list[Any] = []
+
+    def add_element(
+        self, element: Any, target_id: str | None = None, swap_mode: str = "innerHTML", wrap: bool = True
+    ) -> OOBStreamBuilder:
+        """Add an element with OOB swap configuration.
+
+        Args:
+            element: the element to add; it is not altered. Without `target_id` it is sent as it is.
+            target_id: id of the element to swap.
+            swap_mode: swap mode (`innerHTML`, `outerHTML`, `beforeend`, `afterbegin`, ...).
+            wrap: if True and `target_id` is provided, wrap content in an element with OOB attributes.
+                If False, add OOB attributes directly to the element.
+
+        Returns:
+            Self for chaining.
+
+        Raises:
+            MarkupError: for an unknown swap mode.
+        """
+        style = check_swap(swap_mode)
+        self.elements.append(element if target_id is None else NotStr(_built(as_ft(element), target_id, style, wrap)))
+        return self
+
+    def add_elements(self, elements: list[tuple[Any, ...]]) -> OOBStreamBuilder:
+        """Add multiple elements with OOB configurations.
+
+        Args:
+            elements: tuples `(element, target_id, swap_mode, wrap)`, of which all but the first may be left out.
+
+        Returns:
+            Self for chaining.
+        """
+        for item in elements:
+            self.add_element(*item)
+        return self
+
+    def __ft__(self) -> NotStr:
+        """Return all elements as HTML, so that a builder can be published like an element."""
+        return NotStr(render(self.elements))
+
+    def build(self) -> str:
+        """Build the SSE message with all elements.
+
+        Returns:
+            SSE formatted message; an empty string without elements.
+        """
+        return encode(render(self)).decode() if self.elements else ""
+
+    def clear(self) -> OOBStreamBuilder:
+        """Clear all elements.
+
+        Returns:
+            Self for chaining.
+        """
+        self.elements = []
+        return self
+
+
+def _built(element: Any, target_id: str, style: str, wrap: bool) -> str:
+    where = f"{style}:{selector(target_id)}"
+    if not wrap:
+        return replaced(element, where)
+    # What replaces the target keeps its id, so that the next update finds it again.
+    kept = {"id": target_id.lstrip("#")} if style == "outerHTML" else {}
+    return wrapped(render(element), where, **kept)

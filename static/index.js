@@ -1,0 +1,5 @@
+// Entry: what a page loads.
+
+import { installBridge } from "./htmx-bridge.js";
+
+installBridge(Reflect.get(globalThis, "htmx"));
