@@ -1,0 +1,65 @@
+# Every target does its own set-up; a second run finds it done.
+#
+#   make demo       the gallery, in a browser at the address it prints    ARGS="--port 8000 --htmx 4"
+#   make test       every check and every test                            ARGS="-k todo --headed" goes to pytest
+#   make check      lint, formatting, types and the version, of both languages
+#   make format     puts both languages into the checked format
+#   make build      wheel and sdist in dist/
+#   make clean      takes away what these targets made
+
+ARGS =
+PYTHON_IN_VENV = .venv/bin/python
+# What is installed, as files: older than their sources, they are made again.
+DEMO = .venv/with-demo
+DEVELOPMENT = .venv/with-development
+NODE_MODULES = node_modules/.package-lock.json
+
+.PHONY: help demo test check format build clean programs
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(DEMO)
+	$(PYTHON_IN_VENV) -m sse_components $(ARGS)
+
+test: check programs
+	npm test --silent
+	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+
+check: $(DEVELOPMENT) $(NODE_MODULES)
+	$(PYTHON_IN_VENV) -m ruff check
+	$(PYTHON_IN_VENV) -m ruff format --check
+	$(PYTHON_IN_VENV) -m mypy
+	npm run check --silent
+	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); grep -q "^## .*$$version" CHANGELOG.md || \
+	  { echo "CHANGELOG.md has no section for version $$version of pyproject.toml" >&2; exit 1; }
+
+format: $(DEVELOPMENT) $(NODE_MODULES)
+	$(PYTHON_IN_VENV) -m ruff check --fix
+	$(PYTHON_IN_VENV) -m ruff format
+	npm run format --silent
+
+build: $(DEVELOPMENT)
+	$(PYTHON_IN_VENV) -m build
+
+clean:
+	rm -rf .venv node_modules dist build test-results .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+programs: $(DEVELOPMENT)
+	@scripts/setup.sh browser
+	@scripts/setup.sh servers
+
+.venv/bin/python:
+	scripts/setup.sh venv
+
+$(DEMO): pyproject.toml | .venv/bin/python
+	$(PYTHON_IN_VENV) -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+$(DEVELOPMENT): pyproject.toml | .venv/bin/python
+	$(PYTHON_IN_VENV) -m pip install --quiet --editable '.[demo,redis,testing]' --group dev
+	touch $@
+
+$(NODE_MODULES): package.json package-lock.json .npmrc
+	scripts/setup.sh node
+	npm ci --loglevel=error

@@ -1,0 +1,101 @@
+#!/bin/sh
+# Brings what the Makefile's targets need and this machine lacks; what is there already is left alone.
+# Never asks for a password: without root, or sudo that needs none, it says what to install.
+#
+#   scripts/setup.sh venv       .venv, made with Python 3.11 or newer
+#   scripts/setup.sh node       Node.js and npm
+#   scripts/setup.sh browser    Chromium: the system's, or Playwright's own (needs .venv)
+#   scripts/setup.sh servers    redis-server, nginx and caddy, which some tests run
+set -eu
+
+OLDEST_NODE=18
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" # Debian keeps nginx there
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+on_debian() { [ -f /etc/debian_version ] && have apt-get; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo && sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
+}
+
+# add DEBIAN_PACKAGES [FORMULA]: with apt-get on Debian, with Homebrew on macOS; false where neither can.
+add() {
+  if on_debian && as_root true; then
+    say "installing $1"
+    as_root apt-get update -qq || say "apt-get update failed; going on with the package lists that are here"
+    # shellcheck disable=SC2086 # several packages
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $1 >/dev/null
+  elif [ -n "${2-}" ] && have brew; then
+    say "installing $2"
+    brew install --quiet "$2" >&2
+  else
+    return 1
+  fi
+}
+
+how_to_install() {
+  if on_debian; then echo "as root, apt-get install $1"; else echo "brew install ${2:-$1}"; fi
+}
+
+find_python() {
+  candidates=${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}
+  for python in $candidates; do
+    if "$python" -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then
+      echo "$python"
+      return
+    fi
+  done
+  fail "Python 3.11 or newer is needed, and none of these is one: $candidates." \
+    "Install it ($(how_to_install python3 python)), or name it: make PYTHON=/path/to/python3"
+}
+
+setup_venv() {
+  python=$(find_python)
+  if ! "$python" -c "import ensurepip" 2>/dev/null; then
+    package=$("$python" -c "import sys; print('python%d.%d-venv' % sys.version_info[:2])")
+    add "$package" || fail "$python cannot make virtual environments: $(how_to_install "$package")"
+  fi
+  # Dependency groups (PEP 735) came with pip 25.1. Half an environment would pass for a whole one next time.
+  { "$python" -m venv --clear .venv && .venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"; } ||
+    { rm -rf .venv; fail "could not make .venv with $python"; }
+}
+
+node_is_usable() {
+  have npm && have node && [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge "$OLDEST_NODE" ]
+}
+
+setup_node() {
+  node_is_usable || add "nodejs npm" node || true
+  node_is_usable ||
+    fail "Node.js $OLDEST_NODE or newer and npm are needed to check and test static/, and for the tests' copies of htmx:" \
+      "$(how_to_install "nodejs npm" node)"
+}
+
+# The same names, in the same order, as e2e/conftest.py looks for.
+has_browser() { have chromium || have chromium-browser || have google-chrome; }
+
+setup_browser() {
+  has_browser && return
+  add chromium && return
+  say "no Chromium on this machine: taking Playwright's own"
+  if on_debian; then as_root .venv/bin/python -m playwright install-deps chromium >&2 || true; fi
+  .venv/bin/python -m playwright install chromium >&2 ||
+    fail "the tests run pages in Chromium, and neither the system's nor Playwright's can be had: $(how_to_install chromium)"
+}
+
+setup_servers() {
+  for server in redis-server nginx caddy; do
+    package=$server
+    [ "$server" != redis-server ] || package=redis
+    have "$server" || add "$server" "$package" ||
+      say "no $server here, and the tests that need it will say so ($(how_to_install "$server" "$package"))"
+  done
+}
+
+cd "$(dirname "$0")/.."
+case "${1-}" in
+  venv | node | browser | servers) "setup_$1" ;;
+  *) fail "usage: scripts/setup.sh venv | node | browser | servers" ;;
+esac

@@ -1,0 +1,187 @@
+"""Each module imports only modules above it, so that the package reads from top to bottom."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "sse_components"
+
+# From top to bottom. `x.*` stands for the modules of the package x that have no line of their own:
+# they may import each other, but not in a circle.
+ORDER = [
+    "errors",
+    "protocol",
+    "wire",
+    "oob",
+    "log",
+    "connections",
+    "servers",
+    "backends.base",
+    "backends.memory",
+    "backends.__init__",
+    "backends.redis",
+    "fanout",
+    "response",
+    "tokens",
+    "page",
+    "broadcast",
+    "sources",
+    "streaming",
+    "presence",
+    "assets",
+    "components.element",
+    "components.*",
+    "components.__init__",
+    "middleware",
+    "app",
+    "__init__",
+    "testing.*",
+    "testing.__init__",
+    "__main__",
+]
+
+Modules = dict[str, ast.Module]
+
+
+def test_each_module_imports_only_modules_above_it() -> None:
+    assert faults(PACKAGE, ORDER) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({"low.py": "from .high import x"}, "low imports high, which is not above it"),
+        ({"low.py": "from . import high"}, "low imports high, which is not above it"),
+        ({"low.py": "import package.high as h"}, "low imports high, which is not above it"),
+        ({"low.py": "from . import anything"}, "low imports __init__, which is not above it"),
+        ({"low.py": "from .rooms.one import x"}, "low imports rooms.one, which is not above it"),
+        ({"rooms/__init__.py": "", "low.py": "from .rooms.one import x"}, "low imports rooms.__init__,"),
+        ({"rooms/one.py": "from ..high import x"}, "rooms.one imports high, which is not above it"),
+        ({"low.py": "if TYPE_CHECKING:\n    from .high import x"}, "low imports high, which is not above it"),
+        ({"high.py": "def f():\n    from .low import x"}, "high imports inside f()"),
+        ({"new.py": ""}, "new has no line in ORDER"),
+        ({"rooms/new/deep.py": ""}, "rooms.new.deep has no line in ORDER"),
+        (
+            {"rooms/one.py": "from .two import x", "rooms/two.py": "from . import one"},
+            "in a circle: rooms.one, rooms.two",
+        ),
+    ],
+)
+def test_a_breach_is_found(tmp_path: Path, files: dict[str, str], fault: str) -> None:
+    write(tmp_path / "package", files)
+    found = faults(tmp_path / "package", ["low", "rooms.*", "high", "__init__"])
+    assert any(sentence.startswith(fault) for sentence in found), found
+
+
+def test_what_is_in_order_passes(tmp_path: Path) -> None:
+    files = {
+        "low.py": "import json\nfrom collections.abc import Iterator",
+        "rooms/one.py": "from ..low import x\nfrom .. import low",
+        "rooms/two.py": "from .one import x\nimport package.rooms.one\nfrom . import one",
+        "rooms/__init__.py": "from .one import x\nfrom .two import y",
+        "high.py": "from .rooms import x\nfrom .rooms.two import y\ndef f():\n    import json",
+        "__init__.py": "from .low import x\nfrom .high import y",
+    }
+    write(tmp_path / "package", files)
+    assert faults(tmp_path / "package", ["low", "rooms.*", "rooms.__init__", "high", "__init__"]) == []
+
+
+def write(package: Path, files: dict[str, str]) -> None:
+    for name in ["__init__.py", "low.py", "high.py", "rooms/one.py", "rooms/two.py"]:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(files.get(name, ""))
+    for name, source in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(source)
+
+
+def faults(package: Path, order: list[str]) -> list[str]:
+    """Return a sentence for each breach of `order` in the package at `package`."""
+    modules = read(package)
+    uses = {name: set(imported(tree, name, package.name, modules)) for name, tree in modules.items()}
+    return [
+        *(f"{name} has no line in ORDER" for name in sorted(modules) if line(name, order) is None),
+        *upward(uses, order),
+        *(f"{name} imports inside {function}()" for name, function in inside_functions(modules, package.name)),
+        *circle(uses),
+    ]
+
+
+def read(package: Path) -> Modules:
+    """Return the parsed modules by their dotted names below the package, `backends.__init__` among them."""
+    return {
+        ".".join(path.relative_to(package).with_suffix("").parts): ast.parse(path.read_text())
+        for path in package.rglob("*.py")
+    }
+
+
+def line(name: str, order: list[str]) -> int | None:
+    """Return the place of a module in `order`, by its own line or its package's `*`."""
+    star = f"{name.rpartition('.')[0]}.*"
+    return next((order.index(entry) for entry in (name, star) if entry in order), None)
+
+
+def upward(uses: dict[str, set[str]], order: list[str]) -> Iterator[str]:
+    for name in sorted(uses):
+        own = line(name, order)
+        for used in sorted(uses[name]):
+            other = line(used, order)
+            if own is None or other is None:
+                continue
+            if other > own or (other == own and not order[own].endswith("*")):
+                yield f"{name} imports {used}, which is not above it"
+
+
+def circle(uses: dict[str, set[str]]) -> Iterator[str]:
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as error:
+        yield f"in a circle: {', '.join(sorted(set(error.args[1])))}"
+
+
+def inside_functions(modules: Modules, root: str) -> Iterator[tuple[str, str]]:
+    for name, tree in modules.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(imported(node, name, root, modules)):
+                yield name, node.name
+
+
+def imported(tree: ast.AST, importer: str, root: str, modules: Modules) -> Iterator[str]:
+    """Yield the modules of the package that `tree`, a part of `importer`, imports."""
+    for node in ast.walk(tree):
+        for target in targets(node, importer, root):
+            yield from loaded(target, importer, modules)
+
+
+def targets(node: ast.AST, importer: str, root: str) -> Iterator[list[str]]:
+    """Yield what an import statement names, as parts below the package: `['backends', 'base', 'Backend']`."""
+    if isinstance(node, ast.Import):
+        names = [alias.name.split(".") for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        above = [root, *importer.split(".")[:-1]]
+        base = above[: len(above) + 1 - node.level] if node.level else []
+        names = [[*base, *(node.module or "").split("."), alias.name] for alias in node.names]
+    else:
+        return
+    for name in names:
+        parts = [part for part in name if part]
+        if parts[0] == root:
+            yield parts[1:]
+
+
+def loaded(target: list[str], importer: str, modules: Modules) -> Iterator[str]:
+    """Yield the module that holds `target`, and the packages above it that are not the importer's own."""
+    for length in range(len(target), -1, -1):
+        module, package = ".".join(target[:length]), ".".join([*target[:length], "__init__"])
+        if module in modules or package in modules:
+            yield module if module in modules else package
+            break
+    for outer in range(1, length):
+        package = ".".join(target[:outer])
+        if f"{package}.__init__" in modules and not importer.startswith(f"{package}."):
+            yield f"{package}.__init__"
