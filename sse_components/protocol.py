@@ -37,6 +37,10 @@ STATS_EVENT: Final = "sse:stats"
 SWAP_ATTRIBUTE: Final = "data-sse-swap"
 STATE_ATTRIBUTE: Final = "data-sse-state"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
+STATS_ATTRIBUTE: Final = "data-sse-stats"
+# A script finds its own tag, and with it its settings, by one of these.
+RECONNECT_ATTRIBUTE: Final = "data-sse-reconnect"
+MONITOR_ATTRIBUTE: Final = "data-sse-monitor"
 STATES: Final = ("connecting", "live", "reconnecting", "offline", "denied", "stale")
 
 # Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever readyState says.

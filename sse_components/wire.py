@@ -10,10 +10,16 @@ import re
 from .errors import ChannelError, WireError
 from .protocol import CONTROL_PREFIX
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
+NOT_IN_FIELD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 NOT_IN_EVENT = re.compile(r"[\s,]")
 RESERVED_EVENTS = ("open", "error")
 MAX_NAME_LENGTH = 200
+
+
+class Frame(str):
+    """Text that is framed already, which a stream therefore sends as it is."""
+
+    __slots__ = ()
 
 
 def encode(
@@ -37,8 +43,8 @@ def encode(
         retry: the client's new reconnection time, in milliseconds.
 
     Raises:
-        WireError: if a field has a control character, `retry` is negative, or the text is not Unicode
-            (a lone surrogate).
+        WireError: if `event`, `id` or `channel` has a control character, `retry` is negative, or a text is not
+            Unicode (a lone surrogate).
 
     Source: WHATWG HTML 9.2.6.
     """
@@ -52,14 +58,14 @@ def encode(
     try:
         return f"{head}data: {data_lines(data)}\n\n".encode()
     except UnicodeEncodeError as error:
-        raise WireError(f"data is not Unicode text: a lone surrogate at {error.start}") from error
+        raise WireError(f"data is not Unicode text: it has the lone surrogate {error.object[error.start]!r}") from error
 
 
 def comment(text: str = "") -> bytes:
     """Return a comment frame, which clients ignore: a heartbeat.
 
     Raises:
-        WireError: if `text` has a control character.
+        WireError: if `text` has a control character or a lone surrogate.
     """
     return f":{' ' if text else ''}{check_field('comment', text)}\n\n".encode()
 
@@ -75,8 +81,8 @@ def check_field(name: str, value: str) -> str:
     """Return `value` if a one-line field can carry it, else raise `WireError`."""
     if not isinstance(value, str):
         raise WireError(f"{name} must be a str, not {type(value).__name__}")
-    if found := CONTROL.search(value):
-        raise WireError(f"{name} {value!r} has the control character {found[0]!r}; any other character is allowed")
+    if found := NOT_IN_FIELD.search(value):
+        raise WireError(f"{name} {value!r} has {found[0]!r}; anything but control characters and surrogates is allowed")
     return value
 
 

@@ -25,6 +25,9 @@ export const STATS_EVENT = "sse:stats";
 export const SWAP_ATTRIBUTE = "data-sse-swap";
 export const STATE_ATTRIBUTE = "data-sse-state";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
+export const STATS_ATTRIBUTE = "data-sse-stats";
+export const RECONNECT_ATTRIBUTE = "data-sse-reconnect";
+export const MONITOR_ATTRIBUTE = "data-sse-monitor";
 export const STATES = ["connecting", "live", "reconnecting", "offline", "denied", "stale"];
 
 export const HEARTBEAT_SECONDS = 15.0;

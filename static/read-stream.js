@@ -1,0 +1,63 @@
+import { isEventStream } from "./retry-policy.js";
+
+/**
+ * @typedef {object} Outcome how one attempt ended
+ * @property {number} status of the response; 0 without one
+ * @property {string | null} contentType
+ * @property {string | null} retryAfter
+ * @property {number} date the server's clock, in milliseconds since the epoch; NaN if it gave none
+ * @property {unknown} error what broke the connection; null if it ended
+ */
+
+/**
+ * Fetch an event stream and hand on its bytes until it ends, breaks or is aborted. Another answer's body is left to the
+ * caller's abort.
+ *
+ * @param {string} url
+ * @param {object} options
+ * @param {typeof globalThis.fetch} options.fetch
+ * @param {RequestInit & { signal: AbortSignal }} options.init
+ * @param {(response: Response) => void} options.onOpen
+ * @param {(bytes: Uint8Array) => void} options.onBytes
+ * @returns {Promise<Outcome>}
+ */
+export async function readStream(url, { fetch, init, onOpen, onBytes }) {
+  /** @type {Outcome} */
+  const outcome = { status: 0, contentType: null, retryAfter: null, date: Number.NaN, error: null };
+  try {
+    const response = await fetch(url, init);
+    init.signal.throwIfAborted();
+    Object.assign(outcome, describe(response));
+    if (response.status === 200 && isEventStream(outcome.contentType)) {
+      onOpen(response);
+      await readBody(response, init.signal, onBytes);
+    }
+  } catch (error) {
+    outcome.error = error;
+  }
+  return outcome;
+}
+
+/** @param {Response} response */
+function describe({ status, headers }) {
+  return {
+    status,
+    contentType: headers.get("Content-Type"),
+    retryAfter: headers.get("Retry-After"),
+    date: Date.parse(headers.get("Date") ?? ""),
+  };
+}
+
+/**
+ * @param {Response} response
+ * @param {AbortSignal} signal
+ * @param {(bytes: Uint8Array) => void} onBytes
+ */
+async function readBody({ body }, signal, onBytes) {
+  // Not `for await`: Safari has no asynchronous iteration of a ReadableStream.
+  const reader = body?.getReader();
+  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    signal.throwIfAborted();
+    onBytes(part.value);
+  }
+}
