@@ -30,6 +30,7 @@ from .protocol import (
     HEARTBEAT_SECONDS,
     OPEN_EVENT,
     PREFIX,
+    RETRY_BASE_MS,
     SHUTDOWN_EVENT,
     SHUTDOWN_RETRY_MS,
     STATUS_PATH,
@@ -68,9 +69,9 @@ class BroadcastMessage:
         """Convert message to JSON string.
 
         Raises:
-            TypeError: if data or metadata hold what JSON has no form for.
+            TypeError, ValueError: if data or metadata hold what JSON has no form for, such as a set or infinity.
         """
-        return json.dumps(self.to_dict(), ensure_ascii=False)
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
     def to_sse(self, event_type: str | None = None) -> str:
         """Convert to SSE message format: one frame with the message as JSON.
@@ -160,6 +161,7 @@ class BroadcastManager:
         self._on_exit()
         if self._closing is not None:
             await self._closing
+        self.starts_by_itself = False
         self._watch.stop()
         await self.backend.close()
         for connection in self.registry.get_connections():
@@ -184,6 +186,8 @@ class BroadcastManager:
 
     async def _ready(self) -> None:
         if self.running:
+            if self._loop is not asyncio.get_running_loop():
+                raise NotRunning("the manager runs in another event loop: call publish_threadsafe, or await it there")
             return
         if not self.starts_by_itself:
             raise NotRunning("publish after the application's start-up and before its shutdown: its lifespan runs both")
@@ -257,7 +261,8 @@ class BroadcastManager:
     ) -> int:
         """Broadcast a message to all connected clients, whatever their channels.
 
-        Pages get it as the event `message_type` with the message as JSON, or as what `element_builder` makes of it.
+        Pages get it as the event `message_type` with the message as JSON, or as what `element_builder` makes of it, if
+        it makes anything.
 
         Args:
             message_type: type of the message.
@@ -270,14 +275,14 @@ class BroadcastManager:
 
         Raises:
             WireError: if the type cannot be an event's name.
-            TypeError: if data or metadata hold what JSON has no form for.
+            TypeError, ValueError: if data or metadata hold what JSON has no form for.
             MessageTooLarge: over `max_message_bytes`.
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
         event = check_event(message_type)
         text = self._checked(message.to_json())
-        if self.element_builder is not None:
-            event, text = None, self._checked(render(self.element_builder(message_type, data)))
+        if self.element_builder is not None and (elements := self.element_builder(message_type, data)) is not None:
+            event, text = None, self._checked(render(elements))
         await self._ready()
         left_out = frozenset(exclude or ())
         await self.backend.append(BROADCAST_CHANNEL, text, event=event, exclude=left_out, message=message)
@@ -411,11 +416,13 @@ class BroadcastManager:
             self.registry.free_id(connection_id), self.fanout, feed, connection_type, mailbox_size=self.max_queue_size
         )
         connection.metadata.update(metadata or {})
+        if connection_id:
+            self.registry.reserve(connection)
         opened = json.dumps({"connection": connection.connection_id, "heartbeat": beat})
         return StreamResponse(
             self.fanout,
             connection,
-            opening=encode(opened, event=OPEN_EVENT) + history,
+            opening=encode(opened, event=OPEN_EVENT, retry=RETRY_BASE_MS) + history,
             since=list(since) or [(frozenset({BROADCAST_CHANNEL}), self.backend.cursor)],
             on_start=self._on_start,
             on_end=self.registry.remove,

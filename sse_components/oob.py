@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from html import escape
-from types import GeneratorType
 from typing import Any
 
 from fastcore.xml import FT, NotStr, to_xml
 
 from .errors import MarkupError
-from .wire import encode
+from .wire import Frame, encode
 
 SWAPS = (
     "outerHTML",
@@ -31,12 +30,12 @@ SWAPS = (
 )
 OOB_ATTRIBUTE = "hx-swap-oob"
 
-_PLAIN_ID = re.compile(r"[\w-]+")
+_PLAIN_ID = re.compile(r"#?([\w-]+)")
 _FIRST_TAG = re.compile(r"\s*<([a-zA-Z][^\s/>]*)")
 _SVG_TAGS = frozenset(
     "g path circle ellipse line polyline polygon rect text tspan textPath use defs symbol marker mask pattern image"
     " linearGradient radialGradient stop clipPath filter foreignObject animate animateMotion animateTransform"
-    " set desc".split()
+    " set desc".lower().split()
 )
 _WRAPPERS = {
     "tr": "tbody",
@@ -51,18 +50,25 @@ _WRAPPERS = {
 def render(*content: Any) -> str:
     """Return FT, strings, objects with `__ft__` or `__html__`, and lists of them as one HTML string.
 
-    Strings are text and are escaped, as FT does with its children; `NotStr` and `Safe` are taken as HTML.
+    Strings, bytes, and what else is no HTML, are text and are escaped; `NotStr` and `Safe` are taken as HTML.
     """
-    return str(to_xml(tuple(flat(content)), indent=False))
+    return str(to_xml(tuple(map(as_html, flat(content))), indent=False))
 
 
 def flat(content: Iterable[Any]) -> Iterator[Any]:
-    """Yield the elements of nested lists, tuples and generators in order."""
+    """Yield the elements of nested lists, tuples and iterators in order."""
     for element in content:
-        if isinstance(element, (list, tuple, GeneratorType)):
+        if isinstance(element, (list, tuple, Iterator)):
             yield from flat(element)
         else:
             yield element
+
+
+def as_html(element: Any) -> Any:
+    """Return what FastHTML renders safely as it is, and the text of anything else, for it to escape."""
+    if element is None or isinstance(element, (str, FT)) or hasattr(element, "__ft__") or hasattr(element, "__html__"):
+        return element
+    return element.decode(errors="replace") if isinstance(element, bytes) else str(element)
 
 
 def check_swap(swap: str | bool) -> str:
@@ -80,14 +86,22 @@ def selector(target: Any) -> str:
     Raises:
         MarkupError: if the target is empty, an element without id, or a selector with a colon.
     """
-    if isinstance(target, FT):
-        return id_selector(own_id(target))
+    if (id := named_id(target)) is not None:
+        return id_selector(id)
     if not isinstance(target, str) or not target.strip():
         raise MarkupError(f"target must be an id, a selector or an element with an id, not {target!r}")
     if ":" in target:
         # htmx 4 takes everything up to the last colon for the swap's name.
         raise MarkupError(f"target {target!r} has a colon, which htmx cannot read there; give the target an id")
-    return id_selector(target) if _PLAIN_ID.fullmatch(target) else target.strip()
+    return target.strip()
+
+
+def named_id(target: Any) -> str | None:
+    """Return the id that a target names: an element's own, or a word with or without `#`; None for other selectors."""
+    if isinstance(target, FT):
+        return own_id(target)
+    found = _PLAIN_ID.fullmatch(target.strip()) if isinstance(target, str) else None
+    return found[1] if found else None
 
 
 def id_selector(id: str) -> str:
@@ -95,7 +109,7 @@ def id_selector(id: str) -> str:
 
     Source: CSSOM, "serialize an identifier".
     """
-    return "#" + re.sub(r"^\d|[^\w-]", lambda found: f"\\{ord(found[0]):x} ", id)
+    return "#" + re.sub(r"(?:^|(?<=^-))\d|^-\Z|[^\w-]", lambda found: f"\\{ord(found[0]):x} ", id)
 
 
 def own_id(element: Any) -> str:
@@ -120,7 +134,7 @@ def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> Not
     Args:
         element: FT, a string, an object with `__ft__`, or a tuple of them. It is not altered.
         target: an id (with or without `#`), a CSS selector, or an element with an id; by default the
-            element's own id.
+            element's own id. An element without id that replaces its target takes over the target's.
         swap: `'outerHTML'` (or `True`), `'innerHTML'`, `'beforebegin'`, `'afterbegin'`, `'beforeend'`,
             `'afterend'`, `'textContent'`, `'delete'` or `'none'`, as htmx has them.
 
@@ -130,23 +144,33 @@ def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> Not
     Source: htmx 2 and 4, `hx-swap-oob`.
     """
     style, element = check_swap(swap), as_ft(element)
-    where = f"{style}:{selector(own_id(element) if target is None else target)}"
-    return NotStr(replaced(element, where) if style == "outerHTML" else wrapped(render(element), where))
+    where = f"{style}:{id_selector(own_id(element)) if target is None else selector(target)}"
+    if style == "outerHTML":
+        return NotStr(replaced(element, where, **kept_id(target)))
+    return NotStr(wrapped(render(element), where))
 
 
-def replaced(element: Any, where: str) -> str:
-    """Return one element that carries its own swap, as `outerHTML` needs."""
+def kept_id(target: Any) -> dict[str, str]:
+    """Return the attribute with which what replaces a target is found again by the next update."""
+    id = named_id(target)
+    return {} if id is None else {"id": id}
+
+
+def replaced(element: Any, where: str, **attributes: str) -> str:
+    """Return one element that carries its own swap, as `outerHTML` needs, with `attributes` where it has none."""
     if not isinstance(element, FT):
-        raise MarkupError(f"outerHTML needs one FT element, not {type(element).__name__}; innerHTML takes anything")
-    html = render(FT(element.tag, element.children, {**element.attrs, OOB_ATTRIBUTE: where}, void_=element.void_))
+        what = type(element).__name__
+        raise MarkupError(f"outerHTML, and wrap=False, need one FT element, not {what}; innerHTML takes anything")
+    attrs = {**attributes, **element.attrs, OOB_ATTRIBUTE: where}
+    html = render(FT(element.tag, element.children, attrs, void_=element.void_))
     # An SVG shape at the top of a fragment would be parsed as unknown HTML. The <svg> around it swaps nothing itself.
-    return wrapped(html, f"none:{where.partition(':')[2]}") if element.tag in _SVG_TAGS else html
+    return wrapped(html, f"none:{where.partition(':')[2]}") if element.tag.lower() in _SVG_TAGS else html
 
 
 def wrapped(html: str, where: str, **attributes: str) -> str:
     """Return `html` in the wrapper that the HTML parser accepts around it, with the swap on the wrapper."""
     first = _FIRST_TAG.match(html)
-    tag = _WRAPPERS.get(first[1], "div") if first else "div"
+    tag = _WRAPPERS.get(first[1].lower(), "div") if first else "div"
     given = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
     return f'<{tag}{given} {OOB_ATTRIBUTE}="{escape(where)}">{html}</{tag}>'
 
@@ -173,14 +197,15 @@ class OOBStreamBuilder:
             element: the element to add; it is not altered. Without `target_id` it is sent as it is.
             target_id: id of the element to swap.
             swap_mode: swap mode (`innerHTML`, `outerHTML`, `beforeend`, `afterbegin`, ...).
-            wrap: if True and `target_id` is provided, wrap content in an element with OOB attributes.
-                If False, add OOB attributes directly to the element.
+            wrap: if True and `target_id` is provided, wrap content in an element with OOB attributes; an element that
+                replaces its target (`outerHTML`) is not wrapped. If False, add OOB attributes directly to the element.
 
         Returns:
             Self for chaining.
 
         Raises:
-            MarkupError: for an unknown swap mode.
+            MarkupError: for an unknown swap mode, a target that cannot be named, or, with `wrap=False`, anything but
+                one element.
         """
         style = check_swap(swap_mode)
         self.elements.append(element if target_id is None else NotStr(_built(as_ft(element), target_id, style, wrap)))
@@ -190,13 +215,14 @@ class OOBStreamBuilder:
         """Add multiple elements with OOB configurations.
 
         Args:
-            elements: tuples `(element, target_id, swap_mode, wrap)`, of which all but the first may be left out.
+            elements: tuples `(element, target_id, swap_mode, wrap)`, of which all but the first may be left out; or
+                elements as they are.
 
         Returns:
             Self for chaining.
         """
         for item in elements:
-            self.add_element(*item)
+            self.add_element(*(item if isinstance(item, (tuple, list)) else (item,)))
         return self
 
     def __ft__(self) -> NotStr:
@@ -207,9 +233,9 @@ class OOBStreamBuilder:
         """Build the SSE message with all elements.
 
         Returns:
-            SSE formatted message; an empty string without elements.
+            SSE formatted message, as a `Frame`; an empty one without elements.
         """
-        return encode(render(self)).decode() if self.elements else ""
+        return Frame(encode(render(self)).decode() if self.elements else "")
 
     def clear(self) -> OOBStreamBuilder:
         """Clear all elements.
@@ -223,8 +249,7 @@ class OOBStreamBuilder:
 
 def _built(element: Any, target_id: str, style: str, wrap: bool) -> str:
     where = f"{style}:{selector(target_id)}"
-    if not wrap:
-        return replaced(element, where)
-    # What replaces the target keeps its id, so that the next update finds it again.
-    kept = {"id": target_id.lstrip("#")} if style == "outerHTML" else {}
+    kept = kept_id(target_id) if style == "outerHTML" else {}
+    if not wrap or (style == "outerHTML" and isinstance(element, FT)):
+        return replaced(element, where, **kept)
     return wrapped(render(element), where, **kept)

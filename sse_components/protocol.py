@@ -41,6 +41,7 @@ STATS_ATTRIBUTE: Final = "data-sse-stats"
 # A script finds its own tag, and with it its settings, by one of these.
 RECONNECT_ATTRIBUTE: Final = "data-sse-reconnect"
 MONITOR_ATTRIBUTE: Final = "data-sse-monitor"
+CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 STATES: Final = ("connecting", "live", "reconnecting", "offline", "denied", "stale")
 
 # Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever readyState says.
@@ -49,6 +50,8 @@ LIVENESS_HEARTBEATS: Final = 2.5
 RETRY_BASE_MS: Final = 500
 RETRY_CAP_MS: Final = 30_000
 SHUTDOWN_RETRY_MS: Final = 1_000
+# A page that has a gap fetches itself anew within this time, so that a thousand do not come at once.
+HEAL_SPREAD_MS: Final = 2_000
 
 # Statuses after which a client must not try again.
 FINAL_STATUSES: Final = (204, 401, 403, 404)

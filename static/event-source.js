@@ -102,7 +102,7 @@ export class FetchEventSource extends EventTarget {
   constructor(url, options = {}) {
     super();
     this.#env = { ...DEFAULTS, ...options };
-    this.#url = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+    this.#url = absolute(url);
     this.#lastEventId = this.#env.lastEventId;
     this.addEventListener("open", (event) => this.onopen?.(event));
     this.addEventListener("message", (event) => this.onmessage?.(event));
@@ -168,6 +168,21 @@ export class FetchEventSource extends EventTarget {
     const hold = this.#notBefore - this.#env.now();
     if (hold > 0) this.#after(hold, () => this.#connect());
     else this.#connect();
+  }
+
+  /**
+   * Go on elsewhere: at another address, after another id. This revives a source that the server had refused.
+   *
+   * @param {string | URL} url
+   * @param {string} lastEventId
+   */
+  moveTo(url, lastEventId) {
+    this.#url = absolute(url);
+    this.#lastEventId = lastEventId;
+    if (this.#closed || this.#suspended) return;
+    this.#stop();
+    this.#readyState = CONNECTING;
+    this.#connect();
   }
 
   #connect() {
@@ -308,6 +323,11 @@ export class FetchEventSource extends EventTarget {
   #fire(event) {
     if (!this.#closed) this.dispatchEvent(event);
   }
+}
+
+/** @param {string | URL} url */
+function absolute(url) {
+  return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 }
 
 /**

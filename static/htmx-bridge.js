@@ -1,15 +1,17 @@
-// The only file that knows htmx: one element, and one behaviour, on htmx 2 and htmx 4.
+// With htmx-plug.js the only file that knows htmx: one element, and one behaviour, on htmx 2 and htmx 4.
 
+import { plugUnder2, plugUnder4 } from "./htmx-plug.js";
 import { oobParts } from "./oob-parts.js";
 import { SWAP_ATTRIBUTE } from "./protocol.js";
 
-/**
- * Plug the kit under the page's htmx, whichever generation it is.
- *
- * @param {any} htmx
- */
-export function installBridge(htmx) {
+let installed = false;
+
+/** Plug the kit under the page's htmx, whichever generation it is. Every script of the kit may ask for it. */
+export function installBridge() {
+  const htmx = Reflect.get(globalThis, "htmx");
   if (!htmx) throw new Error("sse_components needs htmx: load it before this module");
+  if (installed) return;
+  installed = true;
   if (String(htmx.version).startsWith("4")) installOn4(htmx);
   else installOn2(htmx);
 }
@@ -21,6 +23,7 @@ export function installBridge(htmx) {
  * @param {any} htmx
  */
 function installOn2(htmx) {
+  plugUnder2(htmx);
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
     const { target, detail } = /** @type {CustomEvent<MessageEvent> & {target: Element}} */ (event);
     const parts = oobParts(detail.data);
@@ -39,7 +42,7 @@ function installOn2(htmx) {
  * @param {any} htmx
  */
 function installOn4(htmx) {
-  htmx.config.sse = { ...htmx.config.sse, pauseOnBackground: false };
+  plugUnder4(htmx);
   const eventName = "htmx:sse:before:message".replaceAll(":", htmx.config.metaCharacter || ":");
   document.addEventListener(eventName, (event) => {
     const { target, detail } = /** @type {CustomEvent<any> & {target: Element}} */ (event);

@@ -1,5 +1,4 @@
-// Entry: what a page loads.
+// Entry: what every page loads. Without a tag of their own, the scripts go by their defaults.
 
-import { installBridge } from "./htmx-bridge.js";
-
-installBridge(Reflect.get(globalThis, "htmx"));
+import "./reconnect.js";
+import "./unload.js";

@@ -28,6 +28,7 @@ export const HEAL_ATTRIBUTE = "data-sse-heal";
 export const STATS_ATTRIBUTE = "data-sse-stats";
 export const RECONNECT_ATTRIBUTE = "data-sse-reconnect";
 export const MONITOR_ATTRIBUTE = "data-sse-monitor";
+export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const STATES = ["connecting", "live", "reconnecting", "offline", "denied", "stale"];
 
 export const HEARTBEAT_SECONDS = 15.0;
@@ -35,5 +36,6 @@ export const LIVENESS_HEARTBEATS = 2.5;
 export const RETRY_BASE_MS = 500;
 export const RETRY_CAP_MS = 30_000;
 export const SHUTDOWN_RETRY_MS = 1_000;
+export const HEAL_SPREAD_MS = 2_000;
 
 export const FINAL_STATUSES = [204, 401, 403, 404];

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .element import SSE, create_sse_element
+from .element import SSE
 
-__all__ = ["SSE", "create_sse_element"]
+__all__ = ["SSE"]

@@ -1,0 +1,135 @@
+"""Real servers and a real Chromium.
+
+`test_<behaviour>.py` drives `pages/<behaviour>.py`, once for each version of htmx. A test fails when a page reports an
+error or a warning, and when its server does; one that wants an error asserts and clears `problems`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.cdn import OUTSIDE, Cdn
+from e2e.page_server import TROUBLE, PageServer
+
+# What FastHTML's pages load, and the latest of both generations.
+HTMX_VERSIONS = ["2.0.7", "2.0.11", "4.0.0", "4.0.1"]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+# Milliseconds; a busy machine is no reason to fail.
+PATIENCE = 15_000
+
+OpenTab = Callable[[str], Page]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Launch the system's Chromium where there is one; root has no sandbox."""
+    arguments = {**browser_type_launch_args}
+    if installed := next(filter(None, map(shutil.which, BROWSERS)), None):
+        arguments.setdefault("executable_path", installed)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments["args"] = [*arguments.get("args", []), "--no-sandbox"]
+    expect.set_options(timeout=PATIENCE)
+    return arguments
+
+
+@pytest.fixture(params=HTMX_VERSIONS)
+def htmx(request: pytest.FixtureRequest) -> str:
+    """Give the version of htmx on the test's pages."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_context(new_context: Callable[..., BrowserContext], htmx: str) -> Callable[..., BrowserContext]:
+    """Let every browser context have its CDN. Local addresses are never routed: a route would hold streams back."""
+
+    def make(**options: Any) -> BrowserContext:
+        context = new_context(**options)
+        context.route(OUTSIDE, Cdn(htmx).answer)
+        context.set_default_timeout(PATIENCE)
+        return context
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[int], PageServer]]:
+    """Give the servers of the module's page, for each generation of htmx that is asked for."""
+    page = request.module.__name__.rpartition("test_")[2]
+    running: dict[int, PageServer] = {}
+
+    def serve(generation: int) -> PageServer:
+        if generation not in running:
+            running[generation] = PageServer(page, generation, tmp_path_factory.mktemp(page) / "server.log")
+        return running[generation]
+
+    yield serve
+    for server in running.values():
+        server.stop()
+    assert_untroubled("".join(server.new_log() for server in running.values()))
+
+
+@pytest.fixture
+def server(servers: Callable[[int], PageServer], htmx: str) -> Iterator[PageServer]:
+    """Give the server of the test's page; what it logs shows when the test fails."""
+    server = servers(int(htmx[0]))
+    server.new_log()
+    yield server
+    assert_untroubled(server.new_log())
+
+
+def assert_untroubled(log: str) -> None:
+    sys.stderr.write(log)
+    if TROUBLE.search(log):
+        pytest.fail("the server has logged an error or a warning", pytrace=False)
+
+
+@pytest.fixture
+def room() -> str:
+    """Give a name for the channels of one test, which others on the same server do not use."""
+    return f"room-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def problems(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Collect what goes wrong in the tabs of the context; what a test leaves in it fails the test."""
+    found: list[str] = []
+    context.on("weberror", lambda error: found.append(f"error: {error.error}"))
+    context.on(
+        "console",
+        lambda message: message.type in ("error", "warning") and found.append(f"{message.type}: {message.text}"),
+    )
+    context.on("requestfailed", lambda request: given_up(request) or found.append(f"failed: {request.url}"))
+    yield found
+    for page in context.pages:
+        page.evaluate("0")  # what the page has reported until now is there when this returns
+    assert found == []
+    if request.node.rep_call.passed:
+        for page in context.pages:
+            page.close()  # else pytest-playwright takes its picture, for which a tab in the background needs a second
+
+
+def given_up(request: Any) -> bool:
+    """Tell whether the page itself has ended a request: it has closed a stream, or was left."""
+    return bool(request.failure == "net::ERR_ABORTED")
+
+
+@pytest.fixture
+def open_tab(context: BrowserContext, server: PageServer, problems: list[str]) -> OpenTab:
+    """Open a path of the test's page in a new tab of one browser."""
+
+    def open_tab(path: str) -> Page:
+        tab = context.new_page()
+        tab.goto(server.url + path)
+        return tab
+
+    return open_tab

@@ -1,0 +1,19 @@
+"""The child's end of `PageServer`: `python -m e2e.serve <page> <htmx generation> <descriptor of a listening socket>`."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import sys
+
+import uvicorn
+
+
+def serve(page: str, generation: int, descriptor: int) -> None:
+    app = importlib.import_module(f"e2e.pages.{page}").make_app(htmx4=generation == 4)
+    server = uvicorn.Server(uvicorn.Config(app))
+    server.run(sockets=[socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

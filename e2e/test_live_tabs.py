@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from e2e.conftest import OpenTab
+from e2e.page_server import PageServer
+
+
+def add(tab: Page, title: str) -> None:
+    tab.get_by_role("textbox").fill(title)
+    tab.get_by_role("textbox").press("Enter")
+
+
+def test_a_change_in_one_tab_shows_in_all_five(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    server.wait_for_connections(0)
+    lists = [open_tab(f"/{room}/list") for _ in range(3)]
+    boards = [open_tab(f"/{room}/board") for _ in range(2)]
+    server.wait_for_connections(5)
+
+    titles = ["milk", "<b>bread</b> & butter", "ägg 🥚", "tea", "milk"]
+    for title, tab in zip(titles, lists + boards, strict=True):
+        before = server.get(f"/{room}/list").count("<li>")
+        add(tab, title)
+        expect(lists[0].locator("#items li")).to_have_count(before + 1)
+
+    for tab in lists:
+        expect(tab.locator("#items li")).to_have_text(titles)
+        expect(tab.locator("#count")).to_have_text("5")
+    for tab in boards:
+        expect(tab.locator("#latest")).to_have_text("milk")
+        expect(tab.locator("#items")).to_have_count(0)
+
+
+def test_a_closed_tab_is_missed_within_a_second(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    server.wait_for_connections(0)
+    tabs = [open_tab(f"/{room}/list") for _ in range(5)]
+    server.wait_for_connections(5)
+    tabs[2].close()
+    server.wait_for_connections(4, within=1)
+
+
+def test_what_is_published_while_a_page_loads_is_not_lost(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """The stream goes on from where the page's request began, however late it connects."""
+    tab = open_tab(f"/{room}/list")
+    for number in range(20):
+        server.post(f"/{room}/add", title=number)
+    expect(tab.locator("#items li")).to_have_text([str(number) for number in range(20)])
