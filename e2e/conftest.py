@@ -133,3 +133,11 @@ def open_tab(context: BrowserContext, server: PageServer, problems: list[str]) -
         return tab
 
     return open_tab
+
+
+def forget_lost_connections(problems: list[str], server: PageServer) -> int:
+    """Take out what browsers say when they lose the server, and return how many requests to the kit were lost."""
+    lost = [one for one in problems if one.startswith(f"failed: {server.url}/sse/")]
+    said = [one for one in problems if one.startswith("error: Failed to load resource: net::ERR_")]
+    problems[:] = [one for one in problems if one not in lost + said]
+    return len(lost)

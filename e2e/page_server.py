@@ -28,17 +28,33 @@ class PageServer:
     """
 
     def __init__(self, page: str, generation: int, log: Path) -> None:
+        self._serve = [sys.executable, "-m", "e2e.serve", page, str(generation)]
         self._log, self._read = log, 0
-        with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
-            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._address = ("127.0.0.1", 0)
+        self.start()
+        self.url = f"http://127.0.0.1:{self._address[1]}"
+        self._client = httpx.Client(base_url=self.url, timeout=30)
+
+    def start(self) -> None:
+        """Start the process; after `kill`, where it was before."""
+        with socket.create_server(self._address) as listener, self._log.open("ab") as output:
+            self._address = listener.getsockname()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "e2e.serve", page, str(generation), str(listener.fileno())],
+                [*self._serve, str(listener.fileno())],
                 cwd=ROOT,
                 pass_fds=[listener.fileno()],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self._client = httpx.Client(base_url=self.url, timeout=30)
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the process as a power cut does."""
+        self._process.kill()
+        self._process.wait()
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return what the server answers: JSON as what it stands for, anything else as text."""

@@ -11,8 +11,16 @@ from .broadcast import (
     create_broadcast_handler,
     setup_broadcast_routes,
 )
-from .components import SSE, create_sse_element
-from .connections import ConnectionRegistry, ConnectionState, SSEConnection
+from .components import SSE
+from .connections import (
+    ConnectionRegistry,
+    ConnectionState,
+    SSEConnection,
+    cleanup_sse_on_unload,
+    create_connection_manager_script,
+    create_reconnection_script,
+    create_sse_element,
+)
 from .errors import (
     ChannelError,
     ConnectionClosed,
@@ -27,6 +35,15 @@ from .errors import (
 )
 from .log import EventLog
 from .oob import OOBStreamBuilder, oob
+from .streaming import (
+    SSEStream,
+    StreamConfig,
+    create_progress_stream,
+    create_sse_endpoint,
+    create_throttled_stream,
+    sse_generator,
+    stream_updates,
+)
 
 __version__ = "0.1.0"
 
@@ -49,12 +66,22 @@ __all__ = [
     "OOBStreamBuilder",
     "SSEComponentsError",
     "SSEConnection",
+    "SSEStream",
     "SetupError",
+    "StreamConfig",
     "WireError",
+    "cleanup_sse_on_unload",
     "create_broadcast_endpoint",
     "create_broadcast_handler",
+    "create_connection_manager_script",
+    "create_progress_stream",
+    "create_reconnection_script",
     "create_sse_element",
+    "create_sse_endpoint",
+    "create_throttled_stream",
     "oob",
     "setup_broadcast_routes",
     "setup_sse",
+    "sse_generator",
+    "stream_updates",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fasthtml.common import Request, Script, to_xml
@@ -12,13 +15,16 @@ from starlette.routing import Mount
 from . import assets
 from .backends import Backend
 from .broadcast import BroadcastManager, ElementBuilder, setup_broadcast_routes
+from .connections import SSEConnection
 from .errors import GrantError, SetupError
 from .fanout import Since
 from .log import Cursor
 from .middleware import SSEMiddleware, put_outermost, wrap_lifespan
+from .page import kit_prefix
 from .protocol import (
     ASSETS_PATH,
     BROADCAST_CHANNEL,
+    CONNECTIONS_PATH,
     CURSOR_SEPARATOR,
     HEARTBEAT_SECONDS,
     LAST_EVENT_ID,
@@ -27,6 +33,8 @@ from .protocol import (
     SUB_PARAM,
 )
 from .tokens import Grants
+
+AuthorizeAdmin = Callable[[Request], bool | Awaitable[bool]]
 
 CDN = "https://cdn.jsdelivr.net/npm"
 # htmx's own SSE extension for each generation, and what its file must hash to.
@@ -52,6 +60,7 @@ def setup_sse(
     secret_key: str | None = None,
     heartbeat: float = HEARTBEAT_SECONDS,
     element_builder: ElementBuilder | None = None,
+    authorize_admin: AuthorizeAdmin | None = None,
 ) -> BroadcastManager:
     """Set an app up for live pages: routes, assets, headers, middleware and lifespan.
 
@@ -66,19 +75,23 @@ def setup_sse(
         secret_key: signs the grants; by default the app's.
         heartbeat: seconds of silence after which a stream gets a comment.
         element_builder: turns type and data of a `broadcast` into elements.
+        authorize_admin: says of a request, perhaps after an await, whether it may see each connection at
+            `/sse/connections`. All others see numbers only.
 
     Raises:
         SetupError: if the app has begun to serve, is no FastHTML app, or `prefix` or `htmx` is not usable.
     """
-    if (existing := getattr(app.state, "sse", None)) is not None:
-        return existing  # type: ignore[no-any-return]
+    if not hasattr(app, "hdrs"):
+        raise SetupError(f"setup_sse needs a FastHTML app, not {type(app).__name__}")
+    if isinstance(existing := getattr(app.state, "sse", None), BroadcastManager):
+        return existing
     check_app(app, prefix)
-    grants = Grants(secret_key or getattr(app, "secret_key", ""))
+    grants = Grants(secret_key or app.secret_key)
     manager = manager or BroadcastManager(backend=backend, heartbeat=heartbeat, element_builder=element_builder)
     manager.starts_by_itself = False
     app.state.sse = manager
     add_headers(app, prefix, htmx)
-    add_routes(app, prefix, manager, grants)
+    add_routes(app, prefix, manager, grants, authorize_admin)
     put_outermost(app, lambda inner: SSEMiddleware(inner, manager=manager, grants=grants, prefix=prefix))
     wrap_lifespan(app, manager.start, manager.stop)
     return manager
@@ -86,8 +99,6 @@ def setup_sse(
 
 def check_app(app: Any, prefix: str) -> None:
     """Raise `SetupError` if an app cannot be set up."""
-    if not hasattr(app, "hdrs"):
-        raise SetupError(f"setup_sse needs a FastHTML app, not {type(app).__name__}")
     if app.middleware_stack is not None:
         raise SetupError("setup_sse must be called before the app begins to serve")
     if not re.fullmatch(r"(/[\w.~-]+)+", prefix):
@@ -102,7 +113,21 @@ def add_headers(app: Any, prefix: str, htmx: int | None) -> None:
     url, integrity = EXTENSIONS[generation]
     if not any(re.search(r"(?:hx-|/)sse(?:\.min)?\.js", src) for src in script_sources(app.hdrs)):
         app.hdrs.append(Script(src=url, integrity=integrity, crossorigin="anonymous"))
-    app.hdrs.extend(assets.entry_tags(prefix))
+    app.hdrs.append(EntryTags(prefix))
+
+
+class EntryTags:
+    """The tags that load the kit, from the address that it has in the request that renders them.
+
+    Args:
+        prefix: path of the kit's routes where nothing is mounted.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def __ft__(self) -> tuple[Any, ...]:
+        return assets.entry_tags(kit_prefix(self.prefix))
 
 
 def htmx_generation(headers: Any) -> int:
@@ -118,13 +143,19 @@ def script_sources(headers: Any) -> list[str]:
     return re.findall(r'<script[^>]*\ssrc="([^"]*)"', to_xml(tuple(headers), indent=False))
 
 
-def add_routes(app: Any, prefix: str, manager: BroadcastManager, grants: Grants) -> None:
+def add_routes(
+    app: Any, prefix: str, manager: BroadcastManager, grants: Grants, authorize_admin: AuthorizeAdmin | None
+) -> None:
     """Add the kit's routes, in front of all others: FastHTML has a catch-all for every `.js`."""
     before = list(app.router.routes)
 
-    @app.route(f"{prefix}{STREAM_PATH}", methods=["GET"])  # type: ignore[untyped-decorator]
+    @app.route(f"{prefix}{STREAM_PATH}", methods=["GET"])
     async def sse_stream(request: Request) -> Response:
         return await stream(request, manager, grants)
+
+    @app.route(f"{prefix}{CONNECTIONS_PATH}", methods=["GET"])
+    async def sse_connections(request: Request) -> Response:
+        return await connections(request, manager, authorize_admin)
 
     setup_broadcast_routes(app, manager, prefix, manager.element_builder)
     ours = [route for route in app.router.routes if route not in before]
@@ -153,3 +184,29 @@ def subscription(grants: Grants, token: str, last_event_id: str | None) -> Since
     grant = grants.read(token)
     seen = Cursor.parse(last_event_id) if last_event_id and CURSOR_SEPARATOR not in token else None
     return grant.channels | {BROADCAST_CHANNEL}, seen or grant.cursor
+
+
+async def connections(request: Request, manager: BroadcastManager, authorize_admin: AuthorizeAdmin | None) -> Response:
+    """Answer a request for the connections: their numbers, and each of them to whom `authorize_admin` admits."""
+    admitted = authorize_admin is not None and authorize_admin(request)
+    if inspect.isawaitable(admitted):
+        admitted = await admitted
+    stats = manager.registry.get_stats()
+    if admitted:
+        stats["connections"] = [described(one) for one in manager.registry.get_connections()]
+    # What an application remembers with a connection need not be JSON.
+    body = json.dumps(stats, default=str)
+    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+def described(connection: SSEConnection) -> dict[str, Any]:
+    """Return what an administrator sees of a connection."""
+    return {
+        "id": connection.connection_id,
+        "type": connection.connection_type,
+        "state": connection.state.value,
+        "metadata": connection.metadata,
+        "created_at": connection.created_at.isoformat(),
+        "last_activity": connection.last_activity.isoformat(),
+        "message_count": connection.message_count,
+    }

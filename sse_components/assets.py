@@ -28,18 +28,25 @@ def static_dir() -> Path:
         SetupError: if neither is there.
     """
     package = Path(str(files("sse_components")))
-    for folder in (package / "static", package.parent / "static"):
+    inside, beside = package / "static", package.parent / "static"
+    for folder in (inside, beside):
         if (folder / ENTRY).is_file():
             return folder
-    raise SetupError(f"the browser files are missing: neither in {package / 'static'} nor in {package.parent / 'static'}")
+    raise SetupError(f"the browser files are missing: neither in {inside} nor in {beside}")
+
+
+@cache
+def browser_files() -> dict[str, Path]:
+    """Return all browser files by their names."""
+    return {path.name: path for path in sorted(static_dir().iterdir()) if path.suffix in MEDIA_TYPES}
 
 
 @cache
 def version() -> str:
     """Return a hash of all browser files: a version stands in the path, so that relative imports keep it."""
     digest = hashlib.sha256()
-    for path in sorted(static_dir().iterdir()):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name, path in browser_files().items():
+        digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -62,8 +69,8 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 def _response(method: str, asked: str, name: str) -> Response:
     if method not in ("GET", "HEAD"):
         return PlainTextResponse("Method Not Allowed", 405, {"allow": "GET, HEAD"})
-    path = static_dir() / name
-    if "/" in name or path.suffix not in MEDIA_TYPES or not path.is_file():
+    path = browser_files().get(name)
+    if path is None:
         return PlainTextResponse("Not Found", 404)
     caching = FOR_EVER if asked == version() else "no-cache"
     headers = {"cache-control": caching, "x-content-type-options": "nosniff"}

@@ -13,6 +13,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from fastcore.xml import NotStr
@@ -36,7 +37,7 @@ from .protocol import (
     STATUS_PATH,
 )
 from .response import StreamResponse
-from .wire import check_channel, check_event, comment, encode
+from .wire import check_channel, check_event, encode
 
 logger = logging.getLogger("sse_components")
 
@@ -85,8 +86,8 @@ class BroadcastMessage:
 class BroadcastManager:
     """Publishes to every tab that follows a channel, in this process and others.
 
-    Start and stop come with the application's lifespan when `setup_sse` made it; on its own, a manager starts when it is
-    first used.
+    Start and stop come with the application's lifespan when `setup_sse` made it; on its own, a manager starts when it
+    is first used.
 
     Args:
         max_queue_size: messages that wait for one reader of a `register`ed queue, or of `send_to`.
@@ -178,11 +179,8 @@ class BroadcastManager:
 
     def _on_exit(self) -> None:
         if self._closing is None and self._loop is not None:
-            self._closing = self._loop.create_task(self.fanout.close(self._farewell, grace=SHUTDOWN_GRACE))
-
-    def _farewell(self) -> bytes:
-        spread = 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND)
-        return encode("{}", event=SHUTDOWN_EVENT, retry=SHUTDOWN_RETRY_MS + random.randrange(spread))
+            farewell = partial(farewell_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
+            self._closing = self._loop.create_task(self.fanout.close(farewell, grace=SHUTDOWN_GRACE))
 
     async def _ready(self) -> None:
         if self.running:
@@ -202,7 +200,7 @@ class BroadcastManager:
         event: str | None = None,
         target: Any = None,
         swap: str | bool | None = None,
-        exclude: Iterable[str] = (),
+        exclude: str | Iterable[str] | None = None,
     ) -> str:
         """Publish elements to every tab that follows a channel.
 
@@ -215,7 +213,7 @@ class BroadcastManager:
             event: name of the event; by default a plain message.
             target: an id, a selector or an element with an id; by default each element's own id.
             swap: how to swap, as `oob` has it; by default `outerHTML`.
-            exclude: ids of connections that do not get it.
+            exclude: the ids, or the one id, of connections that do not get it.
 
         Returns:
             The event's id.
@@ -229,7 +227,7 @@ class BroadcastManager:
         check_channel(channel)
         data = self._checked(markup(elements, target, swap))
         await self._ready()
-        appended = await self.backend.append(channel, data, event=check_event(event), exclude=frozenset(exclude))
+        appended = await self.backend.append(channel, data, event=check_event(event), exclude=id_set(exclude))
         return appended.id
 
     def publish_threadsafe(self, channel: str, *elements: Any, **options: Any) -> concurrent.futures.Future[str]:
@@ -279,12 +277,9 @@ class BroadcastManager:
             MessageTooLarge: over `max_message_bytes`.
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        event = check_event(message_type)
-        text = self._checked(message.to_json())
-        if self.element_builder is not None and (elements := self.element_builder(message_type, data)) is not None:
-            event, text = None, self._checked(render(elements))
+        event, text = self._for_pages(message)
         await self._ready()
-        left_out = frozenset(exclude or ())
+        left_out = id_set(exclude)
         await self.backend.append(BROADCAST_CHANNEL, text, event=event, exclude=left_out, message=message)
         reached = len(self.registry) - sum(self.registry.get_connection(one) is not None for one in left_out)
         self._log("broadcast %r to %d connections", message_type, reached)
@@ -306,16 +301,29 @@ class BroadcastManager:
             metadata: optional metadata.
 
         Returns:
-            True if successful; False if there is no such connection, or it has not read what it was sent before.
+            True if successful; False if there is no such connection, it has not read what it was sent before, or its
+            `element_builder` leaves the message out.
+
+        Raises:
+            What `broadcast` does.
         """
+        message = BroadcastMessage(message_type, data, metadata=metadata)
+        event, text = self._for_pages(message)
         connection = self.registry.get_connection(connection_id)
         if connection is None:
             return False
-        message = BroadcastMessage(message_type, data, metadata=metadata)
-        self._checked(message.to_json())
-        if isinstance(connection, StreamConnection):
-            return connection.offer(stream_frame(connection, message))
-        return await connection.send(message, timeout=self.queue_timeout)
+        if not isinstance(connection, StreamConnection):
+            return await connection.send(message, timeout=self.queue_timeout)
+        if connection.feed.render is None:
+            return connection.offer(encode(text, event=event))
+        frame = connection.feed.render(Event("", 0, BROADCAST_CHANNEL, b"", message=message))
+        return bool(frame) and connection.offer(frame)
+
+    def _for_pages(self, message: BroadcastMessage) -> tuple[str | None, str]:
+        """Return the event, and its data, that pages get for a message."""
+        event, text = check_event(message.type), self._checked(message.to_json())
+        elements = self.element_builder(message.type, message.data) if self.element_builder else None
+        return (event, text) if elements is None else (None, self._checked(render(elements)))
 
     def _checked(self, text: str) -> str:
         size = len(text) if len(text) * 4 <= self.max_message_bytes else len(text.encode(errors="replace"))
@@ -332,9 +340,10 @@ class BroadcastManager:
         self.fanout.enqueue(event)
 
     def _overflowed(self, connection: SSEConnection) -> None:
-        logger.warning(
-            "connection %s has not read %d messages and is closed", connection.connection_id, self.max_queue_size
-        )
+        if connection.is_active():
+            logger.warning(
+                "connection %s has not read %d messages and is closed", connection.connection_id, self.max_queue_size
+            )
         self._queues.pop(connection.connection_id, None)
         self.registry.remove(connection, ConnectionState.ERROR)
 
@@ -367,7 +376,6 @@ class BroadcastManager:
         self._queues.pop(connection_id, None)
         connection = self.registry.get_connection(connection_id)
         if isinstance(connection, StreamConnection):
-            self.fanout.leave(connection)
             self.fanout.end(connection)
         if connection is not None:
             self.registry.remove(connection)
@@ -430,8 +438,7 @@ class BroadcastManager:
 
     def _on_start(self, connection: StreamConnection) -> None:
         self.registry.add(connection)
-        if connection.send_raw is not None:
-            self._watch.note(connection.send_raw)
+        self._watch.first_stream()
 
     def _log(self, text: str, *values: Any) -> None:
         logger.log(logging.INFO if self.debug else logging.DEBUG, text, *values)
@@ -447,18 +454,21 @@ def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> s
     return str(oob(elements[0] if len(elements) == 1 else elements, target, style))
 
 
+def id_set(ids: str | Iterable[str] | None) -> frozenset[str]:
+    """Return ids as a set; a single one may stand by itself."""
+    return frozenset([ids] if isinstance(ids, str) else ids or ())
+
+
+def farewell_frame(spread: int) -> bytes:
+    """Return the frame that tells a client to come back, at a moment of its own within `spread` milliseconds."""
+    return encode("{}", event=SHUTDOWN_EVENT, retry=SHUTDOWN_RETRY_MS + random.randrange(spread))
+
+
 def check_positive(**values: float) -> None:
     """Raise `ValueError` for the first value that is not above 0."""
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"{name} must be more than 0, not {value!r}")
-
-
-def stream_frame(connection: StreamConnection, message: BroadcastMessage) -> bytes:
-    """Return a message to one connection in the form in which its feed has broadcasts."""
-    if connection.feed.render is None:
-        return message.to_sse(check_event(message.type)).encode()
-    return connection.feed.render(Event("", 0, BROADCAST_CHANNEL, b"", message=message))
 
 
 def plain(event: Event) -> bytes:
@@ -470,11 +480,7 @@ def built(builder: ElementBuilder) -> Render:
     """Return what renders a broadcast with an element builder; what it returns None for is left out."""
 
     def render_event(event: Event) -> bytes:
-        try:
-            elements = builder(event.message.type, event.message.data)
-        except Exception:
-            logger.exception("element_builder failed for %r", event.message.type)
-            return b""
+        elements = builder(event.message.type, event.message.data)
         return b"" if elements is None else encode(render(elements), id=event.id or None)
 
     return render_event
@@ -544,10 +550,10 @@ def setup_broadcast_routes(
     """
     handler = create_broadcast_handler(manager, element_builder)
 
-    @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])  # type: ignore[untyped-decorator]
+    @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])
     async def broadcast_endpoint(connection_id: str | None = None) -> StreamResponse:
         return await handler(connection_id)  # type: ignore[no-any-return]
 
-    @app.route(f"{prefix}{STATUS_PATH}", methods=["GET"])  # type: ignore[untyped-decorator]
+    @app.route(f"{prefix}{STATUS_PATH}", methods=["GET"])
     def broadcast_status() -> dict[str, int]:
         return {"connections": manager.get_connection_count(), "history_size": len(manager.history)}

@@ -1,9 +1,9 @@
 """Fan-out: every connection is a reader of the log.
 
-Publishing appends and schedules one flush for the loop's present tick. The flush joins all that is pending once for each
-feed (connections that follow the same channels) and steps each connection's `send` once with the same message. A `send`
-that suspends goes on in a task of its own; its connection is busy, gets nothing meanwhile, and then catches up from the
-log. Nobody waits for it, and no connection has a queue, a timer or a lock.
+Publishing appends and schedules one flush for the loop's present tick. The flush joins all that is pending once for
+each feed (connections that follow the same channels) and steps each connection's `send` once with the same message. A
+`send` that suspends goes on in a task of its own; its connection is busy, gets nothing meanwhile, and then catches up
+from the log. Nobody waits for it, and no connection has a queue, a timer or a lock.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Generator, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import attrgetter
 from types import coroutine
 from typing import Any
 
 from . import servers
 from .backends.base import Backend
-from .connections import ConnectionState, SSEConnection
+from .connections import ConnectionState, SSEConnection, now
 from .errors import ConnectionClosed, HistoryGap
 from .log import Cursor, Event
 from .protocol import BROADCAST_CHANNEL, RESET_EVENT
@@ -28,8 +29,10 @@ from .wire import comment, encode
 
 logger = logging.getLogger("sse_components")
 
-# Bytes handed to `send` at once while a connection catches up: what a slow reader can cost beside the server's buffer.
-CATCH_UP_BYTES = 256 * 1024
+# Bytes handed to `send` at once, beside a single larger event: what a slow reader costs beside the server's buffer.
+CHUNK_BYTES = 256 * 1024
+# Part of a heartbeat by which it may come early, so that one look at the feeds serves many of them.
+EARLY = 0.1
 
 Render = Callable[[Event], bytes]
 Since = tuple[frozenset[str], Cursor | None]
@@ -41,31 +44,69 @@ NO_QUEUE: asyncio.Queue[Any] = asyncio.Queue(1)
 class Feed:
     """The connections that get the same bytes: same channels, same way of rendering, same heartbeat."""
 
-    __slots__ = ("batch", "channels", "connections", "due", "heartbeat", "last", "render", "total")
+    __slots__ = ("batch", "channels", "connections", "heartbeat", "last", "render", "total")
 
     def __init__(self, channels: frozenset[str], render: Render | None, heartbeat: float) -> None:
         self.channels, self.render, self.heartbeat = channels, render, heartbeat
-        self.connections: dict[str, StreamConnection] = {}
+        self.connections: dict[StreamConnection, None] = {}
         self.batch: list[Event] = []
         self.total = 0  # events handed out
-        self.last = self.due = 0.0  # loop times: of the last bytes, and of the next heartbeat
+        self.last = time.monotonic()  # when something was last sent
+
+    @property
+    def key(self) -> tuple[frozenset[str], Render | None, float]:
+        """What tells it from other feeds."""
+        return self.channels, self.render, self.heartbeat
+
+    @property
+    def due(self) -> float:
+        """When its next heartbeat is due, by the monotonic clock."""
+        return self.last + self.heartbeat
 
     def body(self, events: Iterable[Event], reader: str | None = None) -> bytes:
         """Return the frames of `events`, without those that exclude `reader`."""
-        render = self.render or (lambda event: event.frame)
-        return b"".join([render(event) for event in events if reader not in event.exclude])
+        return b"".join([self._frame(event) for event in events if reader not in event.exclude])
+
+    def _frame(self, event: Event) -> bytes:
+        if self.render is None or not event.channel:
+            return event.frame
+        try:
+            return self.render(event)
+        except Exception:
+            logger.exception("an event could not be rendered: %s", event.id)
+            return b""
 
 
 class StreamConnection(SSEConnection):
-    """A connection whose bytes go to an ASGI `send`: a cursor in the log instead of a queue."""
+    """A connection whose bytes go to an ASGI `send`: a cursor in the log instead of a queue.
+
+    Attributes:
+        fanout: what it joins.
+        feed: what it follows.
+        busy: whether something is on its way to it; it then gets nothing else.
+        cursor: while it is busy, the sequence up to which the log has been handed to it.
+        backlog: what the log had for it when it joined.
+        mailbox: frames for it alone that wait, each after the sequence at which it was posted.
+        last: the frame that ends it, if it is to end.
+        send_raw: what writes to it.
+        receive: what tells that its client is gone.
+        steppable: whether `send_raw` may be stepped outside of a task.
+        task: what holds its stream, as long as it does.
+    """
 
     __slots__ = (
-        "_activity", "_base", "_direct", "backlog", "busy", "cursor", "fanout", "feed", "mailbox", "mailbox_size",
-        "send_raw", "steppable", "task",
+        "_activity", "_base", "_direct", "backlog", "busy", "cursor", "fanout", "feed", "last", "mailbox",
+        "mailbox_size", "receive", "send_raw", "steppable", "task",
     )  # fmt: skip
 
     def __init__(
-        self, connection_id: str, fanout: FanOut, feed: Feed, connection_type: str = "global", *, mailbox_size: int = 100
+        self,
+        connection_id: str,
+        fanout: FanOut,
+        feed: Feed,
+        connection_type: str = "global",
+        *,
+        mailbox_size: int = 100,
     ) -> None:
         self.fanout, self.feed = fanout, feed
         self._base = self._direct = 0
@@ -73,9 +114,16 @@ class StreamConnection(SSEConnection):
         self.busy, self.steppable, self.mailbox_size = True, False, mailbox_size
         self.cursor = 0
         self.backlog: list[Event] = []
-        self.mailbox: list[bytes] = []
+        self.mailbox: list[Event] = []
+        self.last: Event | None = None
         self.send_raw: servers.Send | None = None
+        self.receive: servers.Receive | None = None
         self.task: asyncio.Task[Any] | None = None
+
+    @property
+    def following(self) -> bool:
+        """Whether it has joined, and not left."""
+        return self in self.feed.connections
 
     @property
     def message_count(self) -> int:
@@ -89,7 +137,7 @@ class StreamConnection(SSEConnection):
     @property
     def last_activity(self) -> datetime:
         """When something was last sent, in UTC."""
-        return max(self._activity, datetime.fromtimestamp(self.feed.last, self._activity.tzinfo))
+        return max(self._activity, now() - timedelta(seconds=time.monotonic() - self.feed.last))
 
     @last_activity.setter
     def last_activity(self, value: datetime) -> None:
@@ -110,10 +158,14 @@ class StreamConnection(SSEConnection):
         return self.fanout.post(self, data if isinstance(data, bytes) else encode(data))
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
-        """Send bytes, and wait until the server has taken them."""
+        """Send bytes, and wait until the server has taken them.
+
+        Raises:
+            ConnectionClosed: if it does not, or there is no stream.
+        """
         if self.send_raw is None:
             raise ConnectionClosed("the connection has no stream")
-        await self.send_raw({"type": "http.response.body", "body": body, "more_body": more})
+        await taken(self.send_raw, chunk(body, more=more))
 
 
 class FanOut:
@@ -130,7 +182,7 @@ class FanOut:
         self._pending: list[Event] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._closing: bytes | None = None
+        self._farewell: Callable[[], bytes] | None = None
 
     def __len__(self) -> int:
         return sum(len(feed.connections) for feed in self.feeds.values())
@@ -144,67 +196,65 @@ class FanOut:
         self._pending.append(event)
 
     def flush(self) -> None:
-        """Send everything that is pending, one chunk to each connection that is not busy."""
+        """Send everything that is pending to each connection that is not busy, in one chunk if it is not large."""
         events, self._pending = self._pending, []
         touched: dict[Feed, None] = {}
         for event in events:
-            for feed in self._following(event.channel):
+            for feed in self._by_channel.get(event.channel, ()):
                 feed.batch.append(event)
                 touched[feed] = None
         for feed in touched:
             batch, feed.batch = feed.batch, []
-            self._deliver(feed, batch)
-
-    def _following(self, channel: str) -> Iterable[Feed]:
-        return list(self.feeds.values()) if channel == BROADCAST_CHANNEL else self._by_channel.get(channel, ())
+            while batch:
+                part, batch = split(batch, CHUNK_BYTES)
+                self._deliver(feed, part)
 
     def _deliver(self, feed: Feed, batch: list[Event]) -> None:
-        body = feed.body(batch)
         feed.total += len(batch)
-        feed.last = time.time()
-        self._rest(feed)
-        excluded = frozenset().union(*[event.exclude for event in batch])
-        self._send_all(feed, body, excluded, batch)
+        if body := feed.body(batch):
+            feed.last = time.monotonic()
+            self._send_all(feed, body, batch)
 
-    def _send_all(self, feed: Feed, body: bytes, excluded: frozenset[str], batch: list[Event]) -> None:
-        before, after = batch[0].sequence - 1, batch[-1].sequence
-        message = {"type": "http.response.body", "body": body, "more_body": True}
-        for connection in list(feed.connections.values()):
+    def _send_all(self, feed: Feed, body: bytes, batch: list[Event]) -> None:
+        message, after = chunk(body), batch[-1].sequence
+        excluded = frozenset().union(*[event.exclude for event in batch])
+        for connection in list(feed.connections):
             if connection.busy:
                 continue
-            if not connection.steppable or connection.connection_id in excluded:
-                self._lag(connection, before)
-            elif body:
+            if connection.connection_id in excluded:
+                # A heartbeat at least: what it is excluded from must not make its stream look dead.
+                own = feed.body(batch, connection.connection_id) or HEARTBEAT
+                self._step(connection, chunk(own), after)
+            else:
                 self._step(connection, message, after)
 
     def _step(self, connection: StreamConnection, message: dict[str, Any], sequence: int) -> None:
-        sending: Any = connection.send_raw(message)  # type: ignore[misc]
-        try:
-            waiting_for = sending.send(None)
-        except StopIteration:
-            return
-        except Exception:
-            self._lost(connection)
-            return
-        connection.busy, connection.cursor = True, sequence
-        self._spawn(self._finish(connection, resume(sending, waiting_for)))
-
-    def _lag(self, connection: StreamConnection, sequence: int) -> None:
-        connection.busy, connection.cursor = True, sequence
-        self._spawn(self.catch_up(connection))
-
-    async def _finish(self, connection: StreamConnection, sending: Any) -> None:
-        try:
-            await sending
-        except Exception:
-            self._lost(connection)
+        if connection.steppable:
+            sending: Any = connection.send_raw(message)  # type: ignore[misc]
+            try:
+                waiting_for = sending.send(None)
+            except StopIteration:
+                return
+            except Exception:
+                self._lost(connection)
+                return
+            under_way = taken(resume, sending, waiting_for)
         else:
-            await self.catch_up(connection)
+            # Middleware may keep the message, or write into it.
+            under_way = connection.write(message["body"])
+        connection.busy, connection.cursor = True, sequence
+        self._spawn(self.catch_up(connection, under_way))
 
     # ------------------------------------------------------------------ joining and leaving
 
     def feed(self, channels: Iterable[str], *, render: Render | None = None, heartbeat: float) -> Feed:
-        """Return the feed of these channels, and of the broadcast channel that everyone follows."""
+        """Return the feed of these channels, and of the broadcast channel that everyone follows.
+
+        Args:
+            channels: what it follows.
+            render: makes the bytes of an event, where its own frame is not wanted.
+            heartbeat: seconds of silence before a comment.
+        """
         key = (frozenset(channels) | {BROADCAST_CHANNEL}, render, heartbeat)
         return self.feeds.get(key) or Feed(*key)
 
@@ -215,23 +265,24 @@ class FanOut:
         until `catch_up` has brought it to the log's end.
         """
         self.flush()
+        here = self.backend.cursor
         connection.backlog, gaps = self._backlog(since)
-        if gaps:
-            connection.mailbox.append(reset_frame(gaps, self.backend.cursor))
-        connection.cursor = self.backend.cursor.sequence
         connection.feed = self._joined(connection.feed)
-        connection.feed.connections[connection.connection_id] = connection
-        connection.message_count = len(connection.backlog)
+        connection.feed.connections[connection] = None
+        connection.cursor, connection.message_count = here.sequence, len(connection.backlog)
+        if gaps:
+            connection.backlog.insert(0, letter(0, reset_frame(gaps, here)))
+        if self._farewell is not None:
+            connection.last = letter(here.sequence, self._farewell())
 
     def _joined(self, feed: Feed) -> Feed:
-        key = (feed.channels, feed.render, feed.heartbeat)
-        if key not in self.feeds:
-            self.feeds[key] = feed
+        if feed.key not in self.feeds:
+            self.feeds[feed.key] = feed
             for channel in feed.channels:
                 self._by_channel[channel][feed] = None
-            self._rest(feed)
-            self._schedule_heartbeat()
-        return self.feeds[key]
+            feed.last = time.monotonic()
+            self._beat_by(feed.due)
+        return self.feeds[feed.key]
 
     def _backlog(self, since: Iterable[Since]) -> tuple[list[Event], list[str]]:
         events: dict[int, Event] = {}
@@ -245,61 +296,63 @@ class FanOut:
 
     def leave(self, connection: StreamConnection) -> None:
         """Let a connection follow nothing any more. Leaving twice is allowed."""
+        if not connection.following:
+            return
         feed = connection.feed
-        if feed.connections.pop(connection.connection_id, None) is not None and not feed.connections:
-            del self.feeds[feed.channels, feed.render, feed.heartbeat]
+        del feed.connections[connection]
+        if not feed.connections:
+            del self.feeds[feed.key]
             for channel in feed.channels:
                 del self._by_channel[channel][feed]
                 if not self._by_channel[channel]:
                     del self._by_channel[channel]
 
-    def _lost(self, connection: StreamConnection) -> None:
-        logger.debug("connection lost while sending: %s", connection.connection_id, exc_info=True)
-        self.leave(connection)
-        connection.close(ConnectionState.ERROR)
-        self.end(connection)
-
-    def end(self, connection: StreamConnection) -> None:
-        """Let the task that holds a connection's stream come to its end."""
-        if connection.task is not None:
-            connection.task.cancel()
-
     # ------------------------------------------------------------------ catching up
 
-    async def catch_up(self, connection: StreamConnection) -> None:
-        """Send what a busy connection has missed, until it is at the log's end; then it is no longer busy."""
-        try:
-            while chunk := self._next_chunk(connection):
-                await connection.write(chunk)
-            if self._closing is not None:
-                await self._farewell(connection, self._closing)
-        except Exception:
-            self._lost(connection)
+    async def catch_up(self, connection: StreamConnection, under_way: Coroutine[Any, Any, None] | None = None) -> None:
+        """Send what a busy connection has missed, until it is at the log's end; then it is no longer busy.
 
-    def _next_chunk(self, connection: StreamConnection) -> bytes:
-        if connection.mailbox:
-            connection.mailbox, mail = [], connection.mailbox
-            return b"".join(mail)
-        chunk = self._log_chunk(connection)
-        if not chunk:
+        Args:
+            connection: it must be busy.
+            under_way: what it is busy with; that comes first.
+        """
+        try:
+            if under_way is not None:
+                await under_way
+            while connection.following and (part := self._next_part(connection)):
+                if body := connection.feed.body(part, connection.connection_id):
+                    await connection.write(body)
+            if connection.last is not None:
+                await connection.write(connection.last.frame, more=False)
+                self._drop(connection)
+        except ConnectionClosed:
+            self._lost(connection)
+        else:
             # What is pending is in the log, and so has been sent: let the flush pass by while still busy.
             self.flush()
-            connection.busy = False
-        return chunk
+            connection.busy = connection.last is not None
 
-    def _log_chunk(self, connection: StreamConnection) -> bytes:
-        events = connection.backlog
-        if not events:
-            here = self.backend.cursor
-            try:
-                events = self.backend.since(connection.feed.channels, Cursor(here.epoch, connection.cursor))
-            except HistoryGap as gap:
-                connection.cursor = here.sequence
-                return reset_frame(gap.channels, here)
-            connection.cursor = here.sequence
-        part, connection.backlog = split(events, CATCH_UP_BYTES)
-        body = connection.feed.body(part, connection.connection_id)
-        return body or (self._log_chunk(connection) if connection.backlog else b"")
+    def _next_part(self, connection: StreamConnection) -> list[Event]:
+        if connection.backlog:
+            part, connection.backlog = split(connection.backlog, CHUNK_BYTES)
+            return part
+        part, rest = split(self._missed(connection), CHUNK_BYTES)
+        connection.mailbox = [event for event in rest if not event.channel]
+        if part:
+            connection.cursor = part[-1].sequence
+        return part
+
+    def _missed(self, connection: StreamConnection) -> list[Event]:
+        here = self.backend.cursor
+        try:
+            events = self.backend.since(connection.feed.channels, Cursor(here.epoch, connection.cursor))
+        except HistoryGap as gap:
+            events = [letter(here.sequence, reset_frame(gap.channels, here))]
+        if connection.mailbox:
+            events = sorted([*events, *connection.mailbox], key=attrgetter("sequence"))
+        if connection.last is not None:
+            events = [event for event in events if event.sequence <= connection.last.sequence]
+        return events
 
     def post(self, connection: StreamConnection, frame: bytes) -> bool:
         """Send a frame to this connection only, after what was published before it; it has no place in the log.
@@ -307,81 +360,92 @@ class FanOut:
         Returns:
             False if the connection is gone, or has not read what was posted before.
         """
-        if connection.send_raw is None or connection.connection_id not in connection.feed.connections:
-            return False
-        if len(connection.mailbox) >= connection.mailbox_size:
+        if connection.last is not None or not connection.following:
             return False
         self.flush()
-        connection.mailbox.append(frame)
-        connection._direct += 1
+        sequence = self.backend.cursor.sequence
         if not connection.busy:
-            self._lag(connection, self.backend.cursor.sequence)
+            self._step(connection, chunk(frame), sequence)
+        elif len(connection.mailbox) < connection.mailbox_size:
+            connection.mailbox.append(letter(sequence, frame))
+        else:
+            return False
+        connection._direct += 1
         return True
 
     # ------------------------------------------------------------------ heartbeats
 
-    def _rest(self, feed: Feed) -> None:
-        feed.due = asyncio.get_running_loop().time() + feed.heartbeat
-
-    def _schedule_heartbeat(self) -> None:
+    def _beat_by(self, due: float) -> None:
+        delay = due - time.monotonic()
+        loop = asyncio.get_running_loop()
+        if self._timer is not None and self._timer.when() <= loop.time() + delay:
+            return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self.feeds:
-            due = min(feed.due for feed in self.feeds.values())
-            self._timer = asyncio.get_running_loop().call_at(due, self._beat)
+        self._timer = loop.call_later(delay, self._beat)
 
     def _beat(self) -> None:
-        present = asyncio.get_running_loop().time()
-        message = {"type": "http.response.body", "body": HEARTBEAT, "more_body": True}
+        self._timer = None
         self.flush()
-        for feed in [feed for feed in self.feeds.values() if feed.due <= present]:
-            self._rest(feed)
-            for connection in [one for one in feed.connections.values() if not one.busy]:
-                if connection.steppable:
-                    self._step(connection, message, self.backend.cursor.sequence)
-                else:
-                    connection.mailbox.append(HEARTBEAT)
-                    self._lag(connection, self.backend.cursor.sequence)
-        self._schedule_heartbeat()
+        present, sequence, message = time.monotonic(), self.backend.cursor.sequence, chunk(HEARTBEAT)
+        for feed in [feed for feed in self.feeds.values() if feed.due - EARLY * feed.heartbeat <= present]:
+            feed.last = present
+            for connection in [one for one in feed.connections if not one.busy]:
+                self._step(connection, message, sequence)
+        if self.feeds:
+            self._beat_by(min(feed.due for feed in self.feeds.values()))
 
-    # ------------------------------------------------------------------ closing
+    # ------------------------------------------------------------------ ending
+
+    def end(self, connection: StreamConnection, frame: bytes = b"") -> None:
+        """End a stream as its client expects it: what was published until now, then `frame`, then the body's end."""
+        if connection.last is not None:
+            return
+        self.flush()
+        sequence = self.backend.cursor.sequence
+        connection.last = letter(sequence, frame)
+        if not connection.busy:
+            connection.busy, connection.cursor = True, sequence
+            self._spawn(self.catch_up(connection))
 
     async def close(self, farewell: Callable[[], bytes], *, grace: float) -> None:
-        """End every stream with a farewell frame, and within `grace` seconds those that cannot take it without one.
+        """End every stream with a farewell frame, and after `grace` seconds those that cannot take it without one.
 
         Args:
             farewell: makes the frame for a connection.
             grace: seconds that busy connections have to become free.
         """
-        self.flush()
-        self._closing = farewell()
-        for connection in [one for feed in self.feeds.values() for one in feed.connections.values()]:
-            if not connection.busy:
-                connection.busy = True
-                self._spawn(self._farewell(connection, farewell()))
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=grace)
-        for connection in [one for feed in self.feeds.values() for one in feed.connections.values()]:
+        self._farewell = farewell
+        everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
+        for connection in everyone:
+            self.end(connection, farewell())
+        holders = {connection.task for connection in everyone if connection.task is not None}
+        if waited_for := holders | self._tasks:
+            await asyncio.wait(waited_for, timeout=grace)
+        for connection in everyone:
             self.cut(connection)
+        for task in self._tasks:
+            task.cancel()
         if self._timer is not None:
             self._timer.cancel()
 
-    async def _farewell(self, connection: StreamConnection, frame: bytes) -> None:
-        connection.busy = True
-        self.leave(connection)
-        try:
-            await connection.write(frame, more=False)
-        except Exception:
-            logger.debug("connection lost at farewell: %s", connection.connection_id, exc_info=True)
-        self.end(connection)
-
     def cut(self, connection: StreamConnection) -> None:
-        """End a stream at once, without a frame: its reader does not read."""
+        """End a stream at once, without a frame: its reader does not read. One that has ended is left alone."""
+        if connection.following:
+            servers.abort(connection.send_raw, connection.receive)
+            self._drop(connection)
+
+    def _lost(self, connection: StreamConnection) -> None:
+        logger.debug("connection lost while sending: %s", connection.connection_id, exc_info=True)
+        connection.close(ConnectionState.ERROR)
+        self._drop(connection)
+
+    def _drop(self, connection: StreamConnection) -> None:
+        """Let go of a connection, and let the task that holds its stream come to its end."""
         self.leave(connection)
-        if connection.send_raw is not None:
-            servers.abort(connection.send_raw)
-        self.end(connection)
+        task, connection.task = connection.task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -389,20 +453,37 @@ class FanOut:
         task.add_done_callback(self._tasks.discard)
 
 
+async def taken(send: Callable[..., Any], *message: Any) -> None:
+    """Wait until the server has taken a message.
+
+    Raises:
+        ConnectionClosed: if it does not; servers raise what they like, and when they like.
+    """
+    try:
+        await send(*message)
+    except Exception as error:
+        raise ConnectionClosed("the server did not take a message") from error
+
+
 @coroutine
 def resume(stepped: Any, waiting_for: Any) -> Generator[Any, Any, None]:
     """Go on, inside a real task, with a coroutine that was stepped once and then yielded `waiting_for`."""
-    while True:
-        try:
-            value = yield waiting_for
-        except BaseException as error:
-            step, value = stepped.throw, error
-        else:
-            step = stepped.send
-        try:
-            waiting_for = step(value)
-        except StopIteration:
-            return
+    try:
+        yield waiting_for
+    except BaseException:
+        stepped.close()
+        raise
+    yield from stepped
+
+
+def chunk(body: bytes, *, more: bool = True) -> dict[str, Any]:
+    """Return the ASGI message that sends a part of a body."""
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+def letter(sequence: int, frame: bytes) -> Event:
+    """Return a frame for one connection, to be sent after what the log has up to `sequence`."""
+    return Event("", sequence, "", frame)
 
 
 def split(events: list[Event], size: int) -> tuple[list[Event], list[Event]]:

@@ -68,10 +68,12 @@ class ChannelLog:
         self.missing = missing  # the sequence of the latest event that is no longer here
 
     def append(self, event: Event) -> None:
+        """Keep an event."""
         self.events.append(event)
         self.size += len(event.frame)
 
     def drop_first(self) -> None:
+        """Let go of the oldest event, and remember that it was here."""
         event = self.events.popleft()
         self.size -= len(event.frame)
         self.missing = event.sequence
@@ -100,6 +102,8 @@ class EventLog:
         for name, bound in (("max_events", max_events), ("max_bytes", max_bytes), ("max_channels", max_channels)):
             if bound < 1:
                 raise ValueError(f"{name} must be at least 1, not {bound!r}")
+        if max_age is not None and not max_age > 0:
+            raise ValueError(f"max_age must be more than 0 seconds, or None, not {max_age!r}")
         self.max_events, self.max_bytes, self.max_age, self.max_channels = max_events, max_bytes, max_age, max_channels
         self.epoch = secrets.token_hex(4)
         self.sequence = 0
@@ -143,9 +147,9 @@ class EventLog:
             HistoryGap: if events after the cursor are no longer here, or the cursor is of another log.
         """
         if cursor is None or cursor.epoch != self.epoch or cursor.sequence > self.sequence:
-            raise HistoryGap(sorted(channels))
+            raise HistoryGap(sorted(set(channels)))
         after = cursor.sequence
-        kept = [(name, self._kept(name)) for name in channels]
+        kept = [(name, self._kept(name)) for name in dict.fromkeys(channels)]
         if gaps := sorted(name for name, log in kept if (log.missing if log else self._missing) > after):
             raise HistoryGap(gaps)
         found = [event for _, log in kept if log for event in _after(log.events, after)]

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .broadcast import BroadcastManager
 from .page import Page, current_page
-from .response import SCOPE_KEY, Handover, StreamResponse
+from .response import SCOPE_KEY, Handover
 from .tokens import Grants
 
 
@@ -31,22 +31,24 @@ class SSEMiddleware:
         """Run the application; then hold the stream that it has handed over, if any."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-            return
-        if not self.manager.running:
-            await self.manager.start()
-        stream = await self._respond(scope, receive, send)
-        if stream is not None:
-            await stream.run(receive, send)  # type: ignore[arg-type]
+        elif SCOPE_KEY in scope:
+            # Mounted in another application of the kit, whose outermost layer holds the stream.
+            await self._respond(scope, receive, send)
+        else:
+            handover = scope[SCOPE_KEY] = Handover(send)  # type: ignore[arg-type]
+            await self._respond(scope, receive, handover.send)
+            if handover.stream is not None:
+                await handover.stream.run(receive, send)  # type: ignore[arg-type]
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Any) -> StreamResponse | None:
-        handover = scope[SCOPE_KEY] = Handover(send)
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not (self.manager.running or self.manager.closing):
+            await self.manager.start()
         page = Page(scope.get("root_path", "") + self.prefix, self.grants, self.manager.backend.cursor)
         token = current_page.set(page)
         try:
-            await self.app(scope, receive, handover.send)
+            await self.app(scope, receive, send)
         finally:
             current_page.reset(token)
-        return handover.stream
 
 
 Wrap = Callable[[ASGIApp], ASGIApp]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
+from fastcore.foundation import L
 from fastcore.xml import FT, NotStr, to_xml
 
 from .errors import MarkupError
@@ -45,6 +46,8 @@ _WRAPPERS = {
     **dict.fromkeys(("tbody", "thead", "tfoot", "caption", "colgroup"), "table"),
     **dict.fromkeys(_SVG_TAGS, "svg"),
 }
+# Where the HTML parser drops these tags, as behind a <div>, it keeps them within a whole table or drawing.
+_WHOLES = {part: "svg" if part in _SVG_TAGS else "table" for part in _WRAPPERS}
 
 
 def render(*content: Any) -> str:
@@ -58,7 +61,7 @@ def render(*content: Any) -> str:
 def flat(content: Iterable[Any]) -> Iterator[Any]:
     """Yield the elements of nested lists, tuples and iterators in order."""
     for element in content:
-        if isinstance(element, (list, tuple, Iterator)):
+        if isinstance(element, (list, tuple, L, Iterator)):
             yield from flat(element)
         else:
             yield element
@@ -66,7 +69,9 @@ def flat(content: Iterable[Any]) -> Iterator[Any]:
 
 def as_html(element: Any) -> Any:
     """Return what FastHTML renders safely as it is, and the text of anything else, for it to escape."""
-    if element is None or isinstance(element, (str, FT)) or hasattr(element, "__ft__") or hasattr(element, "__html__"):
+    if element is None or isinstance(element, (str, FT, NotStr)):
+        return element
+    if hasattr(element, "__ft__") or hasattr(element, "__html__"):
         return element
     return element.decode(errors="replace") if isinstance(element, bytes) else str(element)
 
@@ -162,17 +167,27 @@ def replaced(element: Any, where: str, **attributes: str) -> str:
         what = type(element).__name__
         raise MarkupError(f"outerHTML, and wrap=False, need one FT element, not {what}; innerHTML takes anything")
     attrs = {**attributes, **element.attrs, OOB_ATTRIBUTE: where}
-    html = render(FT(element.tag, element.children, attrs, void_=element.void_))
-    # An SVG shape at the top of a fragment would be parsed as unknown HTML. The <svg> around it swaps nothing itself.
-    return wrapped(html, f"none:{where.partition(':')[2]}") if element.tag.lower() in _SVG_TAGS else html
+    return whole(render(FT(element.tag, element.children, attrs, void_=element.void_)), where)
 
 
 def wrapped(html: str, where: str, **attributes: str) -> str:
     """Return `html` in the wrapper that the HTML parser accepts around it, with the swap on the wrapper."""
-    first = _FIRST_TAG.match(html)
-    tag = _WRAPPERS.get(first[1].lower(), "div") if first else "div"
+    tag = _WRAPPERS.get(first_tag(html), "div")
     given = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
-    return f'<{tag}{given} {OOB_ATTRIBUTE}="{escape(where)}">{html}</{tag}>'
+    return whole(f'<{tag}{given} {OOB_ATTRIBUTE}="{escape(where)}">{html}</{tag}>', where)
+
+
+def whole(html: str, where: str) -> str:
+    """Return `html` such that it can stand anywhere in a message: a part in its whole, which swaps nothing itself."""
+    tag = _WHOLES.get(first_tag(html))
+    nothing = f"none:{where.partition(':')[2]}"
+    return f'<{tag} {OOB_ATTRIBUTE}="{escape(nothing)}">{html}</{tag}>' if tag else html
+
+
+def first_tag(html: str) -> str:
+    """Return the name of the tag with which `html` begins; an empty string for text."""
+    found = _FIRST_TAG.match(html)
+    return found[1].lower() if found else ""
 
 
 class OOBStreamBuilder:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from .errors import SetupError
 from .log import Cursor
-from .protocol import STREAM_PATH, SUB_PARAM
+from .protocol import PREFIX, STREAM_PATH, SUB_PARAM
 from .tokens import Grants
 
 
@@ -45,3 +45,9 @@ def this_page() -> Page:
         raise SetupError(
             "channels are granted to the page of a request: call this in a handler of an app with setup_sse(app)"
         ) from None
+
+
+def kit_prefix(default: str = PREFIX) -> str:
+    """Return the path of the kit's routes: the present request's app's, or the default outside of one."""
+    page = current_page.get(None)
+    return default if page is None else page.prefix

@@ -34,6 +34,7 @@ BROADCAST_CHANNEL: Final = "sse:broadcast"
 # DOM events and attributes.
 STATE_EVENT: Final = "sse:state"
 STATS_EVENT: Final = "sse:stats"
+CONNECT_ATTRIBUTE: Final = "data-sse-connect"
 SWAP_ATTRIBUTE: Final = "data-sse-swap"
 STATE_ATTRIBUTE: Final = "data-sse-state"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"

@@ -1,8 +1,8 @@
 """The ASGI response that writes a connection's frames, and the handover that frees it of middleware.
 
-A stream goes through routing, session and every middleware once: status, headers and the first frame. Then, if that frame
-reached the server unchanged, the application returns, and the outermost layer goes on with the server's own `send`: no
-middleware is held open for the life of the stream, and none is passed for each message.
+A stream goes through routing, session and every middleware once: status, headers and the first frame. Then, if that
+frame reached the server unchanged, the application returns, and the outermost layer goes on with the server's own
+`send`: no middleware is held open for the life of the stream, and none is passed for each message.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from . import servers
-from .fanout import FanOut, Since, StreamConnection
+from .fanout import FanOut, Since, StreamConnection, chunk
 
-Receive = Callable[[], Any]
 SCOPE_KEY = "sse_components.handover"
+# Seconds that middleware has to pass the first frame on; then the stream is held inside of it.
+PASS_ON_SECONDS = 1.0
 
 HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -30,26 +31,36 @@ HEADERS = {
 class Handover:
     """What the outermost layer and a `StreamResponse` in the same request tell each other."""
 
-    __slots__ = ("_last", "_plain", "_send", "stream")
+    __slots__ = ("_first", "_passed_on", "_plain", "_send", "stream")
 
     def __init__(self, send: servers.Send) -> None:
         self._send = send
         self._plain = False
-        self._last: Any = None
+        self._first: bytes | None = None
+        self._passed_on: asyncio.Future[None] | None = None
         self.stream: StreamResponse | None = None
 
     async def send(self, message: Any) -> None:
         """Pass a message on to the server, but for the end of a body whose stream has been handed over."""
         if self.stream is not None:
             return
+        await self._send(message)
         if message["type"] == "http.response.start":
             self._plain = not any(name.lower() == b"content-encoding" for name, _ in message.get("headers", ()))
-        self._last = message.get("body")
-        await self._send(message)
+        elif self._first is None:
+            self._first = message.get("body", b"")
+            if self._passed_on is not None:
+                self._passed_on.set_result(None)
 
-    def take(self, stream: StreamResponse) -> bool:
-        """Take a stream over if its first frame has reached the server as it was, and say whether."""
-        if self._plain and self._last == stream.opening:
+    async def take(self, stream: StreamResponse) -> bool:
+        """Take a stream over if its first frame reaches the server as it was, and say whether.
+
+        Middleware may pass messages on in a task of its own, a little later than it takes them.
+        """
+        if self._first is None:
+            self._passed_on = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._passed_on], timeout=PASS_ON_SECONDS)
+        if self._plain and self._first == stream.opening:
             self.stream = stream
         return self.stream is stream
 
@@ -62,6 +73,7 @@ class StreamResponse(Response):
         connection: the connection, not yet joined.
         opening: the first frame; it is sent at once, which defeats what would hold back headers.
         since: what of the log to send before what is live: channels, and the cursor to begin after.
+        on_start: called with the connection when it has joined.
         on_end: called with the connection when the stream has ended, however it ended.
     """
 
@@ -81,42 +93,40 @@ class StreamResponse(Response):
         self.background: BackgroundTask | None = None
         self.init_headers(HEADERS)
 
-    async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send headers and first frame; then hand over, or stream from here."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] == "HEAD":
-            await send({"type": "http.response.body", "body": b""})
+            await send(chunk(b"", more=False))
             return
-        await send({"type": "http.response.body", "body": self.opening, "more_body": True})
+        await send(chunk(self.opening))
         handover: Handover | None = scope.get(SCOPE_KEY)
-        if handover is None or not handover.take(self):
+        if handover is None or not await handover.take(self):
             await self.run(receive, send)
 
-    async def run(self, receive: Receive, send: servers.Send) -> None:
-        """Follow the feed until the client is gone or the stream is ended."""
+    async def run(self, receive: servers.Receive, send: servers.Send) -> None:
+        """Follow the feed until the client is gone or the stream is ended, and then do what is to be done after it."""
         connection = self.connection
-        connection.send_raw, connection.steppable = send, servers.can_step(send)
+        connection.send_raw, connection.receive, connection.steppable = send, receive, servers.can_step(send)
         connection.task = asyncio.current_task()
         self.fanout.join(connection, self.since)
         self.on_start(connection)
         try:
-            await self.fanout.catch_up(connection)
-            await disconnected(receive)
-        except asyncio.CancelledError:
-            if not ended(connection):
-                raise
-            connection.task.uncancel()  # type: ignore[union-attr]  # it runs this
+            await self._follow(connection, receive)
         finally:
             self.fanout.leave(connection)
+            connection.task = None
             self.on_end(connection)
+        if self.background is not None:
+            await self.background()
 
-
-def ended(connection: StreamConnection) -> bool:
-    """Tell whether the kit itself has ended this stream, so that its task may return as if the client had left."""
-    return connection.connection_id not in connection.feed.connections
-
-
-async def disconnected(receive: Receive) -> None:
-    """Return when the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    async def _follow(self, connection: StreamConnection, receive: servers.Receive) -> None:
+        task = connection.task
+        try:
+            await self.fanout.catch_up(connection)
+            while connection.task is not None and (await receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            # The fan-out has let go of the connection: no reason for its task to fail. Any other reason is one.
+            if connection.task is not None or task is None or task.uncancel():
+                raise

@@ -10,109 +10,123 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any
 
 # Seconds between two looks at whether the server is about to stop.
 EXIT_POLL = 0.1
+# Servers whose `send` writes before it returns, or waits before it writes. Others reorder what is stepped (granian).
+STEPPABLE = ("uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.http.h11_impl")
+# Objects that stand between what an application calls and the transport: three in hypercorn, and some middleware.
+DEPTH = 6
 
 Send = Callable[[Any], Coroutine[Any, Any, None]]
+Receive = Callable[[], Coroutine[Any, Any, Any]]
+Check = Callable[[], bool]
 
 
 def can_step(send: Send) -> bool:
-    """Tell whether this `send` may be stepped outside of a task: uvicorn's own, which writes before it returns.
-
-    Others (granian reordered events, `../shared/perf.md` 3) get a task.
-    """
-    return type(getattr(send, "__self__", None)).__module__.startswith("uvicorn.protocols.http.")
+    """Tell whether this `send` may be stepped outside of a task: a server's own, of a kind where that is proven."""
+    return type(getattr(send, "__self__", None)).__module__ in STEPPABLE
 
 
-def abort(send: Send) -> None:
-    """Cut the connection behind a server's `send` where that can be had, so that nobody waits for its buffer."""
-    cut = getattr(getattr(getattr(send, "__self__", None), "transport", None), "abort", None)
-    if cut is not None:
-        cut()
+def abort(*calls: Send | Receive | None) -> None:
+    """Cut the connection behind a `send` or a `receive` where it can be had, so that nobody waits for its buffer."""
+    for call in calls:
+        if (transport := find_transport(call)) is not None:
+            transport.abort()
+            return
+
+
+def find_transport(call: Any) -> Any:
+    """Return the transport behind a method of uvicorn's, hypercorn's, or of an object that calls one, or None."""
+    for _ in range(DEPTH):
+        owner = getattr(call, "__self__", None)
+        transport = getattr(getattr(owner, "writer", owner), "transport", None)
+        if hasattr(transport, "abort"):
+            return transport
+        call = getattr(owner, "send", None)
+    return None
 
 
 class ExitWatch:
     """Calls back once when the server that runs the application has begun to stop.
 
-    uvicorn (also with workers, `--reload`, gunicorn's worker, or in a thread): its `Server.should_exit`.
-    hypercorn: the worker's `terminated` event. Any other server in the main thread: `SIGTERM` and `SIGINT`, passed on to
-    the handler that was there before.
+    uvicorn (also with workers, `--reload`, gunicorn's worker, or in a thread) and hypercorn have state that says so.
+    With any other server in the main thread, `SIGTERM` and `SIGINT` do, which go on to the server's own handlers.
     """
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback = callback
-        self._checks: list[Callable[[], bool]] = []
-        self._chained: dict[int, Any] = {}
+        self._check: Check | None = None
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._signalled = False
 
     def start(self) -> None:
-        """Begin to watch; to be called in the event loop."""
-        server = find_uvicorn()
-        if server is not None:
-            self._check(lambda: bool(server.should_exit))
+        """Begin to watch, if the server can be told already; to be called in the event loop."""
+        if self._check is None and (check := find_check()) is not None:
+            self._watch(check)
 
-    def note(self, send: Send) -> None:
-        """Learn from the first stream's `send` what server it is, if that is not known yet."""
-        if self._checks:
-            return
-        terminated = getattr(getattr(getattr(send, "__self__", None), "context", None), "terminated", None)
-        if terminated is not None:
-            self._check(terminated.is_set)
-        elif threading.current_thread() is threading.main_thread():
+    def first_stream(self) -> None:
+        """Begin to watch at the latest now: there is a stream, and so the server runs."""
+        self.start()
+        if self._check is None and threading.current_thread() is threading.main_thread():
             self._chain_signals()
-            self._check(lambda: self._signalled)
+            self._watch(lambda: self._signalled)
 
     def stop(self) -> None:
         """Watch no longer, and give signals back to whom they belonged."""
         if self._timer is not None:
             self._timer.cancel()
-        for number, previous in self._chained.items():
+        for number, handler in self._handlers.items():
             if signal.getsignal(number) == self._on_signal:
-                signal.signal(number, previous)
-        self._chained.clear()
+                signal.signal(number, handler)
+        self._handlers.clear()
 
-    def _check(self, check: Callable[[], bool]) -> None:
-        self._checks.append(check)
-        self._poll()
+    def _watch(self, check: Check) -> None:
+        self._check = check
+        self._poll(check)
 
-    def _poll(self) -> None:
-        if any(check() for check in self._checks):
+    def _poll(self, check: Check) -> None:
+        if check():
             self._callback()
         else:
-            self._timer = asyncio.get_running_loop().call_later(EXIT_POLL, self._poll)
+            self._timer = asyncio.get_running_loop().call_later(EXIT_POLL, self._poll, check)
 
     def _chain_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            if (previous := signal.getsignal(number)) is not None:
-                self._chained[number] = previous
+            handler = signal.getsignal(number)
+            # Where none is set the process ends at once, or never: there is nothing to tell.
+            if callable(handler):
+                self._handlers[number] = handler
                 signal.signal(number, self._on_signal)
 
-    def _on_signal(self, number: int, frame: Any) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
-        previous = self._chained.get(number)
-        if callable(previous):
-            previous(number, frame)
-        elif previous == signal.SIG_DFL:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
+        self._handlers[number](number, frame)
 
 
-def find_uvicorn() -> Any:
-    """Return the uvicorn `Server` that runs the present event loop, or None."""
-    for frame in _frames():
-        candidate = frame.f_locals.get("self")
-        if type(candidate).__name__ == "Server" and hasattr(candidate, "should_exit"):
-            return candidate
+def find_check() -> Check | None:
+    """Return what tells whether the server of the present event loop has begun to stop, if it is a known one."""
+    for variables in waiting_frames():
+        server, context = variables.get("self"), variables.get("context")
+        if hasattr(server, "should_exit") and hasattr(server, "server_state"):
+            return lambda: uvicorn_ends(server)
+        if type(context).__module__.startswith("hypercorn."):
+            return context.terminated.is_set  # type: ignore[no-any-return, union-attr]
     return None
 
 
-def _frames() -> Iterator[Any]:
-    """Yield the frames of the coroutines that the loop's tasks are waiting in, outermost first."""
+def uvicorn_ends(server: Any) -> bool:
+    """Tell whether a uvicorn `Server` has begun to stop: with `limit_max_requests` it only closes its sockets."""
+    return server.should_exit or not all(listener.is_serving() for listener in getattr(server, "servers", ()))
+
+
+def waiting_frames() -> Iterator[dict[str, Any]]:
+    """Yield the variables of the coroutines that the loop's tasks are waiting in, outermost first."""
     for task in asyncio.all_tasks():
         coroutine: Any = task.get_coro()
-        while coroutine is not None and (frame := getattr(coroutine, "cr_frame", None)) is not None:
-            yield frame
+        while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+            yield frame.f_locals
             coroutine = coroutine.cr_await

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 
 from .errors import GrantError
 from .log import Cursor
@@ -58,6 +58,6 @@ class Grants:
         token, _, later = text.partition(CURSOR_SEPARATOR)
         try:
             names, cursor = self._serializer.loads(token)
-        except BadSignature as error:
+        except BadData as error:
             raise GrantError("the grant is not one of this application's: reload the page") from error
         return Grant(frozenset(names), Cursor.parse(later or cursor))

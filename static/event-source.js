@@ -51,8 +51,9 @@ const DEFAULTS = {
  * - messages have a `channel`;
  * - `error` events have `status` (0 without a response), `final`, `delay` (milliseconds until the next attempt) and
  *   `error` (what broke the connection, or null);
- * - `state`, and an `sse:state` event with `detail.state` when it changes: `offline` means that no attempt runs or is
- *   to be hoped for, because the network is off, the source is suspended, or the server said so;
+ * - `state`, and an `sse:state` event with `detail.state` when it changes, and with what an `error` has when an attempt
+ *   has failed: `offline` means that no attempt runs or is to be hoped for, because the network is off, the source is
+ *   suspended, or the server said so;
  * - `reconnectNow()`, `suspend()` and `resume()`, for a page's life cycle.
  *
  * There is one attempt at a time, and what an aborted one still brings is ignored. There is one timer: while an
@@ -81,7 +82,8 @@ export class FetchEventSource extends EventTarget {
   #state = "connecting";
   #origin = "";
   #closed = false;
-  #suspended = false;
+  /** @type {Set<string>} */
+  #suspensions = new Set();
 
   /** @type {AbortController | null} */
   #attempt = null;
@@ -144,26 +146,37 @@ export class FetchEventSource extends EventTarget {
     this.#state = "offline";
   }
 
-  /** Let go of the connection until `resume()`: the page is frozen, or kept for the way back. */
-  suspend() {
-    if (this.#readyState === CLOSED || this.#suspended) return;
-    this.#suspended = true;
+  /**
+   * Let go of the connection until `resume()` has been called for each reason that there was.
+   *
+   * @param {string} [reason] by default, the page is frozen, or kept for the way back
+   */
+  suspend(reason = "page") {
+    const already = this.#suspensions.size > 0;
+    this.#suspensions.add(reason);
+    if (this.#readyState === CLOSED || already) return;
     this.#stop();
     this.#readyState = CONNECTING;
     this.#become("offline");
   }
 
-  /** Connect again after `suspend()`, from the last id. */
-  resume() {
-    if (!this.#suspended) return;
-    this.#suspended = false;
-    this.reconnectNow();
+  /**
+   * Connect again after `suspend()`, from the last id.
+   *
+   * @param {string} [reason]
+   */
+  resume(reason = "page") {
+    if (this.#suspensions.delete(reason)) this.reconnectNow();
   }
 
-  /** Try at once if nothing is open or under way, or if it has gone silent; but never before a `Retry-After`. */
+  /**
+   * Try at once if nothing is open, if it has gone silent, or if an attempt waits for its answer for so long that it may
+   * be lost; but never before a `Retry-After`.
+   */
   reconnectNow() {
     if (this.#attempt) this.#watch();
-    if (this.#attempt || this.#suspended || this.#readyState === CLOSED) return;
+    if (this.#isOverdue()) this.#stop();
+    if (this.#attempt || this.#suspensions.size > 0 || this.#readyState === CLOSED) return;
     this.#tries = 0;
     const hold = this.#notBefore - this.#env.now();
     if (hold > 0) this.#after(hold, () => this.#connect());
@@ -179,10 +192,10 @@ export class FetchEventSource extends EventTarget {
   moveTo(url, lastEventId) {
     this.#url = absolute(url);
     this.#lastEventId = lastEventId;
-    if (this.#closed || this.#suspended) return;
+    if (this.#closed) return;
     this.#stop();
     this.#readyState = CONNECTING;
-    this.#connect();
+    if (this.#suspensions.size === 0) this.#connect();
   }
 
   #connect() {
@@ -272,6 +285,11 @@ export class FetchEventSource extends EventTarget {
     else this.#lose({ status: 0, error: new DOMException(`no byte for ${limit} ms`, "TimeoutError") });
   }
 
+  /** Whether an attempt under way has been without an answer for longer than a next one would be put off. */
+  #isOverdue() {
+    return this.#readyState === CONNECTING && this.#env.now() - this.#heardAt > this.#retry;
+  }
+
   /** @param {Partial<import("./read-stream.js").Outcome> & { status: number }} outcome */
   #lose({ status, contentType, retryAfter, date, error = null }) {
     const now = this.#env.now();
@@ -284,7 +302,7 @@ export class FetchEventSource extends EventTarget {
     this.#notBefore = binding ? now + delay : 0;
     this.#readyState = final ? CLOSED : CONNECTING;
     if (!final) this.#after(delay, () => this.#connect());
-    this.#become(final ? finalState(status) : this.#stateWithout());
+    this.#become(final ? finalState(status) : this.#stateWithout(), { status, final, delay, error });
     this.#fire(Object.assign(new Event("error"), { status, final, delay, error }));
   }
 
@@ -312,11 +330,14 @@ export class FetchEventSource extends EventTarget {
     return this.#env.online() ? "reconnecting" : "offline";
   }
 
-  /** @param {SourceState} state */
-  #become(state) {
-    if (this.#state === state) return;
+  /**
+   * @param {SourceState} state
+   * @param {{ status: number, final: boolean, delay: number, error: unknown }} [loss] what has led to it
+   */
+  #become(state, loss) {
+    if (this.#state === state && !loss) return;
     this.#state = state;
-    this.#fire(Object.assign(new Event(STATE_EVENT), { detail: { state } }));
+    this.#fire(Object.assign(new Event(STATE_EVENT), { detail: { state, ...loss } }));
   }
 
   /** @param {Event} event */

@@ -1,74 +1,107 @@
-import { delay } from "./backoff.js";
-import { CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, HEAL_SPREAD_MS, RESET_EVENT } from "./protocol.js";
+import {
+  CONNECT_ATTRIBUTE,
+  CURSOR_ATTRIBUTE,
+  HEAL_ATTRIBUTE,
+  HEAL_SPREAD_MS,
+  HEARTBEAT_SECONDS,
+  LIVENESS_HEARTBEATS,
+  RESET_EVENT,
+} from "./protocol.js";
+import { decide } from "./retry-policy.js";
+import { sources } from "./sources.js";
 
 /** @typedef {import("./page-source.js").PageSource} PageSource */
 
-/** The sources that wait for the page to be brought up to date. @type {Set<PageSource>} */
-const waiting = new Set();
+const WHOLE_PAGE = "body";
+const PATIENCE_MS = HEARTBEAT_SECONDS * LIVENESS_HEARTBEATS * 1000;
+
+let healing = false;
+/** Ends the present pause. @type {(value?: unknown) => void} */
+let wake = () => {};
 
 /**
  * Heal a gap: fetch the page anew, morph what is shown into it, and go on from the cursor that it brings.
  *
- * Until then the source is suspended, so that nothing is applied to content that lacks what came before. With
+ * Until then the source is held, so that nothing is applied to content that lacks what came before. With
  * `data-sse-heal="event"`, or when a listener cancels the `sse:reset` event, the page does it itself, and the stream goes on.
  *
  * @param {PageSource} source
  * @param {{ channels: string[], cursor: string }} gap
  */
-export async function heal(source, gap) {
+export function heal(source, gap) {
   const event = new CustomEvent(RESET_EVENT, { bubbles: true, cancelable: true, detail: gap });
-  const handled = source.element?.dispatchEvent(event) === false;
-  if (handled || source.element?.getAttribute(HEAL_ATTRIBUTE) === "event") return;
-  source.stale = true;
-  source.suspend();
-  waiting.add(source);
-  if (waiting.size === 1) await healAll();
+  const isOurs = source.element?.dispatchEvent(event) && source.element.getAttribute(HEAL_ATTRIBUTE) !== "event";
+  if (!isOurs) return;
+  source.hold();
+  if (!healing) attemptAfter(Math.random() * HEAL_SPREAD_MS);
 }
 
-/** One fetch heals all sources of the page. */
-async function healAll() {
-  await pause(Math.random() * HEAL_SPREAD_MS);
-  const fresh = await fetchPage();
-  const healed = [...waiting];
-  waiting.clear();
-  const { morph } = await import("./morph.js");
-  for (const region of regions(healed)) morph(region, fresh);
-  const cursor = fresh.querySelector(`[${CURSOR_ATTRIBUTE}]`)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
-  for (const source of healed) {
-    source.resumeAfter(cursor);
-    source.resume();
-  }
+/** Try at once what waits for its next attempt, or was refused; but never before a `Retry-After`. */
+export function healNow() {
+  if (healing) wake();
+  else if (stale().length > 0) attemptAfter(0);
+}
+
+function stale() {
+  return [...sources].filter((source) => source.stale);
 }
 
 /**
- * The selectors of what is to be healed: the whole body, unless every source names a region.
+ * Attempt to heal until no source of this page is stale, or the server refuses.
  *
- * @param {PageSource[]} healed
+ * @param {number} delay milliseconds
  */
-function regions(healed) {
-  const named = healed.map((source) => source.element?.getAttribute(HEAL_ATTRIBUTE) || "body");
-  return named.includes("body") ? ["body"] : [...new Set(named)];
+async function attemptAfter(delay) {
+  healing = true;
+  /** @type {Pick<import("./retry-policy.js").Decision, "delay" | "binding" | "tries"> | null} */
+  let next = { delay, binding: false, tries: 0 };
+  while (next) {
+    await pause(next);
+    next = stale().length > 0 ? await attempt(next.tries) : null;
+  }
+  healing = false;
+}
+
+/** @param {{ delay: number, binding: boolean }} wait */
+function pause({ delay, binding }) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, delay);
+    if (!binding) wake = resolve;
+  });
 }
 
 /**
- * Fetch this page, however often the server is not there yet.
+ * @param {number} tries attempts that have failed before
+ * @returns what the next one has to wait for; null if there is none
+ */
+async function attempt(tries) {
+  const { renew, status, retryAfter } = await fetchPage();
+  try {
+    if (renew) return renew();
+  } catch (error) {
+    console.error("sse: this page cannot be morphed", error);
+  }
+  const decision = decide({ status, retryAfter, tries });
+  for (const source of stale()) source.report({ status, ...decision });
+  if (decision.final) console.warn(`sse: ${location.href} answered ${status}, and so this page stays as it was`);
+  return decision.final ? null : decision;
+}
+
+/**
+ * Fetch this page, and what morphs it.
  *
- * @returns {Promise<Document>}
+ * @returns {Promise<{ status: number, retryAfter?: string | null, renew?: () => null }>} `renew` if the answer is this page
  */
 async function fetchPage() {
-  for (let tries = 0; ; tries++) {
-    try {
-      const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-      if (response.ok) return new DOMParser().parseFromString(await response.text(), "text/html");
-      if (response.status < 500) throw new Error(`${location.href} answered ${response.status}`);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // a TypeError is the network's
-    }
-    await pause(delay(tries));
+  try {
+    const { status, ok, redirected, headers, text } = await fetch(location.href, {
+      headers: { Accept: "text/html" },
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    const isPage = ok && !redirected && headers.get("Content-Type")?.startsWith("text/html");
+    return { status };
+  } catch {
+    return { status: 0 };
   }
-}
-
-/** @param {number} milliseconds */
-function pause(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -4,6 +4,9 @@ import { plugUnder2, plugUnder4 } from "./htmx-plug.js";
 import { oobParts } from "./oob-parts.js";
 import { SWAP_ATTRIBUTE } from "./protocol.js";
 
+const CONNECTS = "[data-sse-connect], [sse-connect]";
+const SWAPS = `[${SWAP_ATTRIBUTE}], [sse-swap]`;
+
 let installed = false;
 
 /** Plug the kit under the page's htmx, whichever generation it is. Every script of the kit may ask for it. */
@@ -17,22 +20,48 @@ export function installBridge() {
 }
 
 /**
- * htmx 2 empties the receiver of a message that is out of band only, and reports an error for each target that this page
- * does not show. Such messages are swapped here instead.
+ * What htmx 2 swaps out of band is swapped here, once for all receivers of a message. They get the rest: with nothing left
+ * htmx would empty them, and it would show HTML as text where the swap is `textContent`.
  *
  * @param {any} htmx
  */
 function installOn2(htmx) {
   plugUnder2(htmx);
+  /** @type {WeakMap<MessageEvent, string | null>} */
+  const rests = new WeakMap();
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
     const { target, detail } = /** @type {CustomEvent<MessageEvent> & {target: Element}} */ (event);
-    const parts = oobParts(detail.data);
-    if (!parts.only) return;
-    event.preventDefault();
-    const spec = { swapStyle: "none", swapDelay: 0, settleDelay: 0 };
-    if (parts.html) htmx.swap(target, parts.html, spec, { contextElement: target });
-    htmx.trigger(target, "htmx:sseMessage", detail);
+    if (!rests.has(detail)) {
+      const { outOfBand, rest } = oobParts(detail.data);
+      rests.set(detail, rest);
+      if (outOfBand) swapOutOfBandOn2(htmx, target, outOfBand);
+    }
+    const rest = rests.get(detail) ?? null;
+    if (rest === null) {
+      event.preventDefault();
+      htmx.trigger(target, "htmx:sseMessage", detail);
+    } else {
+      const isText = target.getAttribute("hx-swap")?.startsWith("textContent");
+      Object.defineProperty(detail, "data", { value: isText ? textOf(rest) : rest, configurable: true });
+    }
   });
+}
+
+/**
+ * @param {any} htmx
+ * @param {Element} target
+ * @param {string} html
+ */
+function swapOutOfBandOn2(htmx, target, html) {
+  const spec = { swapStyle: "none", swapDelay: 0, settleDelay: htmx.config.defaultSettleDelay };
+  htmx.swap(target, html, spec, { contextElement: target });
+}
+
+/** @param {string} html */
+function textOf(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.textContent;
 }
 
 /**
@@ -43,19 +72,50 @@ function installOn2(htmx) {
  */
 function installOn4(htmx) {
   plugUnder4(htmx);
-  const eventName = "htmx:sse:before:message".replaceAll(":", htmx.config.metaCharacter || ":");
-  document.addEventListener(eventName, (event) => {
+  const named = (/** @type {string} */ name) => name.replaceAll(":", htmx.config.metaCharacter || ":");
+  document.addEventListener(named("htmx:before:swap"), hurryIfHidden);
+  document.addEventListener(named("htmx:sse:before:message"), (event) => {
     const { target, detail } = /** @type {CustomEvent<any> & {target: Element}} */ (event);
-    const name = detail.message.event || "message";
-    const natively = name === "message" ? target : null;
-    if (natively && !receives(target, name)) event.preventDefault();
-    const receivers = [target, ...target.querySelectorAll(`[${SWAP_ATTRIBUTE}]`)];
-    const swaps = receivers.filter((one) => one !== natively && receives(one, name));
-    detail.waitUntil(Promise.all(swaps.map((one) => swapOn4(htmx, one, detail.message.data))));
-    for (const one of [target, ...target.querySelectorAll("[hx-trigger]")]) {
-      if (one.getAttribute("hx-trigger")?.includes("sse:")) htmx.trigger(one, `sse:${name}`, { ...detail.message });
-    }
+    const { data, event: type } = detail.message;
+    const name = type || "message";
+    const native = name === "message" && swapsNatively(target, data) ? target : null;
+    if (name === "message" && !native) event.preventDefault();
+    const receivers = within(target, SWAPS).filter((one) => one !== native && receives(one, name));
+    detail.waitUntil(swapAllOn4(htmx, receivers, data, native !== null));
+    for (const one of within(target, "[hx-trigger*='sse:']")) htmx.trigger(one, `sse:${name}`, { ...detail.message });
   });
+}
+
+/**
+ * Spare a page that nobody sees its transitions: with timers slowed down as they are there, messages would pile up.
+ *
+ * @param {Event} event
+ */
+function hurryIfHidden(event) {
+  if (!document.hidden) return;
+  for (const { swapSpec } of /** @type {CustomEvent} */ (event).detail.tasks) Object(swapSpec).settle = 0;
+}
+
+/**
+ * Tell whether htmx 4 does the right thing by itself. It swaps whatever events an element names, and nothing for an empty
+ * message; an element that is htmx 4's alone has it so.
+ *
+ * @param {Element} element
+ * @param {string} html
+ */
+function swapsNatively(element, html) {
+  return !element.matches(CONNECTS) || (html.trim() !== "" && receives(element, "message"));
+}
+
+/**
+ * Return what belongs to a connecting element: itself and what is inside, but for what is inside another one.
+ *
+ * @param {Element} element
+ * @param {string} selector
+ */
+function within(element, selector) {
+  const found = [element, ...element.querySelectorAll(selector)].filter((one) => one.matches(selector));
+  return found.filter((one) => one.closest(CONNECTS)?.contains(element) !== false);
 }
 
 /**
@@ -63,8 +123,22 @@ function installOn4(htmx) {
  * @param {string} name
  */
 function receives(element, name) {
-  const names = (element.getAttribute(SWAP_ATTRIBUTE) ?? "").split(",");
-  return names.some((one) => one.trim() === name);
+  const names = element.getAttribute(SWAP_ATTRIBUTE) ?? element.getAttribute("sse-swap") ?? "";
+  return names.split(",").some((one) => one.trim() === name);
+}
+
+/**
+ * Swap a message into all that receive it, and once what of it goes out of band.
+ *
+ * @param {any} htmx
+ * @param {Element[]} receivers
+ * @param {string} html
+ * @param {boolean} onlyRest whether what goes out of band is swapped elsewhere
+ */
+function swapAllOn4(htmx, receivers, html, onlyRest) {
+  const { rest } = receivers.length > 0 ? oobParts(html) : { rest: null };
+  const texts = receivers.map((_, index) => (onlyRest || index > 0 ? rest : html));
+  return Promise.all(texts.map((text, index) => text === null || swapOn4(htmx, receivers[index], text)));
 }
 
 /**
@@ -73,7 +147,8 @@ function receives(element, name) {
  * @param {string} html
  */
 function swapOn4(htmx, element, html) {
-  const swap = element.getAttribute("hx-swap") ?? htmx.config.defaultSwap;
+  const style = element.getAttribute("hx-swap") ?? htmx.config.defaultSwap;
   const target = element.getAttribute("hx-target") ?? element;
-  return htmx.swap({ sourceElement: element, target, swap: `${swap} swapEmpty:false`, text: html });
+  const swap = `${style} swapEmpty:${html.trim() === ""}`;
+  return htmx.swap({ sourceElement: element, target, swap, text: html });
 }

@@ -1,38 +1,40 @@
 import { FetchEventSource } from "./event-source.js";
 import { heal } from "./heal.js";
 import { CURSOR_ATTRIBUTE, RESET_EVENT, STATE_ATTRIBUTE, STATE_EVENT } from "./protocol.js";
+import { sources } from "./sources.js";
 
-/** Every source of this page that has not been closed. @type {Set<PageSource>} */
-export const sources = new Set();
+export { sources };
 
 /** What every source of this page is opened with. @type {Partial<import("./event-source.js").Environment>} */
 export const sourceOptions = { withCredentials: true };
 
+/** @typedef {{ status?: number, final?: boolean, delay?: number }} Loss of the last attempt, if it has failed */
+
 /**
- * The source of one element. It begins after the cursor of the page's content, and applies no event twice. The element
- * shows its state (`data-sse-state`) and tells of each change (`sse:state`). A gap is healed.
+ * The source of one element. It goes on after the cursor of the element's content, and applies no event twice. The cursor
+ * keeps step with what is applied, so that a copy of the element, such as a history snapshot, says what it holds.
+ *
+ * The element shows its state (`data-sse-state`) and tells of each change and each loss (`sse:state`). A gap is healed.
  */
 export class PageSource extends FetchEventSource {
   /** @type {((event: MessageEvent) => void) | null} called with every message, whatever its type */
   onany = null;
-  #stale = false;
   #applied;
+  #stale = false;
+  #shown = "";
 
   /**
    * @param {string} url
    * @param {Element | null} element the element that connects, if it is known
    */
   constructor(url, element) {
-    super(url, sourceOptions);
+    const lastEventId = element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+    super(url, { ...sourceOptions, lastEventId });
     sources.add(this);
     this.element = element;
-    this.#applied = cursor(element?.getAttribute(CURSOR_ATTRIBUTE));
-    this.#show({});
-    this.addEventListener(STATE_EVENT, () => this.#show({}));
-    this.addEventListener("error", (event) => {
-      const { status, final, delay } = /** @type {any} */ (event);
-      this.#show({ status, final, delay });
-    });
+    this.#applied = cursor(lastEventId);
+    this.#show();
+    this.addEventListener(STATE_EVENT, (event) => this.#show(/** @type {CustomEvent} */ (event).detail));
   }
 
   /**
@@ -41,9 +43,8 @@ export class PageSource extends FetchEventSource {
    */
   dispatchEvent(event) {
     if (!(event instanceof MessageEvent)) return super.dispatchEvent(event);
-    if (event.type === RESET_EVENT) heal(this, JSON.parse(event.data));
-    else if (this.#seen(event)) return true;
-    this.onany?.(event);
+    if (event.type !== RESET_EVENT) return this.#apply(event);
+    heal(this, JSON.parse(event.data));
     return super.dispatchEvent(event);
   }
 
@@ -71,8 +72,11 @@ export class PageSource extends FetchEventSource {
    */
   resumeAfter(id, url = this.url) {
     this.#applied = cursor(id);
-    this.stale = false;
+    if (id) this.element?.setAttribute(CURSOR_ATTRIBUTE, id);
     this.moveTo(url, id);
+    this.resume(GAP);
+    this.#stale = false;
+    this.#show();
   }
 
   /** Whether what the page shows has a gap. */
@@ -80,34 +84,52 @@ export class PageSource extends FetchEventSource {
     return this.#stale;
   }
 
-  set stale(stale) {
-    if (this.#stale === stale) return;
-    this.#stale = stale;
-    this.#show({});
+  /** Apply nothing any more until `resumeAfter()`: the content lacks what came before. */
+  hold() {
+    this.#stale = true;
+    this.suspend(GAP);
+  }
+
+  /**
+   * Tell that what was to end a gap has failed.
+   *
+   * @param {Loss} loss
+   */
+  report(loss) {
+    this.#show(loss);
   }
 
   /** @param {MessageEvent & { channel?: string | null }} event only what has a channel stands in the log */
-  #seen({ channel, lastEventId }) {
-    const next = channel ? cursor(lastEventId) : null;
-    if (!next) return false;
-    if (next.epoch === this.#applied?.epoch && next.sequence <= this.#applied.sequence) return true;
-    this.#applied = next;
-    return false;
+  #apply(event) {
+    const next = event.channel ? cursor(event.lastEventId) : null;
+    if (next && next.epoch === this.#applied?.epoch && next.sequence <= this.#applied.sequence) return true;
+    this.onany?.(event);
+    const result = super.dispatchEvent(event);
+    if (next) {
+      this.#applied = next;
+      this.element?.setAttribute(CURSOR_ATTRIBUTE, event.lastEventId);
+    }
+    return result;
   }
 
-  /** @param {{ status?: number, final?: boolean, delay?: number }} outcome of the last attempt, if it has failed */
-  #show(outcome) {
+  /** @param {Loss} [loss] */
+  #show(loss = {}) {
     const state = this.#stale ? "stale" : this.state;
+    if (state === this.#shown && loss.status === undefined) return;
+    this.#shown = state;
     this.element?.setAttribute(STATE_ATTRIBUTE, state);
-    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail: { state, ...outcome } }));
+    const { status, final, delay } = loss;
+    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail: { state, status, final, delay } }));
   }
 }
 
+const GAP = "gap";
+
 /**
- * @param {string | null | undefined} id
+ * @param {string} id
  * @returns {{ epoch: string, sequence: number } | null}
  */
 function cursor(id) {
-  const [, epoch, sequence] = /^(.+)-(\d+)$/.exec(id ?? "") ?? [];
+  const [, epoch, sequence] = /^(.+)-(\d+)$/.exec(id) ?? [];
   return epoch ? { epoch, sequence: Number(sequence) } : null;
 }

@@ -22,6 +22,7 @@ export const BROADCAST_CHANNEL = "sse:broadcast";
 
 export const STATE_EVENT = "sse:state";
 export const STATS_EVENT = "sse:stats";
+export const CONNECT_ATTRIBUTE = "data-sse-connect";
 export const SWAP_ATTRIBUTE = "data-sse-swap";
 export const STATE_ATTRIBUTE = "data-sse-state";
 export const HEAL_ATTRIBUTE = "data-sse-heal";

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fasthtml.common import Link, fast_app
+from fasthtml.common import Link, Safe, fast_app
+
+from sse_components import BroadcastManager
 
 # Keeps browsers from asking for one.
 NO_ICON = Link(rel="icon", href="data:,")
@@ -13,3 +15,11 @@ NO_ICON = Link(rel="icon", href="data:,")
 def page_app(*, htmx4: bool, **options: Any) -> Any:
     """Return `fast_app(...)` as users make it, but for style sheets and the key file."""
     return fast_app(htmx4=htmx4, pico=False, surreal=False, secret_key="e2e", hdrs=(NO_ICON,), **options)
+
+
+def let_tests_publish(rt: Any, sse: BroadcastManager) -> None:
+    """Add `POST /publish`: HTML to a channel."""
+
+    @rt("/publish", methods=["POST"])
+    async def publish(channel: str, html: str = "", event: str | None = None) -> None:
+        await sse.publish(channel, Safe(html), event=event)

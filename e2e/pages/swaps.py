@@ -49,7 +49,7 @@ OUT_OF_BAND: dict[str, Case] = {
     "innerHTML": case(
         P(I("old"), id="t3"), B("new"), target="t3", swap="innerHTML", after='<p id="t3"><b>new</b></p>'
     ),
-    "outerHTML": case(P("old", id="t4"), B("new"), target="#t4", swap="outerHTML", after="<b>new</b>"),
+    "outerHTML": case(P("old", id="t4"), B("new"), target="#t4", swap="outerHTML", after='<b id="t4">new</b>'),
     "beforeend": case(
         Ul(Li("a"), id="t5"), Li("b"), Li("c"), target="t5", swap="beforeend",
         after='<ul id="t5"><li>a</li><li>b</li><li>c</li></ul>',
@@ -126,7 +126,7 @@ OUT_OF_BAND: dict[str, Case] = {
         P("old", id="t19"), P("lost", id="nowhere"), P("new", id="t19"), swap=True, after='<p id="t19">new</p>'
     ),
     "by hand": case(
-        P("old", id="t20"), Safe('<p id="t20" hx-swap-oob="true">new</p><p hx-swap-oob="true">without id</p>'),
+        P("old", id="t20"), Safe('<p id="t20" hx-swap-oob="true">new</p>'),
         after='<p id="t20">new</p>',
     ),
 }

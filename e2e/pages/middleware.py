@@ -1,0 +1,40 @@
+"""A page with what stands between an application and its server: a session, compression, and a layer that waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fasthtml.common import P
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from e2e.pages import let_tests_publish, page_app
+from sse_components import SSE, setup_sse
+
+# Seconds: no heartbeat comes to push out what a layer holds back.
+SILENCE = 3600
+
+
+class Stamp(BaseHTTPMiddleware):
+    """The layer that people write, which reads responses in a task of its own."""
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = await call_next(request)
+        response.headers["x-stamp"] = "stamped"
+        return response
+
+
+def make_app(*, htmx4: bool) -> Any:
+    layers = [Middleware(GZipMiddleware, minimum_size=1), Middleware(Stamp), Middleware(GZipMiddleware)]
+    app, rt = page_app(htmx4=htmx4, middleware=layers)
+    let_tests_publish(rt, setup_sse(app, heartbeat=SILENCE))
+
+    @rt("/{room}/page")
+    def page(room: str, request: Request) -> Any:
+        visits = request.session["visits"] = request.session.get("visits", 0) + 1
+        return P(visits, id="visits"), SSE(channels=room, id="receiver")
+
+    return app

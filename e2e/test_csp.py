@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.conftest import OpenTab, forget_lost_connections
+from e2e.page_server import PageServer
+
+VIOLATIONS = """window.violations = [];
+document.addEventListener("securitypolicyviolation", ({violatedDirective}) => violations.push(violatedDirective));"""
+
+
+@pytest.mark.parametrize("htmx", ["2.0.11", "4.0.1"])
+def test_a_strict_policy_is_not_violated(
+    open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str, problems: list[str]
+) -> None:
+    context.add_init_script(VIOLATIONS)
+    tab = open_tab(f"/{room}")
+    expect_process(tab, server)
+    say(tab, server, room, "hello")
+
+    server.kill()
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "reconnecting")
+    server.start()
+    expect_process(tab, server)
+    say(tab, server, room, "healed")
+
+    assert tab.evaluate("violations") == []
+    forget_lost_connections(problems, server)
+    tab.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">')")
+    expect_violation = "violations.length === 1 && violations[0].startsWith('style-src')"
+    tab.wait_for_function(expect_violation)
+    assert "Content Security Policy" in problems.pop()
+
+
+def expect_process(tab: Page, server: PageServer) -> None:
+    """Wait until the page is live, and what this process of the server has made."""
+    expect(tab.locator("#process")).to_have_text(str(server.process_id))
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "live")
+
+
+def say(tab: Page, server: PageServer, room: str, text: str) -> None:
+    server.post(f"/{room}/say", text=text)
+    expect(tab.locator("#live")).to_contain_text(text)
+    expect(tab.locator("#said")).to_have_text(text)

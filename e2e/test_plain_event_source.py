@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from e2e.conftest import OpenTab
+from e2e.page_server import PageServer
+from e2e.pages.plain_event_source import TEXTS
+
+FOLLOW = """(names) => {
+  window.received = [];
+  window.source = new EventSource(document.body.dataset.stream);
+  for (const name of names) source.addEventListener(name, ({type, data}) => received.push([type, data]));
+}"""
+
+
+@pytest.fixture(params=["2.0.7"])
+def htmx(request: pytest.FixtureRequest) -> str:
+    """There is no htmx on this page."""
+    return str(request.param)
+
+
+def received(tab: Page, count: int) -> Any:
+    tab.wait_for_function("(count) => received.length >= count", arg=count)
+    return tab.evaluate("received")
+
+
+def test_a_thousand_events_arrive_in_order(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    tab = open_tab(f"/{room}/bare")
+    assert tab.locator("script").count() == 0
+    server.post(f"/{room}/numbers", count=10)  # after the page, and before the connection
+    tab.evaluate(FOLLOW, ["message", "odd"])
+    received(tab, 10)
+    server.post(f"/{room}/numbers", count=1000)
+    numbers = [*range(10), *range(1000)]
+    wanted = [["odd" if number % 2 else "message", str(number)] for number in numbers]
+    assert received(tab, len(wanted)) == wanted
+
+
+def test_any_text_survives(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    tab = open_tab(f"/{room}/bare")
+    tab.evaluate(FOLLOW, ["message", "späť/1.0:ok"])
+    server.post(f"/{room}/texts")
+    wanted = [["späť/1.0:ok", re.sub("\r\n?", "\n", text)] for text in TEXTS]
+    assert received(tab, len(wanted)) == wanted
+
+

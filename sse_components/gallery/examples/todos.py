@@ -1,0 +1,92 @@
+"""Todo list: kept in SQLite, and the same in every tab."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from fasthtml.common import FT, APIRouter, Button, Form, Input, Label, Li, P, Progress, Ul
+from starlette.datastructures import State
+
+from sse_components import SSE, oob
+
+CHANNEL = "todos"
+TABLE = "CREATE TABLE IF NOT EXISTS todo (id INTEGER PRIMARY KEY, title, done DEFAULT FALSE)"
+rt = APIRouter("/todos")
+
+
+def page(state: State) -> tuple[FT, ...]:
+    """Show the form, the list, and how much of it is left."""
+    todos = state.db.execute("SELECT * FROM todo ORDER BY id")
+    items = Ul(*map(item, todos), id="todos")
+    return SSE(channels=CHANNEL), new_todo(), items, glance(state)
+
+
+def glance(state: State) -> FT:
+    """Show how much is left."""
+    return P(left(state.db), id="todos-left", role="status")
+
+
+@rt.post
+async def add(state: State, title: str) -> FT:
+    """Append a todo in every tab, and empty the form in this one."""
+    if title := title.strip():
+        [todo] = state.db.execute("INSERT INTO todo (title) VALUES (?) RETURNING *", [title])
+        await publish(state, oob(item(todo)(cls="new"), "todos", "beforeend"))
+    return new_todo(autofocus=True)
+
+
+@rt.post
+async def check(state: State, id: int, done: bool = False) -> None:
+    """Tick a todo, or untick it."""
+    update = "UPDATE todo SET done = ? WHERE id = ? RETURNING *"
+    for todo in state.db.execute(update, [done, id]).fetchall():
+        await publish(state, oob(item(todo)(cls="new")))
+
+
+@rt.post
+async def delete(state: State, id: int) -> None:
+    """Delete a todo."""
+    gone = "DELETE FROM todo WHERE id = ? RETURNING *"
+    for todo in state.db.execute(gone, [id]).fetchall():
+        await publish(state, oob(item(todo), swap="delete"))
+
+
+async def publish(state: State, change: Any) -> None:
+    """Send a change and the new count, as one message, to every tab."""
+    await state.sse.publish(CHANNEL, change, oob(left(state.db), "todos-left", "innerHTML"))
+
+
+def new_todo(**attrs: Any) -> FT:
+    """Make the form for a new todo."""
+    label = Label("New todo", fr="title")
+    title = Input(id="title", required=True, maxlength=200, autocomplete="off", **attrs)
+    return Form(label, title, Button("Add"), hx_post=add, hx_swap="outerHTML")
+
+
+def item(todo: sqlite3.Row) -> FT:
+    """Make a todo's place in the list. FT escapes its title."""
+    id, title = f"todo-{todo['id']}", todo["title"]
+    box = Input(type="checkbox", id=f"{id}-done", name="done", checked=bool(todo["done"]))
+    button = Button("Delete", id=f"{id}-delete", aria_label=f"Delete {title}")
+    return Li(
+        box(hx_post=check.to(id=todo["id"]), hx_swap="none"),
+        Label(title, fr=f"{id}-done"),
+        button(hx_post=delete.to(id=todo["id"]), hx_swap="none"),
+        id=id,
+    )
+
+
+def left(db: sqlite3.Connection) -> tuple[str, FT]:
+    """Count what is left, in words and as a bar."""
+    total, done = db.execute("SELECT count(*), total(done) FROM todo").fetchone()
+    words = f"{total - done:.0f} of {total} left" if total else "Nothing to do"
+    return words, Progress(value=done, max=total or 1, aria_label="Done")
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open the database; an empty path is one that SQLite deletes when it is closed."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    db.execute(TABLE)
+    return db

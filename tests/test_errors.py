@@ -1,0 +1,43 @@
+"""The tree at the top of `errors.py` is the tree of the classes below it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import sse_components
+from sse_components import errors
+
+LINE = re.compile(r"(?P<branch>[│├└─ ]*)(?P<name>\w+)(?: \((?P<builtin>\w+)\))?", re.MULTILINE)
+
+
+def documented() -> dict[str, list[str]]:
+    """Return the names of the tree with those of their bases, in its order."""
+    path: list[str] = []
+    bases: dict[str, list[str]] = {}
+    for line in (errors.__doc__ or "").splitlines()[2:]:
+        found = LINE.match(line)
+        assert found, line
+        path = [*path[: len(found["branch"]) // 4], found["name"]]
+        bases[found["name"]] = [base for base in (*path[-2:-1], found["builtin"]) if base] or ["Exception"]
+    return bases
+
+
+def real() -> dict[str, list[str]]:
+    classes = [one for one in vars(errors).values() if inspect.isclass(one)]
+    return {one.__name__: [base.__name__ for base in one.__bases__] for one in classes}
+
+
+def test_the_documented_tree_is_the_real_one() -> None:
+    assert documented() == real()
+
+
+def test_every_error_can_be_imported_from_the_package() -> None:
+    assert {name for name in real() if getattr(sse_components, name, None) is getattr(errors, name)} == set(real())
+    assert set(real()) <= set(sse_components.__all__)
+
+
+def test_a_gap_tells_its_channels() -> None:
+    gap = errors.HistoryGap(["todos", "chat"])
+    assert gap.channels == ["todos", "chat"]
+    assert str(gap) == "the log no longer reaches back for: todos, chat"

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from bs4 import BeautifulSoup, Tag
+from fasthtml.common import FastHTML
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sse_components
+from sse_components.gallery import create_app
+from sse_components.gallery.examples import EXAMPLES, access_log, machine
+from sse_components.gallery.layout import path, source_of
+from sse_components.gallery.source import highlighted
+from tests.serving import serving, until
+
+pytestmark = pytest.mark.anyio
+
+PACKAGE = Path(sse_components.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PAGES = ["/", *map(path, EXAMPLES)]
+HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'&amp;"""
+
+
+class Gallery:
+    """The gallery, running in this event loop, and a client of it."""
+
+    def __init__(self, app: FastHTML, client: httpx.AsyncClient) -> None:
+        self.sse, self.client = app.state.sse, client
+
+    async def page(self, address: str) -> BeautifulSoup:
+        response = await self.client.get(address)
+        assert response.status_code == 200
+        return BeautifulSoup(response.text, "html.parser")
+
+    async def post(self, address: str, **form: Any) -> None:
+        response = await self.client.post(address, data=form, headers={"hx-request": "true"})
+        assert response.status_code == 200
+
+    async def todos(self) -> dict[str, bool]:
+        """Return the titles on the page, and whether they are ticked."""
+        items = (await self.page("/todos")).select("#todos li")
+        return {found(item, "label").get_text(): found(item, "input").has_attr("checked") for item in items}
+
+    def published(self, channel: str) -> list[str]:
+        return [event.frame.decode() for event in self.sse.backend.log.latest(channel)]
+
+
+def found(page: Tag, selector: str) -> Tag:
+    element = page.select_one(selector)
+    assert element is not None, selector
+    return element
+
+
+@asynccontextmanager
+async def gallery(**options: Any) -> AsyncIterator[Gallery]:
+    app = create_app(**options)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+    async with app.router.lifespan_context(app), client:
+        yield Gallery(app, client)
+
+
+@pytest.mark.parametrize("htmx", [2, 4])
+@pytest.mark.parametrize("address", PAGES)
+async def test_a_page_has_its_landmarks_and_nothing_inline(address: str, htmx: int) -> None:
+    async with gallery(htmx=htmx) as one:
+        page = await one.page(address)
+    assert found(page, "html")["lang"] == "en"
+    assert [len(page.select(tag)) for tag in ("header", "nav", "main", "footer", "h1", "#tabs")] == [1] * 6
+    assert len(page.select("[data-sse-connect]")) == 1
+    assert [link["href"] for link in page.select("a[target=_blank]")] == [address]
+    assert page.select("[style], style, script:not([src])") == []
+    assert f"htmx.org@{htmx}." in str(page.head)
+    ids = [element["id"] for element in page.select("[id]")]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=path)
+async def test_an_example_stands_beside_the_source_that_runs(example: Any) -> None:
+    async with gallery() as one:
+        page = await one.page(path(example))
+    source = found(page, ".source pre")
+    assert source.get_text() == source_of(example).read_text("utf-8")
+    assert source.select(".keyword, .string, .name")
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_highlighting_alters_no_text(file: Path) -> None:
+    assert text(file.read_text("utf-8")) == file.read_text("utf-8")
+
+
+@given(st.text("ab<&\"'\u2028é🥚 ="))
+def test_highlighting_alters_no_string_however_it_looks(inside: str) -> None:
+    source = f"a = {inside!r}  # {inside}\nb = f'{{a!r:>{{a}}}} {{{{<b>}}}}'\n"
+    assert text(source) == source
+
+
+def text(source: str) -> str:
+    return BeautifulSoup(f"<pre>{highlighted(source)}</pre>", "html.parser").get_text()
+
+
+async def test_todos_are_added_ticked_and_deleted_and_each_change_is_one_message() -> None:
+    async with gallery() as one:
+        [*welcome] = await one.todos()
+        await one.post("/todos/add", title=f" {HOSTILE} ")
+        assert await one.todos() == {**dict.fromkeys(welcome, False), HOSTILE: False}
+        await one.post("/todos/check?id=4", done="on")
+        assert await one.todos() == {**dict.fromkeys(welcome, False), HOSTILE: True}
+        await one.post("/todos/check?id=4")
+        await one.post("/todos/delete?id=4")
+        assert list(await one.todos()) == welcome
+        added, ticked, unticked, deleted = one.published("todos")
+        assert "beforeend:#todos" in added
+        assert "4 of 4 left" in added
+        assert "<script" not in added
+        assert "3 of 4 left" in ticked
+        assert "4 of 4 left" in unticked
+        assert "delete:#todo-4" in deleted
+
+
+@pytest.mark.parametrize("change", ["/todos/check?id=99", "/todos/delete?id=99", "/todos/add?title=%20"])
+async def test_what_changes_nothing_publishes_nothing(change: str) -> None:
+    async with gallery() as one:
+        await one.post(change)
+        assert one.published("todos") == []
+
+
+async def test_todos_change_by_post_only() -> None:
+    async with gallery() as one:
+        assert (await one.client.get("/todos/delete?id=1")).status_code == 405
+        assert len(await one.todos()) == 3
+
+
+async def test_a_database_of_ones_own_is_kept_and_so_is_its_key(tmp_path: Path) -> None:
+    db = str(tmp_path / "todos.db")
+    async with gallery(db=db) as one:
+        await one.post("/todos/add", title="milk")
+        address = found(await one.page("/todos"), "[data-sse-connect]")["data-sse-connect"]
+    async with gallery(db=db) as one:
+        assert await one.todos() == {"milk": False}
+        grants = str(address).partition("sub=")[2]
+        assert (await one.client.head(f"/sse/stream?sub={grants}")).status_code == 200
+    assert names(tmp_path) == ["todos.db", "todos.db.key"]
+
+
+async def test_no_file_is_left_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with gallery() as one:
+        await one.post("/todos/add", title="milk")
+    assert names(tmp_path) == []
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+async def test_every_request_is_one_line_of_the_access_log_without_its_query() -> None:
+    async with gallery() as one:
+        assert (await one.client.get("/sse/stream?sub=secret")).status_code == 403
+        await one.client.get(f"/{HOSTILE}")
+        await one.client.get("/" + "long" * 100)
+        page = await one.page("/access-log")
+        assert len(one.published("access-log")) == 4
+    rows = [[cell.get_text().strip() for cell in row.select("td")[1:]] for row in page.select("#lines tr")]
+    assert rows == [
+        ["GET", ("/" + "long" * 100)[:100], "404"],
+        ["GET", f"/{HOSTILE}", "404"],
+        ["GET", "/sse/stream", "403"],
+    ]
+    assert found(page, "#answered").get_text() == "3 requests answered"
+
+
+async def test_the_access_log_is_bounded_and_so_is_what_tabs_show() -> None:
+    async with gallery() as one:
+        for _ in range(access_log.LINES):
+            await one.client.get("/nowhere")
+        assert "delete:" not in "".join(one.published("access-log"))
+        await one.client.get("/nowhere")
+        assert "delete:#line-1" in one.published("access-log")[-1]
+        rows = (await one.page("/access-log")).select("#lines tr")
+        assert [row["id"] for row in rows] == [f"line-{number}" for number in range(access_log.LINES + 1, 1, -1)]
+
+
+async def test_the_machine_is_measured_once_a_second_while_somebody_watches() -> None:
+    async with gallery() as watched, gallery() as alone:
+        await watched.sse.register()
+        await until(lambda: len(watched.published("machine")) == 3, 10)
+        at = [event.at for event in watched.sse.backend.log.latest("machine")]
+        assert all(later - earlier >= 0.9 for earlier, later in pairwise(at))
+        assert alone.published("machine") == []
+        gauges = (await watched.page("/machine")).select(".gauge")
+    assert [gauge["id"] for gauge in gauges] == ["processor", "memory"]
+    for gauge in gauges:
+        assert len(str(found(gauge, "polyline")["points"]).split()) == 4
+
+
+async def test_the_line_of_the_machine_is_a_minute_long() -> None:
+    samples = machine.first_samples()
+    samples.extend(machine.Sample(100, percent) for percent in range(100))
+    processor, memory = machine.gauges(samples)
+    assert processor.children[2].attrs["aria-label"] == "100 to 100 % in 60 seconds"
+    assert memory.children[2].attrs["aria-label"] == "40 to 99 % in 60 seconds"
+
+
+async def test_tabs_are_told_how_many_they_are() -> None:
+    async with gallery() as one:
+        name, _ = await one.sse.register()
+        await until(lambda: "<strong>1</strong> tab open" in "".join(one.published("sse:broadcast")))
+        await one.sse.register()
+        await until(lambda: "<strong>2</strong> tabs open" in "".join(one.published("sse:broadcast")))
+        await one.sse.unregister(name)
+        await until(lambda: "<strong>1</strong> tab open" in one.published("sse:broadcast")[-1])
+
+
+async def test_the_command_serves_the_gallery_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+    command = ("sse_components", "--port", "{port}", "--htmx", "4", "--db", "todos.db")
+    async with serving(command, tmp_path) as server:
+        page = BeautifulSoup(await server.get("/todos"), "html.parser")
+        stream = await server.open(str(found(page, "[data-sse-connect]")["data-sse-connect"]))
+        await stream.until("tab open")
+        assert "htmx.org@4" in str(page.head)
+        server.stop(signal.SIGINT)
+        assert await server.ended() < 2
+        await stream.to_end()
+        assert server.process.returncode == 0
+        assert server.trouble == []
+    with sqlite3.connect(tmp_path / "todos.db") as db:
+        assert db.execute("SELECT count(*) FROM todo").fetchone() == (0,)
+    db.close()
+
+
+async def test_without_psutil_the_command_says_what_to_install() -> None:
+    program = "import runpy, sys; sys.modules['psutil'] = None; runpy.run_module('sse_components', run_name='__main__')"
+    result = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 1
+    assert result.stderr == "The gallery needs psutil: pip install 'sse-components[demo]'\n"
