@@ -1,9 +1,9 @@
-"""Reconnecting: when 1,000 clients come back after a restart, with the kit's jitter and without any.
+"""Reconnecting: when 1,000 clients come back after a restart, with the kit's jitter and without.
 
-`python benchmarks/reconnect.py` prints histograms and writes `docs/pictures/reconnect.svg`. The clients are those of the
-browser (`static/event-source.js`, run by Node 20), and so are their delays; the server is uvicorn, ended by SIGTERM (it
-says farewell) and by SIGKILL (it cannot), and started anew at once. An arrival is an attempt that was answered. Linux or
-macOS, a minute.
+`python benchmarks/reconnect.py` prints histograms and draws `docs/pictures/reconnect.svg`, in less than a minute. The
+clients are what browsers run, `static/event-source.js`, a thousand of them in one process of Node (20 or newer). The
+server is uvicorn; it is ended by SIGTERM, with a farewell to each client, or by SIGKILL, without, and started again at
+once. An arrival is an attempt that the new server answers.
 """
 
 from __future__ import annotations
@@ -22,29 +22,62 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
+from typing import Any
+
+from fasthtml.common import FastHTML
+from starlette.responses import PlainTextResponse
+
+from sse_components import setup_sse
+from sse_components.page import this_page
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "docs" / "pictures" / "reconnect.svg"
-SIGNALS = {signal.SIGTERM: "SIGTERM, with a farewell", signal.SIGKILL: "SIGKILL, without one"}
+ENDS = {signal.SIGTERM: "SIGTERM: the server says farewell", signal.SIGKILL: "SIGKILL: the server is gone"}
+KINDS = {"jitter": "with jitter", "none": "without jitter"}
 BIN = 0.25  # seconds
 
 
 @dataclass
 class Run:
-    """What came of one restart: seconds since the signal, in order."""
+    """One restart, in seconds since the signal.
+
+    Attributes:
+        tries: when clients tried, whether or not the server was there.
+        arrivals: those tries that were answered.
+        back: when the new server listened.
+        late: by how much at most the clients' process was late.
+    """
 
     tries: list[float]
     arrivals: list[float]
     back: float
+    late: float
+
+    @property
+    def bins(self) -> Counter[int]:
+        """The number of arrivals in each bin."""
+        return Counter(int(at / BIN) for at in self.arrivals)
 
     def peak(self, width: float) -> int:
-        """Return the most arrivals within any `width` seconds."""
-        return max(bisect_left(self.arrivals, at + width) - index for index, at in enumerate(self.arrivals))
+        """Return the most arrivals within `width` seconds."""
+        return max(bisect_left(self.arrivals, at + width) - first for first, at in enumerate(self.arrivals))
 
-    def bins(self) -> Counter[int]:
-        """Return the number of arrivals in each bin."""
-        return Counter(int(at / BIN) for at in self.arrivals)
+
+# ---------------------------------------------------------------------- the restart
+
+
+def application() -> Any:
+    """Return the application that is restarted."""
+    app = FastHTML(secret_key="benchmark")
+    setup_sse(app)
+
+    @app.route("/path")
+    def path() -> PlainTextResponse:
+        return PlainTextResponse(this_page().stream_url(["news"]))
+
+    return app
 
 
 def free_port() -> int:
@@ -54,23 +87,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def allow_files(count: int) -> None:
+    """Let this process and those that it starts have so many files and connections open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
 def serve(port: int) -> subprocess.Popen[bytes]:
     """Start a server, and return when it listens."""
-    server = subprocess.Popen([sys.executable, HERE / "server.py", "ours", str(port)])
+    command = ["uvicorn", "--factory", "reconnect:application", "--app-dir", str(HERE), "--port", str(port)]
+    server = subprocess.Popen([sys.executable, "-m", *command, "--log-level", "warning"])
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server
-        time.sleep(0.02)
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.5).close()
+            return server
+        except OSError:
+            time.sleep(0.02)
     server.kill()
     raise RuntimeError("the server does not listen")
 
 
 @contextmanager
-def visitors(url: str, clients: int, jitter: str) -> Iterator[subprocess.Popen[str]]:
+def visitors(url: str, clients: int, kind: str) -> Iterator[subprocess.Popen[str]]:
     """Run the clients; the block begins when each has its stream."""
-    command = ["node", HERE / "load" / "reconnect.js", url, str(clients), jitter]
+    command = ["node", str(HERE / "load" / "reconnect.js"), url, str(clients), kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as node:
         try:
             if node.stdout is None or node.stdout.readline() != "open\n":
@@ -80,77 +122,123 @@ def visitors(url: str, clients: int, jitter: str) -> Iterator[subprocess.Popen[s
             node.kill()
 
 
-def restart(number: signal.Signals, clients: int, jitter: str) -> Run:
-    """Let the clients lose their server and get it back."""
+def restart(end: signal.Signals, clients: int, kind: str) -> Run:
+    """Let clients lose their server and find it again."""
     port = free_port()
     server = serve(port)
     try:
-        base = f"http://127.0.0.1:{port}"
-        path = urllib.request.urlopen(f"{base}/path").read().decode()
-        with visitors(base + path, clients, jitter) as node:
+        site = f"http://127.0.0.1:{port}"
+        path = urllib.request.urlopen(f"{site}/path").read().decode()
+        with visitors(site + path, clients, kind) as node:
             begin = time.time()
-            server.send_signal(number)
+            server.send_signal(end)
             server.wait()
             server = serve(port)
             back = time.time() - begin
-            times = json.loads(node.communicate(timeout=60)[0])
+            said = json.loads(node.communicate(timeout=60)[0])
     finally:
         server.kill()
         server.wait()
-    tries, arrivals = ([at / 1000 - begin for at in sorted(times[name])] for name in ("tries", "answered"))
-    return Run(tries, arrivals, back)
+    tries, arrivals = (sorted(at / 1000 - begin for at in said[name]) for name in ("tries", "answered"))
+    return Run(tries, arrivals, back, said["late"] / 1000)
 
 
-# ------------------------------------------------------------------ what is shown
+# ---------------------------------------------------------------------- as text
 
 
-def histogram(run: Run, clients: int) -> str:
-    """Return a run's arrivals as text."""
-    bins = run.bins()
-    rows = [f"{at * BIN:6.2f} s {bins[at]:5} {'█' * round(60 * bins[at] / clients)}" for at in range(max(bins) + 1)]
-    return "\n".join(rows)
-
-
-def summary(run: Run) -> str:
-    """Return a run in a line."""
-    return (
-        f"server back after {run.back:.1f} s, the last client after {run.arrivals[-1]:.1f} s; "
-        f"at most {run.peak(1)} arrivals in a second, {run.peak(0.1)} in a tenth; {len(run.tries)} attempts"
+def report(run: Run, name: str) -> str:
+    """Return a run as a line of figures and a histogram."""
+    most = max(run.bins.values())
+    rows = [
+        f"{at * BIN:8.2f} s{run.bins[at]:6} {'█' * round(50 * run.bins[at] / most)}" for at in range(max(run.bins) + 1)
+    ]
+    return "\n".join(
+        [
+            f"  {name}: at most {run.peak(1)} arrivals in a second, {run.peak(0.1)} in a tenth of one",
+            f"  the server was back after {run.back:.1f} s, the last client after {run.arrivals[-1]:.1f} s;"
+            f" {len(run.tries)} attempts; clients late by {run.late:.2f} s at most",
+            *rows[int(min(run.bins)) :],
+        ]
     )
 
 
+# ---------------------------------------------------------------------- as a picture
+
+LEFT, TOP, WIDTH, HEIGHT, PANEL = 50, 70, 680, 170, 270
 STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #333 }
-  .title { font-weight: 600; font-size: 15px }
-  .quiet { fill: #667 }
-  .axis { stroke: #889; fill: none }
+  text { font: 13px system-ui, sans-serif; fill: #2d3748 }
+  .head { font-weight: 600; font-size: 15px }
+  .axis { stroke: #8a94a6; fill: none }
+  .back { stroke: #8a94a6; stroke-dasharray: 3 3 }
   .jitter { fill: #2b6cb0 }
-  .none { fill: #c05621; opacity: 0.45 }
+  .none { fill: #dd6b20; opacity: 0.5 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #ddd }
-    .quiet { fill: #99a }
+    text { fill: #e2e8f0 }
     .jitter { fill: #63b3ed }
     .none { fill: #f6ad55 }
   }
 """
-LEFT, WIDTH, HEIGHT, ROW = 56, 680, 190, 270
 
 
-def bars(run: Run, kind: str, scale: float, most: int) -> Iterator[str]:
-    """Yield the bars of a run in a panel that shows `scale` pixels a second and `most` clients."""
-    for at, count in sorted(run.bins().items()):
-        x, width, height = LEFT + at * BIN * scale, BIN * scale - 1, HEIGHT * count / most
-        yield f'<rect class="{kind}" x="{x:.1f}" y="{-height:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
+def text(x: float, y: float, words: str, *, css: str = "", anchor: str = "start") -> str:
+    """Return words at a place."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{css}">{words}</text>'
 
 
-def panel(title: str, runs: dict[str, Run], seconds: int, clients: int) -> Iterator[str]:
-    """Yield one signal's drawing, its base line at 0."""
-    scale = WIDTH / seconds
-    yield f'<text class="title" x="{LEFT}" y="{-HEIGHT - 32}">{title}</text>'
-    said = [f"{name}: at most {run.peak(1)} a second" for name, run in zip(("jitter", "none"), runs.values(), strict=True)]
-    del said
-    for kind, run in runs.items():
-        yield from bars(run, kind, scale, clients)
-    yield f'<path class="axis" d="M{LEFT} {-HEIGHT}V0H{LEFT + WIDTH}"/>'
-    for second in range(seconds + 1):
-        yield f'<text class="quiet" x="{LEFT + second * scale:.1f}" y="18" text-anchor="middle">{second}</text>'
+def bars(run: Run, kind: str, *, second: float, client: float) -> Iterator[str]:
+    """Yield a run's bars, upwards from 0: `second` pixels wide for a second, `client` high for a client."""
+    width = BIN * second
+    for at, count in run.bins.items():
+        size = f'width="{width - 1:.1f}" height="{count * client:.1f}"'
+        yield f'<rect class="{kind}" x="{at * width:.1f}" y="{-count * client:.1f}" {size}/>'
+
+
+def panel(title: str, runs: dict[str, Run], seconds: int) -> Iterator[str]:
+    """Yield what one way to end a server shows; its axes cross at 0."""
+    second, most = WIDTH / seconds, max(max(run.bins.values()) for run in runs.values())
+    yield text(0, -HEIGHT - 42, title, css="head")
+    for row, (kind, run) in enumerate(runs.items()):
+        yield f'<rect class="{kind}" x="{row * 250}" y="{-HEIGHT - 31}" width="12" height="12"/>'
+        yield text(row * 250 + 18, -HEIGHT - 20, f"{KINDS[kind]}: at most {run.peak(1)} a second")
+        yield from bars(run, kind, second=second, client=HEIGHT / most)
+    yield f'<path class="axis" d="M0 {-HEIGHT}V0H{WIDTH}"/>'
+    yield text(-6, -HEIGHT + 5, str(most), anchor="end") + text(-6, 4, "0", anchor="end")
+    for at in range(seconds + 1):
+        yield text(at * second, 18, f"{at} s" if at == seconds else str(at), anchor="middle")
+
+
+def picture(runs: dict[signal.Signals, dict[str, Run]], clients: int) -> str:
+    """Return the histograms as SVG, for light and dark pages."""
+    seconds = ceil(max(run.arrivals[-1] for both in runs.values() for run in both.values()))
+    parts = []
+    for row, (end, both) in enumerate(runs.items()):
+        inside = "\n".join(panel(ENDS[end], both, seconds))
+        parts.append(f'<g transform="translate({LEFT} {TOP + HEIGHT + row * PANEL})">\n{inside}\n</g>')
+    width, height = LEFT + WIDTH + 30, TOP + PANEL * len(runs) - 40
+    title = f"Arrivals of {clients:,} clients after a restart, each quarter of a second"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=1000)
+    parser.add_argument("--picture", type=Path, default=PICTURE)
+    options = parser.parse_args()
+    allow_files(options.clients + 200)
+    runs: dict[signal.Signals, dict[str, Run]] = {}
+    for end, title in ENDS.items():
+        print(f"\n{title}, {options.clients} clients", flush=True)
+        runs[end] = {}
+        for kind, name in KINDS.items():
+            runs[end][kind] = restart(end, options.clients, kind)
+            print(report(runs[end][kind], name), flush=True)
+    options.picture.parent.mkdir(parents=True, exist_ok=True)
+    options.picture.write_text(picture(runs, options.clients))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,16 +14,21 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, WebError, expect
 
 from e2e.cdn import OUTSIDE, Cdn
 from e2e.page_server import TROUBLE, PageServer
 
-# What FastHTML's pages load, and the latest of both generations.
-HTMX_VERSIONS = ["2.0.7", "2.0.11", "4.0.0", "4.0.1"]
+# What FastHTML's pages load, and the latest beside; a module has its tests run on `ALL_HTMX` where htmx itself matters.
+HTMX = ["2.0.7", "4.0.0"]
+LATEST = ["2.0.11", "4.0.1"]
+ALL_HTMX = pytest.mark.parametrize("htmx", [*HTMX, *LATEST], indirect=True)
+LATEST_HTMX = pytest.mark.parametrize("htmx", LATEST, indirect=True)
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 # Milliseconds; a busy machine is no reason to fail.
 PATIENCE = 15_000
+# How a request fails that the page itself has ended: it has closed a stream, or was left.
+GIVEN_UP = "net::ERR_ABORTED"
 
 OpenTab = Callable[[str], Page]
 
@@ -40,7 +45,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return arguments
 
 
-@pytest.fixture(params=HTMX_VERSIONS)
+@pytest.fixture(params=HTMX)
 def htmx(request: pytest.FixtureRequest) -> str:
     """Give the version of htmx on the test's pages."""
     return str(request.param)
@@ -103,12 +108,21 @@ def room() -> str:
 def problems(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Collect what goes wrong in the tabs of the context; what a test leaves in it fails the test."""
     found: list[str] = []
-    context.on("weberror", lambda error: found.append(f"error: {error.error}"))
-    context.on(
-        "console",
-        lambda message: message.type in ("error", "warning") and found.append(f"{message.type}: {message.text}"),
-    )
-    context.on("requestfailed", lambda request: given_up(request) or found.append(f"failed: {request.url}"))
+
+    def on_error(error: WebError) -> None:
+        found.append(f"error: {error.error}")
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            found.append(f"{message.type}: {message.text}")
+
+    def on_failure(request: Request) -> None:
+        if request.failure != GIVEN_UP:
+            found.append(f"failed: {request.url}")
+
+    context.on("weberror", on_error)
+    context.on("console", on_console)
+    context.on("requestfailed", on_failure)
     yield found
     for page in context.pages:
         page.evaluate("0")  # what the page has reported until now is there when this returns
@@ -116,11 +130,6 @@ def problems(context: BrowserContext, request: pytest.FixtureRequest) -> Iterato
     if request.node.rep_call.passed:
         for page in context.pages:
             page.close()  # else pytest-playwright takes its picture, for which a tab in the background needs a second
-
-
-def given_up(request: Any) -> bool:
-    """Tell whether the page itself has ended a request: it has closed a stream, or was left."""
-    return bool(request.failure == "net::ERR_ABORTED")
 
 
 @pytest.fixture

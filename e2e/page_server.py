@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -24,15 +25,15 @@ class PageServer:
     Args:
         page: name of a module in `e2e/pages`.
         generation: of htmx, 2 or 4.
-        log: file for all that the process prints.
+        log: file for all that the process prints. Its folder, the page's `E2E_FOLDER`, holds what outlives the process.
     """
 
     def __init__(self, page: str, generation: int, log: Path) -> None:
         self._serve = [sys.executable, "-m", "e2e.serve", page, str(generation)]
         self._log, self._read = log, 0
-        self._address = ("127.0.0.1", 0)
+        self._address: tuple[str, int] = ("127.0.0.1", 0)
         self.start()
-        self.url = f"http://127.0.0.1:{self._address[1]}"
+        self.url = f"http://127.0.0.1:{self.port}"
         self._client = httpx.Client(base_url=self.url, timeout=30)
 
     def start(self) -> None:
@@ -42,10 +43,15 @@ class PageServer:
             self._process = subprocess.Popen(
                 [*self._serve, str(listener.fileno())],
                 cwd=ROOT,
+                env={**os.environ, "E2E_FOLDER": str(self._log.parent)},
                 pass_fds=[listener.fileno()],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    @property
+    def port(self) -> int:
+        return self._address[1]
 
     @property
     def process_id(self) -> int:

@@ -1,4 +1,4 @@
-"""The child's end of `PageServer`: `python -m e2e.serve <page> <htmx generation> <descriptor of a listening socket>`."""
+"""The child's end of `PageServer`: `python -m e2e.serve <page> <generation of htmx> <descriptor of its socket>`."""
 
 from __future__ import annotations
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import OpenTab
+from e2e.conftest import ALL_HTMX, OpenTab
 from e2e.page_server import PageServer
+
+pytestmark = ALL_HTMX
 
 Publish = Callable[..., None]
 

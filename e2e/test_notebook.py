@@ -10,7 +10,7 @@ def expect_broadcasts(tabs: list[Page], server: PageServer) -> None:
     server.wait_for_connections(len(tabs))
     assert server.get("/trigger") == "Broadcast sent!"
     server.post("/tell", kind="unheard_of", status="for nobody")
-    assert server.post("/tell", kind="status_update", status="<running> & well") == len(tabs)
+    assert server.post("/tell", kind="status_update", status="<running> & well") == {"reached": len(tabs)}
     for tab in tabs:
         expect(tab.locator("#counter")).to_have_text("42")
         expect(tab.locator("#status-display")).to_have_text("<running> & well")

@@ -10,17 +10,14 @@ from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 from e2e.pages.plain_event_source import TEXTS
 
+# There is no htmx on this page.
+pytestmark = pytest.mark.parametrize("htmx", ["2.0.7"], indirect=True)
+
 FOLLOW = """(names) => {
   window.received = [];
   window.source = new EventSource(document.body.dataset.stream);
   for (const name of names) source.addEventListener(name, ({type, data}) => received.push([type, data]));
 }"""
-
-
-@pytest.fixture(params=["2.0.7"])
-def htmx(request: pytest.FixtureRequest) -> str:
-    """There is no htmx on this page."""
-    return str(request.param)
 
 
 def received(tab: Page, count: int) -> Any:
@@ -46,5 +43,3 @@ def test_any_text_survives(open_tab: OpenTab, server: PageServer, room: str) -> 
     server.post(f"/{room}/texts")
     wanted = [["späť/1.0:ok", re.sub("\r\n?", "\n", text)] for text in TEXTS]
     assert received(tab, len(wanted)) == wanted
-
-

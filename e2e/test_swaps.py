@@ -5,9 +5,11 @@ from typing import Any
 
 from playwright.sync_api import Page, TimeoutError, expect
 
-from e2e.conftest import OpenTab
+from e2e.conftest import ALL_HTMX, OpenTab
 from e2e.page_server import PageServer
 from e2e.pages.swaps import MESSAGES, OUT_OF_BAND, Case
+
+pytestmark = ALL_HTMX
 
 # The content of each box, without the empty classes that htmx leaves, and FastHTML's indentation.
 BOXES = r"""() => Object.fromEntries([...document.querySelectorAll("[data-case]")].map((box) => {

@@ -159,9 +159,7 @@ class BroadcastManager:
         """End every stream with a farewell, and publish no more. Stopping twice is allowed."""
         if not self.running:
             return
-        self._on_exit()
-        if self._closing is not None:
-            await self._closing
+        await self._end_streams()
         self.starts_by_itself = False
         self._watch.stop()
         await self.backend.close()
@@ -178,9 +176,13 @@ class BroadcastManager:
         await self.stop()
 
     def _on_exit(self) -> None:
-        if self._closing is None and self._loop is not None:
+        self._end_streams()
+
+    def _end_streams(self) -> asyncio.Task[None]:
+        if self._closing is None:
             farewell = partial(farewell_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
-            self._closing = self._loop.create_task(self.fanout.close(farewell, grace=SHUTDOWN_GRACE))
+            self._closing = asyncio.create_task(self.fanout.close(farewell, grace=SHUTDOWN_GRACE))
+        return self._closing
 
     async def _ready(self) -> None:
         if self.running:
@@ -227,7 +229,7 @@ class BroadcastManager:
         check_channel(channel)
         data = self._checked(markup(elements, target, swap))
         await self._ready()
-        appended = await self.backend.append(channel, data, event=check_event(event), exclude=id_set(exclude))
+        appended = await self.backend.append(channel, data, event=check_event(event), exclude=as_set(exclude))
         return appended.id
 
     def publish_threadsafe(self, channel: str, *elements: Any, **options: Any) -> concurrent.futures.Future[str]:
@@ -279,7 +281,7 @@ class BroadcastManager:
         message = BroadcastMessage(message_type, data, metadata=metadata)
         event, text = self._for_pages(message)
         await self._ready()
-        left_out = id_set(exclude)
+        left_out = as_set(exclude)
         await self.backend.append(BROADCAST_CHANNEL, text, event=event, exclude=left_out, message=message)
         reached = len(self.registry) - sum(self.registry.get_connection(one) is not None for one in left_out)
         self._log("broadcast %r to %d connections", message_type, reached)
@@ -395,7 +397,7 @@ class BroadcastManager:
 
     async def stream(
         self,
-        channels: Iterable[str] = (),
+        channels: str | Iterable[str] = (),
         *,
         since: Iterable[Since] = (),
         connection_id: str | None = None,
@@ -408,7 +410,7 @@ class BroadcastManager:
         """Return the response that streams channels, and all broadcasts, to one client.
 
         Args:
-            channels: what to follow.
+            channels: the channels, or the one channel, to follow.
             since: what to send of the log first: pairs of channels and the cursor to begin after.
             connection_id: an id of the application's choice; never one from the client.
             connection_type: what the registry knows it as.
@@ -419,7 +421,7 @@ class BroadcastManager:
         """
         await self._ready()
         beat = self.heartbeat if heartbeat is None else heartbeat
-        feed = self.fanout.feed(channels, render=render, heartbeat=beat)
+        feed = self.fanout.feed(as_set(channels), render=render, heartbeat=beat)
         connection = StreamConnection(
             self.registry.free_id(connection_id), self.fanout, feed, connection_type, mailbox_size=self.max_queue_size
         )
@@ -454,9 +456,9 @@ def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> s
     return str(oob(elements[0] if len(elements) == 1 else elements, target, style))
 
 
-def id_set(ids: str | Iterable[str] | None) -> frozenset[str]:
-    """Return ids as a set; a single one may stand by itself."""
-    return frozenset([ids] if isinstance(ids, str) else ids or ())
+def as_set(names: str | Iterable[str] | None) -> frozenset[str]:
+    """Return names as a set; a single one may stand by itself."""
+    return frozenset([names] if isinstance(names, str) else names or ())
 
 
 def farewell_frame(spread: int) -> bytes:

@@ -137,7 +137,7 @@ class SSEConnection:
         self.last_activity = now()
         return comment(f"heartbeat {self.last_activity.isoformat()}").decode()
 
-    def close(self, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
+    def close(self, *, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
         """Mark the connection as closed; its queue's reader is told. One that has failed stays marked as such."""
         if self.state is not ConnectionState.ERROR:
             self.state = state
@@ -237,7 +237,7 @@ class ConnectionRegistry:
             self._log("removed", connection.connection_id)
         if self._reserved.get(connection.connection_id) is connection:
             del self._reserved[connection.connection_id]
-        connection.close(state)
+        connection.close(state=state)
 
     def get_connection(self, conn_id: str) -> SSEConnection | None:
         """Get a specific connection.

@@ -157,6 +157,13 @@ class StreamConnection(SSEConnection):
             data = data.to_sse().encode()
         return self.fanout.post(self, data if isinstance(data, bytes) else encode(data))
 
+    def close(self, *, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
+        """Mark the connection as closed, and end its stream."""
+        # Not super(): a dataclass with slots is another class than the one that its methods know.
+        SSEConnection.close(self, state=state)
+        if self.following:
+            self.fanout.end(self)
+
     async def write(self, body: bytes, *, more: bool = True) -> None:
         """Send bytes, and wait until the server has taken them.
 
@@ -437,8 +444,8 @@ class FanOut:
 
     def _lost(self, connection: StreamConnection) -> None:
         logger.debug("connection lost while sending: %s", connection.connection_id, exc_info=True)
-        connection.close(ConnectionState.ERROR)
         self._drop(connection)
+        connection.close(state=ConnectionState.ERROR)
 
     def _drop(self, connection: StreamConnection) -> None:
         """Let go of a connection, and let the task that holds its stream come to its end."""

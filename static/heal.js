@@ -42,27 +42,31 @@ export function healNow() {
   else if (stale().length > 0) attemptAfter(0);
 }
 
-function stale() {
-  return [...sources].filter((source) => source.stale);
-}
-
 /**
- * Attempt to heal until no source of this page is stale, or the server refuses.
+ * Attempt to heal until no source of this page is stale, or the server refuses. Then new hope is waited for.
  *
  * @param {number} delay milliseconds
  */
 async function attemptAfter(delay) {
   healing = true;
-  /** @type {Pick<import("./retry-policy.js").Decision, "delay" | "binding" | "tries"> | null} */
-  let next = { delay, binding: false, tries: 0 };
-  while (next) {
-    await pause(next);
-    next = stale().length > 0 ? await attempt(next.tries) : null;
+  try {
+    /** @type {Wait | null} */
+    let next = { delay, binding: false, tries: 0 };
+    while (next) {
+      await pause(next);
+      next = stale().length > 0 ? await attempt(next.tries) : null;
+    }
+  } catch (error) {
+    reportError(error);
+    tell({ status: 200, final: true, delay: 0, error });
+  } finally {
+    healing = false;
   }
-  healing = false;
 }
 
-/** @param {{ delay: number, binding: boolean }} wait */
+/** @typedef {{ delay: number, binding: boolean, tries: number }} Wait */
+
+/** @param {Wait} wait */
 function pause({ delay, binding }) {
   return new Promise((resolve) => {
     setTimeout(resolve, delay);
@@ -72,36 +76,95 @@ function pause({ delay, binding }) {
 
 /**
  * @param {number} tries attempts that have failed before
- * @returns what the next one has to wait for; null if there is none
+ * @returns {Promise<Wait | null>} what the next one has to wait for; null if there is none
  */
 async function attempt(tries) {
-  const { renew, status, retryAfter } = await fetchPage();
-  try {
-    if (renew) return renew();
-  } catch (error) {
-    console.error("sse: this page cannot be morphed", error);
+  const { fresh, morph, ...answer } = await fetchPage();
+  if (fresh && morph) {
+    renew(fresh, morph);
+    return null;
   }
-  const decision = decide({ status, retryAfter, tries });
-  for (const source of stale()) source.report({ status, ...decision });
-  if (decision.final) console.warn(`sse: ${location.href} answered ${status}, and so this page stays as it was`);
+  const decision = decide({ ...answer, tries });
+  if (decision.final) console.warn(`sse: ${location.href} answered ${answer.status}, so this page stays as it was`);
+  tell({ ...answer, ...decision });
   return decision.final ? null : decision;
 }
 
 /**
  * Fetch this page, and what morphs it.
  *
- * @returns {Promise<{ status: number, retryAfter?: string | null, renew?: () => null }>} `renew` if the answer is this page
+ * @returns {Promise<{ status: number, retryAfter?: string | null, error?: unknown, fresh?: Document, morph?: Morph }>}
  */
 async function fetchPage() {
   try {
-    const { status, ok, redirected, headers, text } = await fetch(location.href, {
-      headers: { Accept: "text/html" },
-      cache: "no-store",
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-    const isPage = ok && !redirected && headers.get("Content-Type")?.startsWith("text/html");
-    return { status };
-  } catch {
-    return { status: 0 };
+    const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PATIENCE_MS) };
+    const response = await fetch(location.href, { ...options, cache: "no-store" });
+    const { status, headers } = response;
+    if (!isThisPage(response)) return { status, retryAfter: headers.get("Retry-After") };
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    return { status, fresh, ...(await import("./morph.js")) };
+  } catch (error) {
+    return { status: 0, error };
   }
+}
+
+/** @typedef {typeof import("./morph.js").morph} Morph */
+
+/** @param {Response} response */
+function isThisPage({ ok, redirected, headers }) {
+  return ok && !redirected && headers.get("Content-Type")?.startsWith("text/html");
+}
+
+/**
+ * Morph what has a gap, and let all sources go on from there whose content that was.
+ *
+ * @param {Document} fresh
+ * @param {Morph} morph
+ */
+function renew(fresh, morph) {
+  const regions = staleRegions(fresh);
+  for (const region of regions) morph(region, fresh);
+  const cursor = fresh.querySelector(`[${CURSOR_ATTRIBUTE}]`)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+  for (const source of [...sources]) {
+    if (source.element?.isConnected === false) source.close();
+    else if (regions.includes(WHOLE_PAGE) || regions.includes(regionOf(source))) goOn(source, cursor);
+  }
+  Reflect.get(globalThis, "htmx")?.process(document.body);
+}
+
+/**
+ * @param {PageSource} source
+ * @param {string} cursor
+ */
+function goOn(source, cursor) {
+  const { element, stale } = source;
+  const isOurs = stale || element?.hasAttribute(CURSOR_ATTRIBUTE);
+  if (isOurs) source.resumeAfter(cursor, element?.getAttribute(CONNECT_ATTRIBUTE) ?? source.url);
+}
+
+/**
+ * Return the selectors of what is to be morphed: the regions that stale sources name, if the fresh page has the same ones.
+ *
+ * @param {Document} fresh
+ */
+function staleRegions(fresh) {
+  const named = new Set(stale().map(regionOf));
+  const count = (/** @type {Document} */ page, /** @type {string} */ region) => page.querySelectorAll(region).length;
+  const areSame = [...named].every((region) => count(document, region) === count(fresh, region));
+  return areSame ? [...named] : [WHOLE_PAGE];
+}
+
+/** @param {PageSource} source */
+function regionOf({ element }) {
+  const named = element?.getAttribute(HEAL_ATTRIBUTE);
+  return named && named !== "event" ? named : WHOLE_PAGE;
+}
+
+function stale() {
+  return [...sources].filter((source) => source.stale);
+}
+
+/** @param {import("./page-source.js").Loss} loss */
+function tell(loss) {
+  for (const source of stale()) source.show(loss);
 }

@@ -1,8 +1,12 @@
 // With htmx-plug.js the only file that knows htmx: one element, and one behaviour, on htmx 2 and htmx 4.
 
+import { isFirst } from "./first.js";
 import { plugUnder2, plugUnder4 } from "./htmx-plug.js";
 import { oobParts } from "./oob-parts.js";
 import { SWAP_ATTRIBUTE } from "./protocol.js";
+import { removeTwins } from "./twins.js";
+
+/** @typedef {import("./message-queue.js").LogEvent} LogEvent */
 
 const CONNECTS = "[data-sse-connect], [sse-connect]";
 const SWAPS = `[${SWAP_ATTRIBUTE}], [sse-swap]`;
@@ -30,17 +34,19 @@ function installOn2(htmx) {
   /** @type {WeakMap<MessageEvent, string | null>} */
   const rests = new WeakMap();
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
-    const { target, detail } = /** @type {CustomEvent<MessageEvent> & {target: Element}} */ (event);
+    const { target, detail } = /** @type {CustomEvent<LogEvent> & {target: Element}} */ (event);
     if (!rests.has(detail)) {
       const { outOfBand, rest } = oobParts(detail.data);
       rests.set(detail, rest);
-      if (outOfBand) swapOutOfBandOn2(htmx, target, outOfBand);
+      const id = detail.channel ? detail.lastEventId : "";
+      if (outOfBand && isFirst(id, target)) swapOutOfBandOn2(htmx, target, outOfBand);
     }
     const rest = rests.get(detail) ?? null;
     if (rest === null) {
       event.preventDefault();
       htmx.trigger(target, "htmx:sseMessage", detail);
     } else {
+      removeTwins(rest, [target]);
       const isText = target.getAttribute("hx-swap")?.startsWith("textContent");
       Object.defineProperty(detail, "data", { value: isText ? textOf(rest) : rest, configurable: true });
     }
@@ -53,6 +59,7 @@ function installOn2(htmx) {
  * @param {string} html
  */
 function swapOutOfBandOn2(htmx, target, html) {
+  removeTwins(html, []);
   const spec = { swapStyle: "none", swapDelay: 0, settleDelay: htmx.config.defaultSettleDelay };
   htmx.swap(target, html, spec, { contextElement: target });
 }
@@ -76,14 +83,32 @@ function installOn4(htmx) {
   document.addEventListener(named("htmx:before:swap"), hurryIfHidden);
   document.addEventListener(named("htmx:sse:before:message"), (event) => {
     const { target, detail } = /** @type {CustomEvent<any> & {target: Element}} */ (event);
-    const { data, event: type } = detail.message;
+    const { data, event: type, id } = detail.message;
     const name = type || "message";
-    const native = name === "message" && swapsNatively(target, data) ? target : null;
-    if (name === "message" && !native) event.preventDefault();
-    const receivers = within(target, SWAPS).filter((one) => one !== native && receives(one, name));
-    detail.waitUntil(swapAllOn4(htmx, receivers, data, native !== null));
-    for (const one of within(target, "[hx-trigger*='sse:']")) htmx.trigger(one, `sse:${name}`, { ...detail.message });
+    const isNative = name === "message" && swapsNatively(target, data);
+    const receivers = within(target, SWAPS).filter((one) => !(isNative && one === target) && receives(one, name));
+    const html = isNative || receivers.length > 0 ? partFor(target, data, id) : null;
+    if (name === "message" && (!isNative || html === null)) event.preventDefault();
+    if (html !== null) {
+      removeTwins(html, isNative ? [target, ...receivers] : receivers);
+      detail.message.data = html;
+      detail.waitUntil(swapAllOn4(htmx, receivers, html, isNative));
+    }
+    for (const one of within(target, "[hx-trigger*='sse:']"))
+      htmx.trigger(one, `sse:${name}`, { ...detail.message, data });
   });
+}
+
+/**
+ * Return what of a message an element and those inside are to swap, or null: all of it, if it is the page's first to get it.
+ *
+ * @param {Element} element
+ * @param {string} html
+ * @param {string} id
+ */
+function partFor(element, html, id) {
+  const { outOfBand, rest } = oobParts(html);
+  return outOfBand && !isFirst(id, element) ? rest : html;
 }
 
 /**

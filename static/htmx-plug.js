@@ -1,4 +1,7 @@
-import { PageSource, sources } from "./page-source.js";
+import { MessageQueue } from "./message-queue.js";
+import { PageSource } from "./page-source.js";
+import { CURSOR_ATTRIBUTE } from "./protocol.js";
+import { sources } from "./sources.js";
 
 /**
  * Put our source under htmx 2's extension. It connects, and listens, while an element is processed, which the event before
@@ -15,10 +18,15 @@ export function plugUnder2(htmx) {
   });
   /** @param {string} url */
   htmx.createEventSource = (url) => {
-    const known = [...sources].find((source) => source.element && source.element === processed);
+    const known = processed && sourceOf(processed);
     if (known) known.follow(url);
     return known ?? newSource(url, processed, () => processed);
   };
+}
+
+/** @param {Element} element */
+function sourceOf(element) {
+  return [...sources].find((source) => source.element === element);
 }
 
 /**
@@ -56,7 +64,8 @@ function newSource(url, element, processed) {
 
 /**
  * Put our source under htmx 4's extension: its request is answered with a response that never ends, written from what
- * the source brings, through all its reconnections.
+ * the source brings, through all its reconnections. An element that is processed twice before the extension knows of the
+ * first request sends a second one, which is not needed.
  *
  * @param {any} htmx
  */
@@ -67,9 +76,9 @@ export function plugUnder4(htmx) {
   document.addEventListener(named("htmx:before:request"), (event) => {
     const { ctx } = /** @type {CustomEvent} */ (event).detail;
     const url = ctx.sourceElement?.getAttribute?.(connect);
-    if (url !== null && url !== undefined && sameAddress(url, ctx.request.action)) {
-      ctx.fetch = () => Promise.resolve(endlessResponse(url, ctx.sourceElement, ctx.request.signal));
-    }
+    if (url === null || url === undefined || !sameAddress(url, ctx.request.action)) return;
+    if (sourceOf(ctx.sourceElement)) event.preventDefault();
+    else ctx.fetch = () => Promise.resolve(endlessResponse(url, ctx.sourceElement, ctx.request.signal));
   });
 }
 
@@ -88,20 +97,37 @@ function sameAddress(one, other) {
  */
 function endlessResponse(url, element, signal) {
   const source = new PageSource(url, element);
-  const encoder = new TextEncoder();
-  const body = new ReadableStream({
-    start(controller) {
-      source.onany = (event) => controller.enqueue(encoder.encode(frame(event)));
-      signal.addEventListener("abort", () => source.close(), { once: true });
-    },
-    cancel: () => source.close(),
-  });
+  signal.addEventListener("abort", () => source.close(), { once: true });
+  const body = new ReadableStream(framesOf(source), { highWaterMark: 0 });
   return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
 }
 
-/** @param {MessageEvent} event */
-function frame({ type, data, lastEventId }) {
+/**
+ * The messages of a source, one by one: htmx asks for the next when it has swapped the one before.
+ *
+ * @param {PageSource} source
+ * @returns {UnderlyingDefaultSource<Uint8Array>}
+ */
+function framesOf(source) {
+  const encoder = new TextEncoder();
+  const queue = new MessageQueue();
+  source.queue = queue;
+  return {
+    async pull(controller) {
+      if (queue.taken) source.mark(queue.taken);
+      const message = await queue.take();
+      const isInLog = message.channel || !source.element?.hasAttribute(CURSOR_ATTRIBUTE);
+      controller.enqueue(encoder.encode(frame(message, isInLog ? message.lastEventId : "")));
+    },
+    cancel: () => source.close(),
+  };
+}
+
+/**
+ * @param {MessageEvent} message
+ * @param {string} id its own, not that of an earlier one
+ */
+function frame({ type, data }, id) {
   const name = type === "message" ? "" : `event: ${type}\n`;
-  const id = lastEventId ? `id: ${lastEventId}\n` : "";
-  return `${id}${name}data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
+  return `id: ${id}\n${name}data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
 }

@@ -1,32 +1,59 @@
 import { Idiomorph } from "./idiomorph.js";
+import { STATE_ATTRIBUTE } from "./protocol.js";
+
+// What the browser's side writes: of a source, and of htmx 4, which finds by it what it has to clean up.
+const OWN_ATTRIBUTES = [STATE_ATTRIBUTE, "data-htmx-powered"];
 
 /**
  * Morph the elements that a selector finds on this page into those of a fresh one. Focus, caret and scroll stay, and so
- * does what was typed or chosen.
+ * does what was typed, chosen or opened. An element with `hx-preserve` stays as it is.
  *
  * @param {string} selector
  * @param {Document} fresh
  */
 export function morph(selector, fresh) {
-  const olds = document.querySelectorAll(selector);
   const news = fresh.querySelectorAll(selector);
-  for (const [index, old] of [...olds].entries()) {
-    if (news[index]) {
-      Idiomorph.morph(old, news[index], {
-        morphStyle: "outerHTML",
-        ignoreActiveValue: true,
-        restoreFocus: true,
-        callbacks: { beforeNodeMorphed: (/** @type {Node} */ node) => !isTouched(node) },
-      });
-    }
+  for (const [index, old] of [...document.querySelectorAll(selector)].entries()) {
+    Idiomorph.morph(old, news[index], {
+      morphStyle: "outerHTML",
+      ignoreActiveValue: true,
+      restoreFocus: true,
+      callbacks: {
+        beforeNodeMorphed: (/** @type {Node} */ node) => !isPreserved(node),
+        beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ element) => !isKept(name, element),
+      },
+    });
   }
-  Reflect.get(globalThis, "htmx")?.process(document.body);
 }
 
 /** @param {Node} node */
-function isTouched(node) {
-  if (node instanceof HTMLInputElement) return node.value !== node.defaultValue || node.checked !== node.defaultChecked;
-  if (node instanceof HTMLTextAreaElement) return node.value !== node.defaultValue;
-  if (node instanceof HTMLOptionElement) return node.selected !== node.defaultSelected;
-  return false;
+function isPreserved(node) {
+  return node instanceof Element && node.matches("[hx-preserve], [data-hx-preserve]");
+}
+
+/**
+ * @param {string} attribute
+ * @param {Element} element
+ */
+function isKept(attribute, element) {
+  if (attribute === "open") return element.matches("details, dialog");
+  if (attribute === "value") return isTyped(element);
+  if (attribute === "checked") return element instanceof HTMLInputElement && element.checked !== element.defaultChecked;
+  if (attribute === "selected") return isChosen(element.closest("select"));
+  return OWN_ATTRIBUTES.includes(attribute);
+}
+
+/** @param {Element} element */
+function isTyped(element) {
+  const isField = element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
+  return isField && element.value !== element.defaultValue;
+}
+
+/** @param {HTMLSelectElement | null} select */
+function isChosen(select) {
+  const options = [...(select?.options ?? [])];
+  const hasDefault = select?.multiple || options.some((option) => option.defaultSelected);
+  return hasDefault
+    ? options.some((option) => option.selected !== option.defaultSelected)
+    : select?.selectedIndex !== 0;
 }

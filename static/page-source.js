@@ -8,7 +8,11 @@ export { sources };
 /** What every source of this page is opened with. @type {Partial<import("./event-source.js").Environment>} */
 export const sourceOptions = { withCredentials: true };
 
-/** @typedef {{ status?: number, final?: boolean, delay?: number }} Loss of the last attempt, if it has failed */
+const GAP = "gap";
+
+/** @typedef {import("./message-queue.js").MessageQueue} MessageQueue */
+/** @typedef {import("./message-queue.js").LogEvent} LogEvent */
+/** @typedef {{ status?: number, final?: boolean, delay?: number, error?: unknown }} Loss how the last attempt has failed */
 
 /**
  * The source of one element. It goes on after the cursor of the element's content, and applies no event twice. The cursor
@@ -17,9 +21,9 @@ export const sourceOptions = { withCredentials: true };
  * The element shows its state (`data-sse-state`) and tells of each change and each loss (`sse:state`). A gap is healed.
  */
 export class PageSource extends FetchEventSource {
-  /** @type {((event: MessageEvent) => void) | null} called with every message, whatever its type */
-  onany = null;
-  #applied;
+  /** Gets every message, whatever its type, for someone who takes them in his own time. @type {MessageQueue | null} */
+  queue = null;
+  #received;
   #stale = false;
   #shown = "";
 
@@ -32,9 +36,9 @@ export class PageSource extends FetchEventSource {
     super(url, { ...sourceOptions, lastEventId });
     sources.add(this);
     this.element = element;
-    this.#applied = cursor(lastEventId);
-    this.#show();
-    this.addEventListener(STATE_EVENT, (event) => this.#show(/** @type {CustomEvent} */ (event).detail));
+    this.#received = cursor(lastEventId);
+    this.show();
+    this.addEventListener(STATE_EVENT, (event) => this.show(/** @type {CustomEvent} */ (event).detail));
   }
 
   /**
@@ -71,12 +75,13 @@ export class PageSource extends FetchEventSource {
    * @param {string} [url]
    */
   resumeAfter(id, url = this.url) {
-    this.#applied = cursor(id);
+    this.#received = cursor(id);
+    this.queue?.forget();
     if (id) this.element?.setAttribute(CURSOR_ATTRIBUTE, id);
     this.moveTo(url, id);
     this.resume(GAP);
     this.#stale = false;
-    this.#show();
+    this.show();
   }
 
   /** Whether what the page shows has a gap. */
@@ -91,39 +96,40 @@ export class PageSource extends FetchEventSource {
   }
 
   /**
-   * Tell that what was to end a gap has failed.
+   * Note in the element that its content has a message.
    *
-   * @param {Loss} loss
+   * @param {LogEvent} message
    */
-  report(loss) {
-    this.#show(loss);
+  mark({ channel, lastEventId }) {
+    if (channel) this.element?.setAttribute(CURSOR_ATTRIBUTE, lastEventId);
   }
 
-  /** @param {MessageEvent & { channel?: string | null }} event only what has a channel stands in the log */
-  #apply(event) {
-    const next = event.channel ? cursor(event.lastEventId) : null;
-    if (next && next.epoch === this.#applied?.epoch && next.sequence <= this.#applied.sequence) return true;
-    this.onany?.(event);
-    const result = super.dispatchEvent(event);
-    if (next) {
-      this.#applied = next;
-      this.element?.setAttribute(CURSOR_ATTRIBUTE, event.lastEventId);
-    }
-    return result;
-  }
-
-  /** @param {Loss} [loss] */
-  #show(loss = {}) {
+  /**
+   * Show the state in the element, and tell of it if it is a new one, or if an attempt to make it better has failed.
+   *
+   * @param {Loss} [loss]
+   */
+  show(loss = {}) {
     const state = this.#stale ? "stale" : this.state;
     if (state === this.#shown && loss.status === undefined) return;
     this.#shown = state;
     this.element?.setAttribute(STATE_ATTRIBUTE, state);
-    const { status, final, delay } = loss;
-    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail: { state, status, final, delay } }));
+    const { status, final, delay, error } = loss;
+    const detail = { state, status, final, delay, error };
+    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
+  }
+
+  /** @param {LogEvent} event */
+  #apply(event) {
+    const next = event.channel ? cursor(event.lastEventId) : null;
+    if (next && next.epoch === this.#received?.epoch && next.sequence <= this.#received.sequence) return true;
+    this.#received = next ?? this.#received;
+    this.queue?.push(event);
+    const result = super.dispatchEvent(event);
+    if (!this.queue) this.mark(event);
+    return result;
   }
 }
-
-const GAP = "gap";
 
 /**
  * @param {string} id

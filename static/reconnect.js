@@ -1,10 +1,12 @@
 // When to reconnect: within the limits of this script's tag, and at once when there is new hope.
 
+import { healNow } from "./heal.js";
 import { installBridge } from "./htmx-bridge.js";
-import { sourceOptions, sources } from "./page-source.js";
+import { sourceOptions } from "./page-source.js";
 import { RECONNECT_ATTRIBUTE, RETRY_CAP_MS } from "./protocol.js";
 import { decide } from "./retry-policy.js";
 import { scriptOptions } from "./script-options.js";
+import { sources } from "./sources.js";
 
 const options = scriptOptions(RECONNECT_ATTRIBUTE, {
   checkInterval: RETRY_CAP_MS,
@@ -25,6 +27,7 @@ installBridge();
 
 function tryNow() {
   for (const source of sources) source.reconnectNow();
+  healNow();
 }
 
 addEventListener("online", tryNow);

@@ -1,7 +1,8 @@
 // Leaving a page, freezing it, and keeping it for the way back: its connections are let go of, and taken up again.
 
+import { healNow } from "./heal.js";
 import { installBridge } from "./htmx-bridge.js";
-import { sources } from "./page-source.js";
+import { sources } from "./sources.js";
 
 installBridge();
 
@@ -11,6 +12,7 @@ function suspend() {
 
 function resume() {
   for (const source of sources) source.resume();
+  healNow();
 }
 
 addEventListener("pagehide", suspend);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 import os
 import signal
 import socket
@@ -310,15 +311,34 @@ async def serving(
                 member.kill()
 
 
+class Errors(logging.Handler):
+    """Collects what is logged as an error while its block runs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+    def __enter__(self) -> Self:
+        logging.getLogger().addHandler(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        logging.getLogger().removeHandler(self)
+
+
 class ThreadServer(uvicorn.Server):
     """A uvicorn of an application's own making, as many have one."""
 
 
 @asynccontextmanager
 async def in_a_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
-    """Serve an application by uvicorn in a thread of this process until the block ends."""
-    with socket.create_server((HOST, 0)) as listener:
-        server = ThreadServer(uvicorn.Config(app, log_level="warning", **config))
+    """Serve an application by uvicorn in a thread of this process until the block ends, without an error logged."""
+    errors = Errors()
+    with socket.create_server((HOST, 0)) as listener, errors:
+        server = ThreadServer(uvicorn.Config(app, log_config=None, log_level="warning", **config))
         thread = threading.Thread(target=server.run, args=[[listener]])
         thread.start()
         site = Site(listener.getsockname()[1])
@@ -326,9 +346,10 @@ async def in_a_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
             await until(lambda: server.started)
             yield site
         finally:
-            await site.close()
             server.should_exit = True
             await asyncio.to_thread(thread.join)
+            await site.close()
+    assert errors.texts == []
 
 
 async def plain(scope: Any, receive: Any, send: Any) -> None:

@@ -163,7 +163,7 @@ def test_a_connection_says_where_it_stands() -> None:
 def test_what_has_failed_is_known_to_have_failed() -> None:
     one, states = connection(), []
     for state in (ConnectionState.DISCONNECTED, ConnectionState.ERROR, ConnectionState.DISCONNECTED):
-        one.close(state)
+        one.close(state=state)
         states.append(one.state)
     assert states == [ConnectionState.DISCONNECTED, ConnectionState.ERROR, ConnectionState.ERROR]
 

@@ -287,7 +287,7 @@ async def test_clients_that_do_not_read_cost_little_memory_and_hear_what_they_mi
     log = {"max_bytes": 1_000_000}
     async with serving(UVICORN, tmp_path, log=log) as server:
         memory = psutil.Process(server.process.pid).memory_info
-        deaf = await server.streams(20, buffer=4096)
+        deaf = await server.streams(20, buffer=2**17)
         [good] = await server.streams(1)
         reading = asyncio.create_task(good.until("-2001\n", 20))
         before = memory().rss

@@ -165,20 +165,22 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-async def test_every_request_is_one_line_of_the_access_log_without_its_query() -> None:
+async def test_every_request_but_for_assets_is_a_line_of_the_access_log_without_its_query() -> None:
     async with gallery() as one:
         assert (await one.client.get("/sse/stream?sub=secret")).status_code == 403
         await one.client.get(f"/{HOSTILE}")
         await one.client.get("/" + "long" * 100)
+        await one.client.get(str(found(await one.page("/access-log"), "[rel=stylesheet]")["href"]))
         page = await one.page("/access-log")
-        assert len(one.published("access-log")) == 4
+        assert len(one.published("access-log")) == 5
     rows = [[cell.get_text().strip() for cell in row.select("td")[1:]] for row in page.select("#lines tr")]
     assert rows == [
+        ["GET", "/access-log", "200"],
         ["GET", ("/" + "long" * 100)[:100], "404"],
         ["GET", f"/{HOSTILE}", "404"],
         ["GET", "/sse/stream", "403"],
     ]
-    assert found(page, "#answered").get_text() == "3 requests answered"
+    assert found(page, "#answered").get_text() == "4 requests answered"
 
 
 async def test_the_access_log_is_bounded_and_so_is_what_tabs_show() -> None:

@@ -32,6 +32,7 @@ ORDER = [
     "response",
     "broadcast",
     "sources",
+    "throttle",
     "streaming",
     "presence",
     "components.element",
@@ -42,6 +43,12 @@ ORDER = [
     "__init__",
     "testing.*",
     "testing.__init__",
+    "gallery.source",
+    "gallery.examples.*",
+    "gallery.examples.__init__",
+    "gallery.layout",
+    "gallery.app",
+    "gallery.__init__",
     "__main__",
 ]
 

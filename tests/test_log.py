@@ -141,6 +141,18 @@ def test_latest_gives_the_end_of_a_channel_oldest_first() -> None:
 # ---------------------------------------------------------------------- bounds
 
 
+@pytest.mark.parametrize("room", [0, 1])
+def test_as_many_events_are_kept_as_there_are_bytes_for(room: int) -> None:
+    size = len(EventLog().append("a", "x").frame)
+    log = filled("a", "a", "a", "a", max_bytes=3 * size - 1 + room)
+    assert sequences(log.latest("a")) == [2, 3, 4][1 - room :]
+
+
+def test_as_many_events_are_kept_as_are_allowed() -> None:
+    log = filled("a", "b", "a", "a", "a", max_events=3)
+    assert [sequences(log.latest(channel)) for channel in "ab"] == [[3, 4, 5], [2]]
+
+
 def test_the_latest_event_is_kept_whatever_its_size() -> None:
     log = filled("a", "a", max_bytes=1)
     assert sequences(log.latest("a")) == [2]

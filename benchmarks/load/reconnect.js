@@ -1,47 +1,59 @@
-// 1,000 pages in one process: `node reconnect.js URL CLIENTS jitter|none`.
+// Pages that lose their stream: `node reconnect.js URL CLIENTS jitter|none`.
 //
-// Each is a FetchEventSource, the one that browsers run. When all are open it says "open"; when all have lost their stream
-// and are open again, it prints when they tried, and when those tries began that were answered: milliseconds since the epoch.
+// Each is a FetchEventSource, the one that browsers run. When all are open it says "open". When all have been lost and are
+// open again, it says when they tried, and when those tries began that were answered (milliseconds since the epoch), and
+// by how many milliseconds at most this process was late.
 
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { FetchEventSource } from "../../static/event-source.js";
 import { RETRY_BASE_MS } from "../../static/protocol.js";
 import { decide } from "../../static/retry-policy.js";
 
-const [url, clients, jitter] = process.argv.slice(2);
+const [url, count, jitter] = process.argv.slice(2);
+const clients = Number(count);
 
-/** What everybody does without jitter: the same back-off, each time to its end, whatever the server says. */
+/** The same back-off without jitter: everybody waits to the end of each range, and for nobody the server's is another. */
 const together = (loss) => decide({ ...loss, base: RETRY_BASE_MS, random: () => 1 });
 
+const lateness = monitorEventLoopDelay();
 const tries = [];
 const answered = [];
-let open = 0;
+let opened = 0;
 
 function visit() {
-  let last = 0;
-  let lost = false;
-  let back = false;
+  let began = 0;
+  let state = "new";
   const source = new FetchEventSource(url, {
     policy: jitter === "none" ? together : decide,
     fetch: (...request) => {
-      last = Date.now();
-      if (lost) tries.push(last);
+      began = Date.now();
+      if (state === "lost") tries.push(began);
       return fetch(...request);
     },
   });
   source.addEventListener("error", () => {
-    lost = true;
+    if (state === "new") throw new Error("a client has not got its stream");
+    if (state === "open") state = "lost";
   });
   source.addEventListener("open", () => {
-    if (lost && !back) answered.push(last);
-    back = lost;
-    if (!lost && ++open === Number(clients)) console.log("open");
-    if (answered.length === Number(clients)) report();
+    if (state === "new") first();
+    else if (state === "lost") again(began);
+    state = state === "new" ? "open" : "back";
   });
 }
 
-function report() {
-  console.log(JSON.stringify({ tries, answered }));
+function first() {
+  if (++opened < clients) return;
+  lateness.enable();
+  console.log("open");
+}
+
+/** @param {number} began */
+function again(began) {
+  answered.push(began);
+  if (answered.length < clients) return;
+  console.log(JSON.stringify({ tries, answered, late: lateness.max / 1e6 }));
   process.exit();
 }
 
-for (let number = 0; number < Number(clients); number++) visit();
+for (let number = 0; number < clients; number++) visit();

@@ -1,4 +1,4 @@
-"""The reference's examples: broadcasts through an element builder, and a stream that sends what a builder has built."""
+"""The reference's broadcasts on pages of `setup_sse`, and a stream that sends what an `OOBStreamBuilder` has built."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from fasthtml.common import H1, Div, EventStream, I, Li, P, Span, Ul
 
 from e2e.pages import page_app
+from e2e.pages.notebook import build_oob_elements
 from sse_components import (
     BroadcastManager,
     OOBStreamBuilder,
@@ -17,16 +18,6 @@ from sse_components import (
     setup_broadcast_routes,
     setup_sse,
 )
-
-
-def build_oob_elements(message_type: str, data: dict[str, Any]) -> Any:
-    """Build HTML elements with OOB swaps based on message type."""
-    elements = []
-    if message_type == "status_update":
-        elements.append(Div(data.get("status", "Unknown"), id="status-display", hx_swap_oob="true"))
-    elif message_type == "counter_update":
-        elements.append(Span(str(data.get("count", 0)), id="counter", hx_swap_oob="innerHTML"))
-    return Div(*elements) if elements else None
 
 
 def make_app(*, htmx4: bool) -> Any:
@@ -70,7 +61,9 @@ def make_app(*, htmx4: bool) -> Any:
 async def send_steps() -> AsyncIterator[str]:
     builder = OOBStreamBuilder()
     for step in ["one", "two", "three"]:
-        builder.add_element(Li(step), "steps", "beforeend").add_element(P(f"line {step}\nof two"), "latest", "outerHTML")
+        builder.add_element(Li(step), "steps", "beforeend").add_element(
+            P(f"line {step}\nof two"), "latest", "outerHTML"
+        )
         yield builder.build()
         builder.clear()
     await asyncio.Event().wait()

@@ -61,7 +61,7 @@ def make_app(*, htmx4: bool) -> Any:
         return live, Div("Waiting for updates...", id="status-display"), Span("0", id="counter")
 
     @app.route("/tell", methods=["POST"])
-    async def tell(kind: str, status: str) -> int:
-        return await manager.broadcast(kind, {"status": status})
+    async def tell(kind: str, status: str) -> dict[str, int]:
+        return {"reached": await manager.broadcast(kind, {"status": status})}
 
     return app

@@ -11,7 +11,19 @@ from e2e.pages import page_app
 from sse_components import SSE, setup_sse
 
 # What each line-oriented protocol gets wrong somewhere.
-TEXTS = ["a\nb", "a\r\nb\rc", "\n", "", " leading", "data: x", ": no comment", "\u2028\u2029\x85\v\f", "🥚 ägg", "\x00", "<b>&</b>"]
+TEXTS = [
+    "a\nb",
+    "a\r\nb\rc",
+    "\n",
+    "",
+    " leading",
+    "data: x",
+    ": no comment",
+    "\u2028\u2029\x85\v\f",
+    "🥚 ägg",
+    "\x00",
+    "<b>&</b>",
+]
 
 
 def make_app(*, htmx4: bool) -> Any:

@@ -1,4 +1,4 @@
-"""Pages of a user's own making, with nothing but htmx, its extension, and one of the reference's scripts; and one with all."""
+"""Pages of a user's own making: htmx, its extension and one of the reference's scripts; and a page of ours with all."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def glance(state: State) -> tuple[FT, ...]:
 
 
 class AccessLog:
-    """ASGI middleware that writes a line for every response that begins."""
+    """ASGI middleware that writes a line for every response that begins, assets aside."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -47,7 +47,7 @@ class AccessLog:
         """Run the app, and look at what it sends."""
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and "/assets/" not in scope["path"]:
                 await write(scope["app"].state, scope, message["status"])
             await send(message)
 

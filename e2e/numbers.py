@@ -1,0 +1,49 @@
+"""Numbered items: to be published while something happens, and to be found on a page once each and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+import httpx
+from playwright.sync_api import Page, TimeoutError, expect
+
+NUMBERS = "[...document.querySelectorAll('#items li')].map((item) => Number(item.textContent))"
+# Milliseconds between two looks; a page that nobody sees has no animation frames to look in.
+POLLING = 50
+
+
+@contextmanager
+def publishing(url: str, numbers: Iterable[int]) -> Iterator[None]:
+    """Publish numbers meanwhile, each until the server has taken it."""
+    with ThreadPoolExecutor(1) as pool:
+        publisher = pool.submit(publish, url, numbers)
+        yield
+        publisher.result()
+
+
+def publish(url: str, numbers: Iterable[int]) -> None:
+    with httpx.Client() as client:
+        for number in numbers:
+            while not is_taken(client, url, number):
+                pass
+
+
+def is_taken(client: httpx.Client, url: str, number: int) -> bool:
+    with suppress(httpx.TransportError):
+        return client.post(url, data={"number": number}, timeout=30).is_success
+    return False
+
+
+def wait_for_numbers(tab: Page, count: int) -> None:
+    """Return when a page shows at least `count` numbers."""
+    tab.wait_for_function(f"(count) => {NUMBERS}.length >= count", arg=count, polling=POLLING)
+
+
+def expect_numbers(tab: Page, count: int) -> None:
+    """Expect a page to show the numbers below `count`, once each and in order, and to be live."""
+    with suppress(TimeoutError):
+        wait_for_numbers(tab, count)
+    assert tab.evaluate(NUMBERS) == list(range(count))
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "live")

@@ -1,0 +1,98 @@
+"""A publisher sends numbered items while the network fails in each of its ways, and while its server is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from e2e.conftest import LATEST_HTMX
+from e2e.fault_proxy import FaultProxy
+from e2e.numbers import POLLING, expect_numbers, publishing, wait_for_numbers
+from e2e.page_server import PageServer
+
+pytestmark = LATEST_HTMX
+
+# Counts what sources tell, through all their connections. A page that is loaded anew has nothing of it.
+WATCH = """
+    window.told = { losses: 0, resets: 0 };
+    document.addEventListener("sse:state", ({ detail }) => { if (detail.status !== undefined) told.losses += 1; });
+    document.addEventListener("sse:reset", () => { told.resets += 1; });
+"""
+LOSSES: list[Callable[[FaultProxy], None]] = [
+    FaultProxy.reset, FaultProxy.cut, FaultProxy.half_open, FaultProxy.black_hole,
+]  # fmt: skip
+BYTES_PER_SECOND = 10_000
+
+
+@pytest.fixture
+def proxy(server: PageServer, request: pytest.FixtureRequest) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(server.port, crlf=getattr(request, "param", False))
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def tabs(context: BrowserContext, proxy: FaultProxy, problems: list[str], room: str) -> Iterator[list[Page]]:
+    """Open three tabs through the proxy. That the network fails is no problem here."""
+    context.add_init_script(WATCH)
+    tabs = [context.new_page() for _ in range(3)]
+    for tab in tabs:
+        tab.goto(f"{proxy.url}/{room}")
+    yield tabs
+    problems[:] = [one for one in problems if "net::ERR_" not in one and not one.startswith(f"failed: {proxy.url}")]
+
+
+def told(tab: Page, what: str) -> int:
+    return int(tab.evaluate(f"told.{what}"))
+
+
+def wait_for_loss(tabs: list[Page], before: list[int]) -> None:
+    for tab, losses in zip(tabs, before, strict=True):
+        tab.wait_for_function("(losses) => told.losses > losses", arg=losses, polling=POLLING)
+
+
+def test_500_items_through_a_network_that_fails(
+    tabs: list[Page], proxy: FaultProxy, server: PageServer, room: str
+) -> None:
+    url, shown = f"{server.url}/{room}/add", 0
+    for lose in LOSSES:
+        before = [told(tab, "losses") for tab in tabs]
+        with publishing(url, range(shown, shown + 100)):
+            wait_for_numbers(tabs[0], shown + 10)
+            lose(proxy)
+            wait_for_loss(tabs, before)
+        proxy.restore()
+        shown += 100
+        for tab in tabs:
+            expect_numbers(tab, shown)
+    proxy.throttle(BYTES_PER_SECOND)
+    with publishing(url, range(shown, 500)):
+        wait_for_numbers(tabs[0], shown + 10)
+    proxy.restore()
+    for tab in tabs:
+        expect_numbers(tab, 500)
+        assert told(tab, "resets") == 0
+
+
+@pytest.mark.parametrize("proxy", [True], indirect=True, ids=["crlf"])
+def test_line_ends_may_be_cut_anywhere(tabs: list[Page], server: PageServer, room: str) -> None:
+    with publishing(f"{server.url}/{room}/add", range(50)):
+        pass
+    for tab in tabs:
+        expect_numbers(tab, 50)
+        assert told(tab, "losses") == 0
+
+
+def test_500_items_while_the_server_is_killed_twice(tabs: list[Page], server: PageServer, room: str) -> None:
+    """It begins a new log each time, so that what was missed can only be had from the page."""
+    for begin, end in ((0, 250), (250, 500)):
+        with publishing(f"{server.url}/{room}/add", range(begin, end)):
+            wait_for_numbers(tabs[0], begin + 50)
+            server.kill()
+            server.start()
+        for tab in tabs:
+            expect_numbers(tab, end)
+    for tab in tabs:
+        assert told(tab, "resets") == 2
