@@ -4,6 +4,8 @@
 #   make test       every check and every test                            ARGS="-k todo --headed" goes to pytest
 #   make check      lint, formatting, types and the version, of both languages
 #   make format     puts both languages into the checked format
+#   make bench      fan-out against the C floor and rivals (Linux, cc)     ARGS="--clients 1000 --rounds 5"
+#   make pictures   the README's pictures, made anew
 #   make build      wheel and sdist in dist/
 #   make clean      takes away what these targets made
 
@@ -14,7 +16,7 @@ DEMO = .venv/with-demo
 DEVELOPMENT = .venv/with-development
 NODE_MODULES = node_modules/.package-lock.json
 
-.PHONY: help demo test check format build clean programs
+.PHONY: help demo test check format bench pictures build clean programs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,6 +40,12 @@ format: $(DEVELOPMENT) $(NODE_MODULES)
 	$(PYTHON_IN_VENV) -m ruff check --fix
 	$(PYTHON_IN_VENV) -m ruff format
 	npm run format --silent
+
+bench: $(DEVELOPMENT)
+	$(PYTHON_IN_VENV) benchmarks/fanout.py $(ARGS)
+
+pictures: $(NODE_MODULES) programs
+	$(PYTHON_IN_VENV) -m e2e.pictures
 
 build: $(DEVELOPMENT)
 	$(PYTHON_IN_VENV) -m build

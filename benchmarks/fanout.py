@@ -1,7 +1,7 @@
 """Fan-out: CPU per delivery, latency and memory, against the C floor and rivals, interleaved in one run.
 
-`python benchmarks/fanout.py --clients 100 1000 --rounds 3` prints Markdown tables: medians, and medians of ratios that are
-taken within a round. The server has one core, the load generator (`load/sseload.c`) the other. Linux and a C compiler.
+`python benchmarks/fanout.py --clients 100 1000 --rounds 3` prints Markdown tables: medians, and medians of ratios taken
+within a round. The server has one core, the load generator (`load/sseload.c`) the other. Linux and a C compiler.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def measure(kind: str, clients: int, load: str, floor: str) -> dict[str, dict[st
 def median(values: list[float]) -> str:
     """Return a median, with its range if there are several."""
     middle = f"{statistics.median(values):.3g}"
-    return f"{middle} ({min(values):.3g}–{max(values):.3g})" if len(values) > 1 else middle
+    return f"{middle} ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else middle
 
 
 def table(rounds: list[dict[str, dict[str, dict[str, float]]]], clients: int) -> str:

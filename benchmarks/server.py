@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import uvicorn
-from fasthtml.common import FastHTML
 from fastcore.xml import NotStr
+from fasthtml.common import FastHTML
 from sse_starlette import EventSourceResponse
 from starlette.responses import PlainTextResponse, StreamingResponse
 

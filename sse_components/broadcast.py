@@ -382,8 +382,14 @@ class BroadcastManager:
         if connection is not None:
             self.registry.remove(connection)
 
-    def get_connection_count(self) -> int:
-        """Get the number of active connections."""
+    def get_connection_count(self, *, channel: str | None = None) -> int:
+        """Get the number of active connections.
+
+        Args:
+            channel: count only streams that follow this channel.
+        """
+        if channel is not None:
+            return self.fanout.followers(check_channel(channel))
         return sum(one.is_active() for one in self.registry.get_connections())
 
     def get_history(self, limit: int | None = None) -> list[BroadcastMessage]:

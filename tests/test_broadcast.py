@@ -32,6 +32,7 @@ from sse_components import (
     setup_sse,
 )
 from sse_components.log import Cursor, Event
+from sse_components.response import StreamResponse
 from tests.running import running
 from tests.serving import Site, Stream, until
 
@@ -596,6 +597,24 @@ async def test_a_stream_that_leaves_is_counted_no_more() -> None:
         await stream.close()
         await until(lambda: manager.get_connection_count() == 0)
         assert await manager.broadcast("note", {}) == 0
+
+
+async def test_the_followers_of_a_channel_are_counted() -> None:
+    app, manager = make_app(), BroadcastManager()
+
+    @app.get("/follow/{channel}")
+    async def follow(channel: str) -> StreamResponse:
+        return await manager.stream([channel, "all"])
+
+    async with running(app) as site, manager:
+        stream, _ = await opened(site, "/follow/one")
+        await opened(site, "/follow/other")
+        counts = [manager.get_connection_count(channel=name) for name in ("one", "other", "all", "none")]
+        assert counts == [1, 1, 2, 0]
+        await stream.close()
+        await until(lambda: manager.get_connection_count(channel="one") == 0)
+        with pytest.raises(ChannelError):
+            manager.get_connection_count(channel="a\nb")
 
 
 async def test_unregistering_ends_a_stream() -> None:

@@ -19,6 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sse_components
+from sse_components import BroadcastManager
+from sse_components.fanout import StreamConnection
 from sse_components.gallery import create_app
 from sse_components.gallery.examples import EXAMPLES, access_log, machine
 from sse_components.gallery.layout import path, source_of
@@ -194,9 +196,16 @@ async def test_the_access_log_is_bounded_and_so_is_what_tabs_show() -> None:
         assert [row["id"] for row in rows] == [f"line-{number}" for number in range(access_log.LINES + 1, 1, -1)]
 
 
+def follow(sse: BroadcastManager, channel: str) -> None:
+    """Let a connection that never reads follow a channel."""
+    feed = sse.fanout.feed([channel], heartbeat=60)
+    sse.fanout.join(StreamConnection(f"{channel}-1", sse.fanout, feed))
+
+
 async def test_the_machine_is_measured_once_a_second_while_somebody_watches() -> None:
     async with gallery() as watched, gallery() as alone:
-        await watched.sse.register()
+        follow(watched.sse, "machine")
+        await alone.sse.register()
         await until(lambda: len(watched.published("machine")) == 3, 10)
         at = [event.at for event in watched.sse.backend.log.latest("machine")]
         assert all(later - earlier >= 0.9 for earlier, later in pairwise(at))

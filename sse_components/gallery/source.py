@@ -6,6 +6,7 @@ import io
 import keyword
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from itertools import accumulate
 
@@ -14,6 +15,7 @@ from fasthtml.common import NotStr
 KINDS = {tokenize.COMMENT: "comment", tokenize.STRING: "string", tokenize.NUMBER: "number"}
 
 
+@cache
 def highlighted(source: str) -> NotStr:
     """Return source with its comments, strings, numbers, keywords and defined names in spans."""
     html, end = [], 0

@@ -35,10 +35,10 @@ def glance(state: State) -> FT:
 
 
 async def run(state: State) -> None:
-    """Measure and publish once a second, as long as a tab is open."""
+    """Measure and publish once a second, as long as somebody watches."""
     while True:
         await asyncio.sleep(1)
-        if state.sse.get_connection_count():
+        if state.sse.get_connection_count(channel=CHANNEL):
             state.samples.append(measure())
             await state.sse.publish(CHANNEL, *gauges(state.samples), swap="outerHTML")
 
