@@ -76,6 +76,22 @@ def test_elements_side_by_side_get_what_is_theirs(open_tab: OpenTab, room: str, 
         expect(tab.locator(f"#{name} b")).to_have_text([f"{name} {number}" for number in range(3)])
 
 
+def test_elements_of_one_channel_swap_what_goes_out_of_band_once(
+    open_tab: OpenTab, room: str, publish: Publish
+) -> None:
+    tab = open_tab(f"/{room}/twins")
+    for number in range(3):
+        publish("", f'<b>{number}</b><div hx-swap-oob="beforeend:#place"><p>{number}</p></div>')
+    publish("", '<div hx-swap-oob="beforeend:#place"><p>alone</p></div>')
+    for name in ("left", "right"):
+        expect(tab.locator(f"#{name} b")).to_have_text(["0", "1", "2"])
+    expect(tab.locator("#place p")).to_have_text(["0", "1", "2", "alone"])
+
+    tab.evaluate("document.querySelector('#left').remove()")
+    publish("", '<div hx-swap-oob="beforeend:#place"><p>last</p></div>')
+    expect(tab.locator("#place p")).to_have_text(["0", "1", "2", "alone", "last"])
+
+
 def test_nested_elements_get_what_is_theirs(open_tab: OpenTab, room: str, publish: Publish) -> None:
     tab = open_tab(f"/{room}/nested")
     publish("/outer", "outer", event="note")

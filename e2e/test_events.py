@@ -29,8 +29,11 @@ def test_a_named_event_is_swapped_by_the_elements_that_name_it(open_tab: OpenTab
     publish("<p>nobody's</p>")
     publish("<p>half</p>", event="progress")
     publish("<p>all</p>", event="done")
+    publish("<p>new</p>", event="once")
+    publish("<p>nobody's</p>", event="once")
     expect(tab.locator("#one p")).to_have_text(["half"])
     expect(tab.locator("#other p")).to_have_text(["old", "half", "all"])
+    expect(tab.locator("#child p")).to_have_text(["new"])
     expect(tab.locator("i")).to_have_text("kept")
     expect(tab.get_by_text("nobody's")).to_have_count(0)
 

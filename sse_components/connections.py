@@ -309,7 +309,7 @@ def create_sse_element(
         attrs: additional attributes for the element.
 
     Raises:
-        MarkupError: for an empty endpoint.
+        MarkupError: for an empty endpoint, or a trigger that is an SSE event.
         WireError: for an event name that is not allowed.
 
     Source: reference, `connections`.
@@ -322,6 +322,8 @@ def create_sse_element(
 
 def sse_div(url: str, events: list[str], swap: str | None, *children: Any, **attrs: Any) -> FT:
     """Return a `Div` that connects to `url` and swaps `events`, on htmx 2 and 4 alike; `attrs` have the last word."""
+    if "sse:" in str(attrs.get("hx_trigger", "")):
+        raise MarkupError("hx_trigger='sse:…' belongs on an element inside: htmx 4 connects by this one's trigger")
     # htmx 2's extension reads data-sse-*, htmx 4's hx-sse:connect, on FastHTML's pages with a dash for the colon.
     swapped = ",".join(check_event(name) or "message" for name in events)
     connect = dict.fromkeys(["data_sse_connect", "hx_sse_connect", "hx-sse:connect"], url)
@@ -372,7 +374,7 @@ def create_connection_manager_script(
         update_interval: milliseconds between two requests.
 
     Raises:
-        MarkupError: for an empty endpoint.
+        MarkupError: for an empty endpoint, or a trigger that is an SSE event.
         ValueError: if `update_interval` is not a whole number above 0.
 
     Source: reference, `connections`.

@@ -95,6 +95,7 @@ def test_an_unknown_way_to_heal_is_told(heal: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"channels": "a", "hx_trigger": "load, sse:b"}, MarkupError, "hx_trigger='sse:…' belongs on an element in"),
         ({"channels": ""}, ChannelError, "channel '' must have 1 to 200 characters"),
         ({"channels": "a\nb"}, ChannelError, r"channel 'a\nb' has '\n'"),
         ({"channels": ["todos", "sse:broadcast"]}, ChannelError, "channel 'sse:broadcast' must not start with 'sse:'"),

@@ -34,6 +34,10 @@ def make_app(*, htmx4: bool) -> Any:
     def pair(room: str) -> Any:
         return [SSE(channels=f"{room}/{name}", id=name, swap="beforeend") for name in ("left", "right")]
 
+    @rt("/{room}/twins")
+    def twins(room: str) -> Any:
+        return [SSE(channels=room, id=name, swap="beforeend") for name in ("left", "right")], Section(id="place")
+
     @rt("/{room}/nested")
     def nested(room: str) -> Any:
         inner = SSE(

@@ -21,6 +21,7 @@ def make_app(*, htmx4: bool) -> Any:
         return SSE(
             Section(P("old"), data_sse_swap="progress", id="one"),
             Section(P("old"), data_sse_swap="progress, done", hx_swap="beforeend", id="other"),
+            Section(P("old", data_sse_swap="once", hx_swap="outerHTML"), id="child"),
             I("kept"),
             channels=room,
             swap="afterbegin",

@@ -188,6 +188,10 @@ MESSAGES: dict[str, Case] = {
 }
 
 
+# What it leaves in its parent when messages go around it: the text of each element there.
+AROUND = {"outerHTML": ["new"], "beforebegin": ["new", "old"], "afterend": ["old", "new"], "delete": []}
+
+
 def make_app(*, htmx4: bool) -> Any:
     app, rt = page_app(htmx4=htmx4)
     sse = setup_sse(app)
@@ -212,5 +216,14 @@ def make_app(*, htmx4: bool) -> Any:
     async def publish_messages(room: str) -> None:
         for swap, case in MESSAGES.items():
             await sse.publish(f"{room}/{swap}", *case.publish())
+
+    @rt("/{room}/around")
+    def around(room: str) -> Any:
+        return [Div(SSE(I("old"), channels=f"{room}/{swap}", swap=swap), id=swap) for swap in AROUND]
+
+    @rt("/{room}/around/publish", methods=["POST"])
+    async def publish_around(room: str) -> None:
+        for swap in AROUND:
+            await sse.publish(f"{room}/{swap}", B("new"))
 
     return app
