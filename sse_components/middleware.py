@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .broadcast import BroadcastManager
 from .page import Page, current_page
-from .response import SCOPE_KEY, Handover
+from .response import SCOPE_KEY, Handover, StreamResponse
 from .tokens import Grants
 
 
@@ -34,11 +34,18 @@ class SSEMiddleware:
         elif SCOPE_KEY in scope:
             # Mounted in another application of the kit, whose outermost layer holds the stream.
             await self._respond(scope, receive, send)
-        else:
-            handover = scope[SCOPE_KEY] = Handover(send)  # type: ignore[arg-type]
-            await self._respond(scope, receive, handover.send)
-            if handover.stream is not None:
-                await handover.stream.run(receive, send)  # type: ignore[arg-type]
+        elif (stream := await self._handed_over(scope, receive, send)) is not None:
+            await stream.run(receive, send)  # type: ignore[arg-type]
+
+    async def _handed_over(self, scope: Scope, receive: Receive, send: Send) -> StreamResponse | None:
+        given = set(scope)
+        handover = scope[SCOPE_KEY] = Handover(send)  # type: ignore[arg-type]
+        await self._respond(scope, receive, handover.send)
+        if handover.stream is not None and handover.stream.background is None:
+            # The server keeps the scope as long as the stream; what the application has put there may go.
+            for key in scope.keys() - given:
+                del scope[key]
+        return handover.stream
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not (self.manager.running or self.manager.closing):

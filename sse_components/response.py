@@ -31,11 +31,10 @@ HEADERS = {
 class Handover:
     """What the outermost layer and a `StreamResponse` in the same request tell each other."""
 
-    __slots__ = ("_first", "_passed_on", "_plain", "_send", "stream")
+    __slots__ = ("_first", "_passed_on", "_send", "stream")
 
     def __init__(self, send: servers.Send) -> None:
         self._send = send
-        self._plain = False
         self._first: bytes | None = None
         self._passed_on: asyncio.Future[None] | None = None
         self.stream: StreamResponse | None = None
@@ -45,9 +44,7 @@ class Handover:
         if self.stream is not None:
             return
         await self._send(message)
-        if message["type"] == "http.response.start":
-            self._plain = not any(name.lower() == b"content-encoding" for name, _ in message.get("headers", ()))
-        elif self._first is None:
+        if self._first is None and message["type"] == "http.response.body":
             self._first = message.get("body", b"")
             if self._passed_on is not None:
                 self._passed_on.set_result(None)
@@ -60,7 +57,7 @@ class Handover:
         if self._first is None:
             self._passed_on = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._passed_on], timeout=PASS_ON_SECONDS)
-        if self._plain and self._first == stream.opening:
+        if self._first == stream.opening:
             self.stream = stream
         return self.stream is stream
 
@@ -108,11 +105,17 @@ class StreamResponse(Response):
         """Follow the feed until the client is gone or the stream is ended, and then do what is to be done after it."""
         connection = self.connection
         connection.send_raw, connection.receive, connection.steppable = send, receive, servers.can_step(send)
-        connection.task = asyncio.current_task()
+        connection.task = task = asyncio.current_task()
         self.fanout.join(connection, self.since)
+        # There are thousands of these for hours: what has been used is let go.
+        self.since, self.opening, self.raw_headers = (), b"", []
         self.on_start(connection)
         try:
             await self._follow(connection, receive)
+        except asyncio.CancelledError:
+            # That the fan-out has let go of the connection is no reason for its task to fail. Any other reason is one.
+            if connection.task is not None or task is None or task.uncancel():
+                raise
         finally:
             self.fanout.leave(connection)
             connection.task = None
@@ -121,12 +124,6 @@ class StreamResponse(Response):
             await self.background()
 
     async def _follow(self, connection: StreamConnection, receive: servers.Receive) -> None:
-        task = connection.task
-        try:
-            await self.fanout.catch_up(connection)
-            while connection.task is not None and (await receive())["type"] != "http.disconnect":
-                pass
-        except asyncio.CancelledError:
-            # The fan-out has let go of the connection: no reason for its task to fail. Any other reason is one.
-            if connection.task is not None or task is None or task.uncancel():
-                raise
+        await self.fanout.catch_up(connection)
+        while connection.task is not None and (await receive())["type"] != "http.disconnect":
+            pass
