@@ -194,6 +194,10 @@ class FanOut:
     def __len__(self) -> int:
         return sum(len(feed.connections) for feed in self.feeds.values())
 
+    def followers(self, channel: str) -> int:
+        """Return how many connections follow a channel."""
+        return sum(len(feed.connections) for feed in self._by_channel.get(channel, ()))
+
     # ------------------------------------------------------------------ publishing
 
     def enqueue(self, event: Event) -> None:

@@ -52,12 +52,12 @@ def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **optio
 
     @app.route("/publish")
     async def publish(channel: str, count: int = 1, first: int = 0, size: int = 0, burst: int = 1) -> PlainTextResponse:
-        """Publish `count` numbers from `first` on, of `size` bytes, `burst` of them in each tick of the loop."""
+        """Publish `count` numbers from `first` on, of `size` bytes, `burst` in each tick; say in which process."""
         for number in range(first, first + count):
             await sse.publish(channel, NotStr(f"{number}.".ljust(size, "x")))
             if number % burst == burst - 1:
                 await asyncio.sleep(0)
-        return PlainTextResponse(str(sse.backend.cursor))
+        return PlainTextResponse(str(os.getpid()))
 
     @app.route("/wait")
     async def wait(seconds: float) -> PlainTextResponse:

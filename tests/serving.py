@@ -186,9 +186,9 @@ class Site:
     async def report(self) -> dict[str, Any]:
         return dict(json.loads(await self.get("/report")))
 
-    async def publish(self, channel: str = "news", **how: int) -> None:
-        """Publish as the route of `served` has it."""
-        await self.get(f"/publish?channel={channel}&" + "&".join(f"{name}={value}" for name, value in how.items()))
+    async def publish(self, channel: str = "news", **how: int) -> str:
+        """Publish as the route of `served` has it, and return which process did."""
+        return await self.get(f"/publish?channel={channel}&" + "&".join(f"{name}={how[name]}" for name in how))
 
     async def open(self, path: str, **options: Any) -> Stream:
         """Open a response that is closed with the site."""

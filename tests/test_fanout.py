@@ -540,6 +540,7 @@ async def test_a_stream_is_ended_after_what_was_published_before() -> None:
 
 async def test_closing_says_farewell_to_all_and_cuts_those_that_do_not_read() -> None:
     async with House() as house:
+        before = asyncio.all_tasks()
         numbers = iter(range(100))
         _, idle = await house.joined("idle")
         _, task = await house.joined("task", steppable=False)
@@ -552,6 +553,7 @@ async def test_closing_says_farewell_to_all_and_cuts_those_that_do_not_read() ->
         late, client = house.join("late")
         await until(lambda: client.ended)
         assert not late.following
+        await until(lambda: asyncio.all_tasks() - before <= {late.task, *house.tasks})
     assert [idle.texts, task.texts, cut.texts, client.texts] == [["1", "bye 0"], ["1", "bye 1"], [], ["bye 3"]]
     assert not deaf.following
 

@@ -122,17 +122,21 @@ async def test_a_stream_that_is_unregistered_ends_as_it_should() -> None:
 class Held:
     """A stream held by a task of the test's own, as a server would."""
 
-    def __init__(self, manager: BroadcastManager, response: StreamResponse) -> None:
-        self.manager, self.response = manager, response
+    def __init__(self, response: StreamResponse) -> None:
+        self.response = response
         self.sent: list[Any] = []
         self.after = False
         self.breaks = False
+        self.gone, self.reads = asyncio.Event(), asyncio.Event()
+        self.reads.set()
         self.task = asyncio.create_task(self.hold())
 
     async def receive(self) -> Any:
-        return await asyncio.get_running_loop().create_future()
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
+        await self.reads.wait()
         if self.breaks:
             raise OSError("the client is gone")
         self.sent.append(message)
@@ -140,7 +144,9 @@ class Held:
     async def hold(self) -> None:
         await self.response.run(self.receive, self.send)
         # Whatever ended the stream must not reach what comes after it.
-        await asyncio.sleep(0)
+        self.reads.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
         self.after = True
 
 
@@ -151,7 +157,7 @@ async def manager() -> Any:
 
 
 async def hold(manager: BroadcastManager) -> Held:
-    held = Held(manager, await manager.stream(["news"]))
+    held = Held(await manager.stream(["news"]))
     await until(lambda: not held.response.connection.busy)
     return held
 
@@ -179,11 +185,22 @@ async def test_a_client_that_is_gone_before_it_has_caught_up_is_no_failure(manag
     start = manager.backend.cursor
     await manager.publish("news", "text")
     response = await manager.stream(["news"], since=[(frozenset({"news"}), start)])
-    held = Held(manager, response)
+    held = Held(response)
     held.breaks = True
     await held.task
     assert held.after
     assert manager.get_connection_count() == 0
+
+
+async def test_a_client_that_is_gone_while_its_stream_is_ended_is_no_failure(manager: BroadcastManager) -> None:
+    held = await hold(manager)
+    held.reads.clear()
+    manager.fanout.end(held.response.connection)
+    await asyncio.sleep(0)
+    held.gone.set()
+    await held.task
+    assert held.after
+    assert held.sent[-1]["more_body"] is False
 
 
 async def test_a_task_that_another_cancels_is_cancelled(manager: BroadcastManager) -> None:
