@@ -346,7 +346,7 @@ def create_reconnection_script(check_interval: int = 5000, max_retries: int = 5,
     """Create a script for automatic SSE reconnection.
 
     Args:
-        check_interval: milliseconds between two attempts, at most.
+        check_interval: milliseconds between two attempts, at most, unless the server asks for more (`retry`: 500).
         max_retries: attempts in a row that may fail before it gives up, and shows that.
         debug: log each attempt to the browser's console.
 

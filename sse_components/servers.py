@@ -10,8 +10,10 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 # Seconds between two looks at whether the server is about to stop.
 EXIT_POLL = 0.1
@@ -58,6 +60,7 @@ class ExitWatch:
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback = callback
+        self.ended = False
         self._check: Check | None = None
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -90,6 +93,7 @@ class ExitWatch:
 
     def _poll(self, check: Check) -> None:
         if check():
+            self.ended = True
             self._callback()
         else:
             self._timer = asyncio.get_running_loop().call_later(EXIT_POLL, self._poll, check)
@@ -105,6 +109,39 @@ class ExitWatch:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
         self._handlers[number](number, frame)
+
+
+class LoopWatch:
+    """One `ExitWatch` for all streams of an event loop that are not a manager's."""
+
+    def __init__(self) -> None:
+        self.callbacks: set[Callable[[], object]] = set()
+        self.watch = ExitWatch(self._call)
+
+    def _call(self) -> None:
+        for callback in tuple(self.callbacks):
+            callback()
+
+
+_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWatch] = WeakKeyDictionary()
+
+
+@contextmanager
+def on_exit(callback: Callable[[], object]) -> Iterator[None]:
+    """Call back once if the server begins to stop while the block lasts, or has begun before."""
+    loop = asyncio.get_running_loop()
+    shared = _watches.setdefault(loop, LoopWatch())
+    shared.callbacks.add(callback)
+    shared.watch.first_stream()
+    if shared.watch.ended:
+        callback()
+    try:
+        yield
+    finally:
+        shared.callbacks.discard(callback)
+        if not shared.callbacks:
+            shared.watch.stop()
+            _watches.pop(loop, None)
 
 
 def find_check() -> Check | None:

@@ -21,6 +21,7 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from . import servers
 from .oob import OOBStreamBuilder
 from .protocol import ERROR_EVENT
 from .response import HEADERS
@@ -105,7 +106,8 @@ class SSEStream:
         """Stream data from a source through SSE.
 
         An exception of the source or of `transform_fn` goes to the log, and to the client as an `sse:error` event with
-        `error` and `id` in JSON. After it the stream ends, as it does after the source, after `timeout` and `stop()`.
+        `error` and `id` in JSON. After it the stream ends, as it does after the source, after `timeout` and `stop()`,
+        and when the server begins to stop.
 
         Args:
             data_source: async generator or callable that produces data, or another source that `sources.items` names.
@@ -153,7 +155,7 @@ class SSEStream:
 
     @contextmanager
     def _ended_early(self, inbox: Inbox, stops: int) -> Iterator[None]:
-        """Let `timeout` and `stop()` end an inbox while the block lasts."""
+        """Let `timeout`, `stop()` and the server's end end an inbox while the block lasts."""
         loop = asyncio.get_running_loop()
         end = partial(loop.call_soon_threadsafe, inbox.put_nowait, None)
         self._enders.add(end)
@@ -161,7 +163,8 @@ class SSEStream:
         if stops != self._stops:
             end()
         try:
-            yield
+            with servers.on_exit(end):
+                yield
         finally:
             self._enders.discard(end)
             if timer:

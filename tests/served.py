@@ -19,7 +19,7 @@ import uvicorn
 from fasthtml.common import FastHTML, JSONResponse, NotStr
 from starlette.responses import PlainTextResponse
 
-from sse_components import EventLog, MemoryBackend, setup_sse
+from sse_components import EventLog, MemoryBackend, create_sse_endpoint, setup_sse
 from sse_components.page import this_page
 
 
@@ -64,6 +64,12 @@ def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **optio
         mark("waiting")
         await asyncio.sleep(seconds)
         return PlainTextResponse("done")
+
+    @app.route("/endless")
+    @create_sse_endpoint
+    async def endless() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
 
     @app.route("/report")
     async def report() -> JSONResponse:

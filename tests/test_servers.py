@@ -87,6 +87,23 @@ async def test_a_server_in_a_background_thread_ends(tmp_path: Path) -> None:
     assert (server.marks, server.trouble, server.process.returncode) == (["started", "stopped"], [], 0)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(UVLOOP, id="uvicorn"),
+        pytest.param(THREAD, id="uvicorn in a thread"),
+        pytest.param(HYPERCORN, id="hypercorn"),
+        pytest.param(GRANIAN, id="granian"),
+    ],
+)
+async def test_streams_of_the_application_s_own_sources_end_too(command: tuple[str, ...], tmp_path: Path) -> None:
+    async with serving(command, tmp_path) as server:
+        streams = [await (await server.open("/endless")).until("data: 1") for _ in range(20)]
+        assert await end(server, None if command is THREAD else SIGTERM, streams) < 2
+    assert {stream.frames[-1] for stream in streams} == {": Connection closed"}
+    assert (server.marks, server.trouble) == (["started", "stopped"], [])
+
+
 async def test_a_reload_and_then_a_signal_end_the_streams(tmp_path: Path) -> None:
     async with serving((*UVICORN, "--reload"), tmp_path) as server:
         before = await server.streams(200)
