@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, WebError, expect
 
 from e2e.cdn import OUTSIDE, Cdn
+from e2e.fault_proxy import FaultProxy
 from e2e.page_server import TROUBLE, PageServer
 
 # What FastHTML's pages load, and the latest beside; a module has its tests run on `ALL_HTMX` where htmx itself matters.
@@ -78,8 +80,9 @@ def servers(
         return running[generation]
 
     yield serve
-    for server in running.values():
-        server.stop()
+    with ExitStack() as stops:  # each of them, even if one does not end in time
+        for server in running.values():
+            stops.callback(server.stop)
     assert_untroubled("".join(server.new_log() for server in running.values()))
 
 
@@ -96,6 +99,14 @@ def assert_untroubled(log: str) -> None:
     sys.stderr.write(log)
     if TROUBLE.search(log):
         pytest.fail("the server has logged an error or a warning", pytrace=False)
+
+
+@pytest.fixture
+def proxy(server: PageServer, request: pytest.FixtureRequest) -> Iterator[FaultProxy]:
+    """Give a network in front of the server that can fail; with the parameter `crlf` it rewrites line ends."""
+    proxy = FaultProxy(server.port, crlf=getattr(request, "param", "") == "crlf")
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture
@@ -127,7 +138,7 @@ def problems(context: BrowserContext, request: pytest.FixtureRequest) -> Iterato
     for page in context.pages:
         page.evaluate("0")  # what the page has reported until now is there when this returns
     assert found == []
-    if request.node.rep_call.passed:
+    if (call := getattr(request.node, "rep_call", None)) and call.passed:
         for page in context.pages:
             page.close()  # else pytest-playwright takes its picture, for which a tab in the background needs a second
 
@@ -142,6 +153,18 @@ def open_tab(context: BrowserContext, server: PageServer, problems: list[str]) -
         return tab
 
     return open_tab
+
+
+def count_sources(tab: Page) -> int:
+    """Return how many streams a page itself knows of."""
+    return int(
+        tab.evaluate(
+            """async () => {
+              const entry = document.querySelector("script[src*='/sse/assets/']").src;
+              return (await import(new URL("sources.js", entry))).sources.size;
+            }"""
+        )
+    )
 
 
 def forget_lost_connections(problems: list[str], server: PageServer) -> int:

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.conftest import OpenTab, forget_lost_connections
+from e2e.conftest import LATEST_HTMX, OpenTab, forget_lost_connections
 from e2e.page_server import PageServer
 
 VIOLATIONS = """window.violations = [];
@@ -15,7 +14,7 @@ A_VIOLATION = """() => new Promise((resolve) => {
 })"""
 
 
-@pytest.mark.parametrize("htmx", ["2.0.11", "4.0.1"])
+@LATEST_HTMX
 def test_a_strict_policy_is_not_violated(
     open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str, problems: list[str]
 ) -> None:

@@ -10,8 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 from e2e.conftest import OpenTab, forget_lost_connections
 from e2e.page_server import PageServer, wait_until
 
-pytestmark = pytest.mark.parametrize("htmx", ["2.0.11", "4.0.1"])
-
 CHECK_INTERVAL = 600
 # What a page has told of its stream, and of the numbers.
 TOLD = """for (const name of ["sse:state", "sse:stats"]) {
@@ -58,21 +56,22 @@ def test_a_killed_server_is_found_again(open_tab: OpenTab, server: PageServer, p
     expect(tab.locator("#live")).to_contain_text("back again")
     losses = lost(tab)
     assert losses
-    assert all(not one["final"] and one["delay"] <= CHECK_INTERVAL for one in losses)
+    assert not any(one["final"] for one in losses)
     assert forget_lost_connections(problems, server) == len(losses)
 
 
 def test_a_server_that_stays_away_is_given_up(open_tab: OpenTab, server: PageServer, problems: list[str]) -> None:
-    tab = open_tab(f"/reconnect?check_interval={CHECK_INTERVAL}&max_retries=2")
+    tab = open_tab(f"/reconnect?check_interval={CHECK_INTERVAL}&max_retries=6")
     expect_state(tab, "live")
     server.kill()
     expect_state(tab, "offline")
     server.start()
 
-    losses = lost(tab)
-    assert [one["final"] for one in losses] == [False, False, True]
-    assert losses[-1]["state"] == "offline"
-    assert forget_lost_connections(problems, server) == 3
+    *waited, last = lost(tab)
+    assert [one["final"] for one in waited] == [False] * 6
+    assert max(one["delay"] for one in waited) <= CHECK_INTERVAL
+    assert (last["state"], last["final"]) == ("offline", True)
+    assert forget_lost_connections(problems, server) == 7
     tab.evaluate("dispatchEvent(new Event('online'))")
     server.wait_for_connections(0)
     expect_state(tab, "offline")
@@ -131,24 +130,31 @@ def test_the_monitor_asks_when_it_is_answered_and_seen(open_tab: OpenTab, server
     tab = open_tab("/without")
     tab.clock.install(time=0)
     tab.clock.pause_at(1)
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
     tab.goto(f"{server.url}/monitor?endpoint=/{room}/slow&update_interval=1000")
-    for number in range(1, 4):
+    expect_state(tab, "live")
+    wait_for_requests(server, room, 1)
+    server.post("/release")
+    # The answer may not have known the page's own stream: so once more, at once.
+    for number in range(2, 5):
         wait_for_requests(server, room, number)
         tab.clock.run_for(5000)
         server.post("/release")
         expect(tab.locator("#active")).to_have_text(str(number))
         tab.clock.run_for(1000)
-    wait_for_requests(server, room, 4)
+    wait_for_requests(server, room, 5)
 
     set_hidden(tab, True)
     server.post("/release")
-    expect(tab.locator("#active")).to_have_text("4")
-    tab.clock.run_for(5000)
-    assert server.get(f"/{room}/asked") == 4
-    set_hidden(tab, False)
-    wait_for_requests(server, room, 5)
-    server.post("/release")
     expect(tab.locator("#active")).to_have_text("5")
+    before = len(requests)
+    tab.clock.run_for(5000)
+    assert requests[before:] == []
+    set_hidden(tab, False)
+    wait_for_requests(server, room, 6)
+    server.post("/release")
+    expect(tab.locator("#active")).to_have_text("6")
 
 
 def wait_for_requests(server: PageServer, room: str, count: int) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from fasthtml.common import Request, Script, to_xml
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount
 
 from . import assets
 from .backends import Backend
@@ -22,7 +21,6 @@ from .log import Cursor
 from .middleware import SSEMiddleware, put_outermost, wrap_lifespan
 from .page import kit_prefix
 from .protocol import (
-    ASSETS_PATH,
     BROADCAST_CHANNEL,
     CONNECTIONS_PATH,
     CURSOR_SEPARATOR,
@@ -159,7 +157,7 @@ def add_routes(
 
     setup_broadcast_routes(app, manager, prefix, manager.element_builder)
     ours = [route for route in app.router.routes if route not in before]
-    app.router.routes[:] = [Mount(f"{prefix}{ASSETS_PATH}", assets.serve), *ours, *before]
+    app.router.routes[:] = [*ours, *before]
 
 
 async def stream(request: Request, manager: BroadcastManager, grants: Grants) -> Response:

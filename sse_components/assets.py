@@ -10,6 +10,7 @@ from typing import Any
 
 from fasthtml.common import Link, Script
 from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from .errors import SetupError
@@ -53,6 +54,16 @@ def version() -> str:
 def asset_url(name: str, prefix: str) -> str:
     """Return the address of a browser file below the kit's prefix."""
     return f"{prefix}{ASSETS_PATH}/{version()}/{name}"
+
+
+def mount(app: Any, prefix: str) -> None:
+    """Serve the browser files below the kit's prefix, in front of FastHTML's catch-all for every `.js`.
+
+    What is mounted there already stays as it is.
+    """
+    path = f"{prefix}{ASSETS_PATH}"
+    if not any(getattr(route, "path", None) == path for route in app.router.routes):
+        app.router.routes.insert(0, Mount(path, serve))
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:

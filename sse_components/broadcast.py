@@ -18,7 +18,7 @@ from typing import Any
 
 from fastcore.xml import NotStr
 
-from . import servers
+from . import assets, servers
 from .backends import Backend, MemoryBackend
 from .connections import ConnectionRegistry, ConnectionState, SSEConnection, now
 from .errors import MessageTooLarge, NotRunning
@@ -546,7 +546,7 @@ def create_broadcast_handler(
 def setup_broadcast_routes(
     app: Any, manager: BroadcastManager, prefix: str = PREFIX, element_builder: ElementBuilder | None = None
 ) -> None:
-    """Setup broadcast routes on a FastHTML app: `{prefix}/broadcast` and `{prefix}/status`.
+    """Setup broadcast routes on a FastHTML app: `{prefix}/broadcast`, `{prefix}/status`, and the browser files.
 
     Args:
         app: the FastHTML app.
@@ -557,6 +557,7 @@ def setup_broadcast_routes(
     Source: reference, `broadcast`.
     """
     handler = create_broadcast_handler(manager, element_builder)
+    assets.mount(app, prefix)
 
     @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])
     async def broadcast_endpoint(connection_id: str | None = None) -> StreamResponse:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fasthtml.common import to_xml
+from fasthtml.common import fast_app, to_xml
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from sse_components import SetupError, assets
+from sse_components import BroadcastManager, SetupError, assets, setup_broadcast_routes
 
 STATIC = Path(__file__).parents[1] / "static"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -176,3 +176,15 @@ def test_a_head_has_the_headers_and_no_body(client: TestClient) -> None:
     head = client.head(url)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers == client.get(url).headers
+
+
+def test_an_app_with_the_broadcast_routes_alone_serves_the_scripts_of_its_pages() -> None:
+    app, _ = fast_app(secret_key="tests")
+    setup_broadcast_routes(app, BroadcastManager(), "/live")
+    setup_broadcast_routes(app, BroadcastManager(), "/live")
+    assert [getattr(route, "path", "") for route in app.router.routes].count("/live/assets") == 1
+    with TestClient(app) as client:
+        answer = client.get(assets.asset_url("reconnect.js", "/live"))
+    assert answer.headers["content-type"].startswith("text/javascript")
+            client.get(assets.asset_url("reconnect.js", "/live")).headers["content-type"].startswith("text/javascript")
+        )
