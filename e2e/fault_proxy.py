@@ -93,10 +93,11 @@ class FaultProxy:
 
     async def _end(self) -> None:
         self._listener.close()
-        tasks = [task for task in self._links.values() if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self.refuses = True
+        self.passable.set()
+        ends = [task for task in self._links.values() if task]
+        await self._each(Link.reset)
+        await asyncio.gather(*ends)
 
 
 class Link:
@@ -108,10 +109,11 @@ class Link:
         self.silent = False
 
     async def run(self) -> None:
+        if not self.proxy.refuses:
+            await self.proxy.passable.wait()
         if self.proxy.refuses:
             self.reset()
             return
-        await self.proxy.passable.wait()
         with suppress(ConnectionError):
             reader, self.server = await asyncio.open_connection("127.0.0.1", self.proxy.port)
             up = asyncio.create_task(self._pass(as_it_is(self.reader), self.server))

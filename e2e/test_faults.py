@@ -27,13 +27,6 @@ BYTES_PER_SECOND = 10_000
 
 
 @pytest.fixture
-def proxy(server: PageServer, request: pytest.FixtureRequest) -> Iterator[FaultProxy]:
-    proxy = FaultProxy(server.port, crlf=getattr(request, "param", False))
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
 def tabs(context: BrowserContext, proxy: FaultProxy, problems: list[str], room: str) -> Iterator[list[Page]]:
     """Open three tabs through the proxy. That the network fails is no problem here."""
     context.add_init_script(WATCH)
@@ -76,7 +69,7 @@ def test_500_items_through_a_network_that_fails(
         assert told(tab, "resets") == 0
 
 
-@pytest.mark.parametrize("proxy", [True], indirect=True, ids=["crlf"])
+@pytest.mark.parametrize("proxy", ["crlf"], indirect=True)
 def test_line_ends_may_be_cut_anywhere(tabs: list[Page], server: PageServer, room: str) -> None:
     with publishing(f"{server.url}/{room}/add", range(50)):
         pass

@@ -17,7 +17,8 @@ from e2e.page_server import PageServer, wait_until
 
 pytestmark = LATEST_HTMX
 
-HEADLESS = ["--headless", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+# Without a tab of its own, which sometimes comes while it is being connected to.
+HEADLESS = ["--headless", "--no-startup-window", "--disable-background-networking", "--disable-component-update"]
 # What happens to a page.
 WATCH = """
     window.events = [];

@@ -186,5 +186,3 @@ def test_an_app_with_the_broadcast_routes_alone_serves_the_scripts_of_its_pages(
     with TestClient(app) as client:
         answer = client.get(assets.asset_url("reconnect.js", "/live"))
     assert answer.headers["content-type"].startswith("text/javascript")
-            client.get(assets.asset_url("reconnect.js", "/live")).headers["content-type"].startswith("text/javascript")
-        )

@@ -358,9 +358,9 @@ async def has_streams(app: Site, count: int) -> bool:
 
 async def arrives_one_by_one(app: Site, reading: Reading, count: int = 20) -> bool:
     """Publish some events, each when the one before has arrived."""
-    for _ in range(count):
-        cursor = await app.get("/publish?channel=news")
-        await reading.until(f"id: {cursor}\n")
+    for number in range(count):
+        await app.publish(first=number)
+        await reading.until(f"data: {number}.\n")
     return True
 
 
@@ -399,8 +399,8 @@ async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, fron
         await browser.until("sse:open", numbers)
         browser.give_up(numbers.pop())
         await until(lambda: has_streams(app, 19), 1)
-        cursor = await app.get("/publish?channel=news")
-        await browser.until(cursor, numbers)
+        await app.publish()
+        await browser.until("data: 0.\n", numbers)
     await until(lambda: has_streams(app, 0), 1)
 
 

@@ -41,11 +41,16 @@ def make_app(*, htmx4: bool) -> Any:
 
     @rt("/{room}")
     async def page(room: str) -> Any:
-        return SSE(channels=room, swap="none", id="live"), Ol(*map(Li, numbers.all(room)), id="items")
+        return SSE(channels=room, swap="none", id="live"), Ol(*map(item, numbers.all(room)), id="items")
 
     @rt("/{room}/add", methods=["POST"])
     async def add(room: str, number: int) -> None:
         if numbers.add(room, number):
-            await sse.publish(room, Li(number), target="items", swap="beforeend")
+            await sse.publish(room, item(number), target="items", swap="beforeend")
 
     return app
+
+
+def item(number: int) -> Any:
+    """Return an item of two lines: a stream that cuts it in two gives an empty one."""
+    return Li(f"\n{number}")

@@ -462,6 +462,65 @@ describe("FetchEventSource", { timeout: 30_000 }, () => {
     assert.equal((await source.errors.next()).delay, 500);
   });
 
+  it("a source that is suspended for two reasons resumes when both have ended", async () => {
+    const { source } = await connected();
+    source.suspend();
+    source.suspend("other");
+    source.moveTo(server.url, "7");
+    source.resume();
+    source.reconnectNow();
+    assert.deepEqual([source.attempts.length, source.state], [1, "offline"]);
+    source.resume("other");
+    assert.equal((await server.stream()).request.headers["last-event-id"], "7");
+    assert.deepEqual(source.states.slice(0, 3), ["live", "offline", "reconnecting"]);
+  });
+
+  it("a refused source that moves while it is suspended connects when it resumes", async () => {
+    const source = connect();
+    await server.answer(404);
+    assert.equal((await source.errors.next()).final, true);
+    source.suspend();
+    assert.equal(source.state, "offline");
+    source.moveTo(server.url, "7");
+    assert.equal(source.attempts.length, 1);
+    source.resume();
+    assert.equal((await server.stream()).request.headers["last-event-id"], "7");
+  });
+
+  it("reconnectNow gives up an attempt that has had no answer for longer than the next would be put off", async () => {
+    const source = connect();
+    const { response } = await server.visits.next();
+    const gone = once(response, "close");
+    clock.advance(500);
+    source.reconnectNow();
+    assert.equal(source.attempts.length, 1);
+    clock.advance(1);
+    source.reconnectNow();
+    await gone;
+    assert.deepEqual([source.attempts.length, source.running, source.errors.items], [2, 1, []]);
+    await server.stream();
+    assert.equal((await source.events.next()).type, "open");
+  });
+
+  it("tells with each loss how it came, though the state stays the same", async () => {
+    const { source, response } = await connected();
+    /** @type {any[]} */
+    const told = [];
+    source.addEventListener("sse:state", (event) => told.push(/** @type {CustomEvent} */ (event).detail));
+    response.end();
+    const { delay } = await source.errors.next();
+    clock.advance(delay);
+    await server.answer(503);
+    await source.errors.next();
+    assert.deepEqual(
+      told.map(({ state, status, final, delay }) => ({ state, status, final, delay })),
+      [
+        { state: "reconnecting", status: 200, final: false, delay: 500 },
+        { state: "reconnecting", status: 503, final: false, delay: 1000 },
+      ],
+    );
+  });
+
   it("a response that arrives after its attempt was given up is ignored", async () => {
     const source = connect({
       fetch: async (url, init) => {
