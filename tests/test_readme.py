@@ -1,0 +1,44 @@
+"""What the README shows runs: its example, its error, and the files that it names."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fasthtml.common import Li
+
+from sse_components import MarkupError, oob
+from tests.running import running
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+async def test_its_ten_lines_are_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where FastHTML keeps the key that it makes
+    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(example, names)
+    async with running(names["app"]) as site:
+        page = await site.get("/")
+        [address] = re.findall(r'data-sse-connect="([^"]*)"', page)
+        stream = await (await site.open(unescape(address))).until("sse:open")
+        await site.get("/add?title=milk")
+        assert (await stream.until("milk")).texts == ['<div hx-swap-oob="beforeend:#list"><li>milk</li></div>']
+
+
+def test_its_error_is_the_one_that_is_raised() -> None:
+    [shown] = re.findall(r"MarkupError: (.*)", README)
+    with pytest.raises(MarkupError) as caught:
+        oob(Li("milk"), swap="append")
+    assert str(caught.value) == shown
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!https?:)([^)#]+)\)|ARGS=\"?([\w/. ]+)\"?`", README))
+def test_what_it_names_is_there(path: tuple[str, str]) -> None:
+    assert all((ROOT / name).exists() for name in "".join(path).split())
