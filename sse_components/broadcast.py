@@ -149,10 +149,10 @@ class BroadcastManager:
         """Begin to hand out events in the running event loop. Starting twice is allowed."""
         if self.running:
             return
-        self._loop, self._closing = asyncio.get_running_loop(), None
         self.fanout = FanOut(self.backend)
-        self._watch = servers.ExitWatch(self._on_exit)
         await self.backend.open(self._on_event)
+        self._loop, self._closing = asyncio.get_running_loop(), None
+        self._watch = servers.ExitWatch(self._on_exit)
         self._watch.start()
 
     async def stop(self) -> None:

@@ -23,6 +23,7 @@ from sse_components import (
     ConnectionClosed,
     ConnectionState,
     MarkupError,
+    MemoryBackend,
     MessageTooLarge,
     NotRunning,
     WireError,
@@ -31,6 +32,7 @@ from sse_components import (
     setup_broadcast_routes,
     setup_sse,
 )
+from sse_components.backends import Listener
 from sse_components.log import Cursor, Event
 from sse_components.response import StreamResponse
 from tests.running import running
@@ -740,3 +742,14 @@ async def test_a_page_gets_what_is_sent_to_it_as_it_gets_broadcasts() -> None:
         await stream.until("event: note")
         assert stream.texts == ["0", "<span>1</span>", "<span>2</span>"]
         assert connection.message_count == 4
+
+
+async def test_a_backend_that_does_not_open_leaves_the_manager_stopped() -> None:
+    class Closed(MemoryBackend):
+        async def open(self, listener: Listener) -> None:
+            raise ConnectionRefusedError("nobody there")
+
+    manager = BroadcastManager(backend=Closed())
+    with pytest.raises(ConnectionRefusedError):
+        await manager.start()
+    assert not manager.running
