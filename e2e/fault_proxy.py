@@ -14,6 +14,8 @@ from itertools import count
 from typing import Any
 
 CHUNK = 16 * 1024
+# Bytes that a throttled connection gets at once.
+SLICE = 200
 # Closing with this sends a reset instead of an orderly end.
 LINGER_NOT = struct.pack("ii", 1, 0)
 # Seconds between CR and LF, so that a browser reads them apart.
@@ -117,7 +119,7 @@ class Link:
         with suppress(ConnectionError):
             reader, self.server = await asyncio.open_connection("127.0.0.1", self.proxy.port)
             up = asyncio.create_task(self._pass(as_it_is(self.reader), self.server))
-            down = asyncio.create_task(self._pass(self.proxy.read(reader), self.client, paced=True))
+            down = asyncio.create_task(self._pass(self._slowed(self.proxy.read(reader)), self.client))
             try:
                 await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
                 if self.silent:
@@ -127,11 +129,18 @@ class Link:
                 down.cancel()
                 await asyncio.gather(up, down, return_exceptions=True)
 
-    async def _pass(self, chunks: AsyncIterator[bytes], writer: StreamWriter, *, paced: bool = False) -> None:
+    async def _slowed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            while chunk and (rate := self.proxy.bytes_per_second):
+                await asyncio.sleep(SLICE / rate)
+                yield chunk[:SLICE]
+                chunk = chunk[SLICE:]
+            if chunk:
+                yield chunk
+
+    async def _pass(self, chunks: AsyncIterator[bytes], writer: StreamWriter) -> None:
         with suppress(ConnectionError):
             async for chunk in chunks:
-                if paced and (rate := self.proxy.bytes_per_second):
-                    await asyncio.sleep(len(chunk) / rate)
                 if not self.silent:
                     writer.write(chunk)
                     await writer.drain()

@@ -3,8 +3,6 @@ import { heal } from "./heal.js";
 import { CURSOR_ATTRIBUTE, RESET_EVENT, STATE_ATTRIBUTE, STATE_EVENT } from "./protocol.js";
 import { sources } from "./sources.js";
 
-export { sources };
-
 /** What every source of this page is opened with. @type {Partial<import("./event-source.js").Environment>} */
 export const sourceOptions = { withCredentials: true };
 

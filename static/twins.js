@@ -18,7 +18,16 @@ export function removeTwins(html, receivers) {
     if (style) removeTwinsOf(part.children, style, document.querySelectorAll(selector));
     part.remove();
   }
-  for (const one of receivers) removeTwinsOf(template.content.children, attribute(one, "hx-swap").split(" ")[0], [one]);
+  for (const receiver of receivers) {
+    removeTwinsOf(template.content.children, attribute(receiver, "hx-swap").split(" ")[0], targetsOf(receiver));
+  }
+}
+
+/** @param {Element} receiver */
+function targetsOf(receiver) {
+  const target = attribute(receiver, "hx-target");
+  if (target === "" || target === "this") return [receiver];
+  return target.startsWith("#") ? document.querySelectorAll(target) : [];
 }
 
 /**

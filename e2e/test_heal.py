@@ -1,0 +1,288 @@
+"""What a page does when the server can no longer send what it has missed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.conftest import LATEST_HTMX, OpenTab, count_sources
+from e2e.page_server import PageServer
+
+pytestmark = LATEST_HTMX
+
+# Keeps what the page is told, and lets nothing take longer than a tenth of what it might.
+WATCH = """
+    window.states = [];
+    window.resets = [];
+    document.addEventListener("sse:state", ({ target, detail }) => states.push({ id: target.id, ...detail }));
+    document.addEventListener("sse:reset", ({ target, detail }) => resets.push({ id: target.id, ...detail }));
+    const { random } = Math;
+    Math.random = () => random() / 10;
+"""
+HOPE = "document.dispatchEvent(new Event('visibilitychange'))"
+
+Miss = Callable[..., None]
+
+
+@pytest.fixture
+def open_tab(open_tab: OpenTab, context: BrowserContext) -> OpenTab:
+    context.add_init_script(WATCH)
+    return open_tab
+
+
+@pytest.fixture
+def miss(server: PageServer, room: str) -> Miss:
+    """Publish what a tab cannot have any more when it is back: more than the log keeps."""
+
+    def miss(tab: Page, *, numbers: int = 0, notes: int = 0) -> None:
+        tab.evaluate("document.dispatchEvent(new Event('freeze'))")
+        server.wait_for_connections(0)
+        server.post(f"/{room}/publish", numbers=numbers, notes=notes)
+        tab.evaluate("document.dispatchEvent(new Event('resume'))")
+
+    return miss
+
+
+def expect_state(tab: Page, state: str, id: str = "live-0") -> None:
+    expect(tab.locator(f"#{id}")).to_have_attribute("data-sse-state", state)
+
+
+def expect_items(tab: Page, count: int) -> None:
+    expect(tab.locator("#items li")).to_have_text([str(number) for number in range(count)])
+
+
+def test_a_page_is_healed_by_one_request(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    tab.evaluate("window.isTheSame = true")
+    miss(tab, numbers=8, notes=5)
+    expect_items(tab, 8)
+    expect(tab.locator("#notes li")).to_have_text([f"note {number}" for number in range(5)])
+    expect(tab.locator("#rendered")).to_have_text("2")
+    for id in ("live-0", "live-1", "reference"):
+        expect_state(tab, "live", id)
+    assert tab.evaluate("resets.map(({ id, channels }) => [id, channels]).sort()") == [
+        ["live-0", [room]], ["live-1", [f"{room}/notes"]],
+    ]  # fmt: skip
+
+    server.post(f"/{room}/publish", numbers=1, notes=1)
+    expect_items(tab, 9)
+    expect(tab.locator("#notes li").last).to_have_text("note 5")
+    assert len(server.get(f"/{room}/asked")) == 2
+    assert tab.evaluate("isTheSame")
+    server.post(f"/{room}/broadcast")
+    expect(tab.locator("#reference")).to_contain_text(room)
+    server.wait_for_connections(3)
+    tab.get_by_role("button", name="Leave").click()
+    server.wait_for_connections(0)
+
+
+def test_only_a_region_is_healed(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}?heal=%23region")
+    server.wait_for_connections(3)
+    miss(tab, numbers=8)
+    expect_items(tab, 8)
+    expect_state(tab, "live")
+    expect(tab.locator("#rendered")).to_have_text("1")
+    server.post(f"/{room}/publish", numbers=1)
+    expect_items(tab, 9)
+    assert len(server.get(f"/{room}/asked")) == 2
+
+
+@pytest.mark.parametrize("heal", ["event", "page"])
+def test_a_gap_can_be_left_to_the_page(heal: str, open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}?heal={heal}")
+    if heal == "page":
+        tab.evaluate("document.addEventListener('sse:reset', (event) => event.preventDefault())")
+    server.wait_for_connections(3)
+    miss(tab, numbers=8)
+    tab.wait_for_function("resets.length > 0")
+    server.post(f"/{room}/publish", numbers=1)
+    expect(tab.locator("#items li")).to_have_text(["8"])
+    expect_state(tab, "live")
+    [reset] = tab.evaluate("resets")
+    assert reset["channels"] == [room]
+    assert re.fullmatch(r"[0-9a-f]+-\d+", reset["cursor"])
+    assert "stale" not in tab.evaluate("states.map(({ state }) => state)")
+    assert len(server.get(f"/{room}/asked")) == 1
+
+
+def test_what_the_user_did_stays(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}/form")
+    server.wait_for_connections(3)
+    tab.locator("#typed").fill("typed")
+    tab.locator("#text").fill("typed, too")
+    tab.locator("#box").check()
+    tab.locator("#radio-b").check()
+    tab.locator("#chosen").select_option("c")
+    tab.locator("summary").click()
+    tab.locator("#focused").fill("typing")
+    tab.evaluate("document.querySelector('#focused').setSelectionRange(2, 4)")
+    tab.evaluate("document.querySelector('#scroller').scrollTop = 300")
+    tab.evaluate("scrollTo(0, 1000)")
+    top = "(element) => element.getBoundingClientRect().top"
+    before = tab.locator("#below").evaluate(top)
+
+    miss(tab, numbers=8)
+    expect(tab.locator("#version")).to_have_text("version 2")
+    expect_items(tab, 8)
+    expect(tab.locator("#typed")).to_have_value("typed")
+    expect(tab.locator("#text")).to_have_value("typed, too")
+    expect(tab.locator("#box")).to_be_checked()
+    expect(tab.locator("#radio-b")).to_be_checked()
+    expect(tab.locator("#chosen")).to_have_value("c")
+    expect(tab.locator("#details")).to_have_attribute("open", "")
+    expect(tab.locator("#preserved")).to_have_text("version 1")
+    expect(tab.locator("#focused")).to_be_focused()
+    expect(tab.locator("#focused")).to_have_value("typing")
+    caret = "(field) => [field.selectionStart, field.selectionEnd]"
+    assert tab.locator("#focused").evaluate(caret) == [2, 4]
+    assert tab.evaluate("document.querySelector('#scroller').scrollTop") == 300
+    assert tab.locator("#below").evaluate(top) == before
+
+    expect(tab.locator("#untouched")).to_have_value("version 2")
+    expect(tab.locator("#untouched")).to_have_attribute("title", "version 2")
+    expect(tab.locator("#details p")).to_have_text("version 2")
+    expect(tab.locator("#chosen option")).to_have_text(["a 2", "b 2", "c 2"])
+    expect(tab.locator("#unchosen")).to_have_value("b")
+
+
+def test_what_is_published_while_the_page_is_made_is_shown_once(
+    open_tab: OpenTab, server: PageServer, room: str, miss: Miss
+) -> None:
+    """Also what another element has shown meanwhile, whose stream had no gap."""
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    server.post(f"/{room}/will", meanwhile=True)
+    miss(tab, numbers=8)
+    expect_items(tab, 10)
+    expect(tab.locator("#notes li")).to_have_text(["meanwhile"])
+    expect_state(tab, "live")
+    server.post(f"/{room}/publish", numbers=1)
+    expect_items(tab, 11)
+    expect(tab.locator("#notes li")).to_have_text(["meanwhile"])
+
+
+def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
+    open_tab: OpenTab, server: PageServer, room: str, miss: Miss
+) -> None:
+    """Htmx 4 waits a moment after each message, while others come; here, until the test lets it go on."""
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    tab.evaluate(
+        """() => {
+          const { setTimeout } = window;
+          window.held = [];
+          window.setTimeout = (go, delay) => (delay === 1 && held ? held.push(go) : setTimeout(go, delay));
+        }"""
+    )
+    server.post(f"/{room}/fill")
+    server.post(f"/{room}/publish", notes=5)
+    expect(tab.locator("#filling")).to_have_text("new")
+    miss(tab, numbers=8)
+    expect_items(tab, 8)
+    tab.evaluate("held.splice(0).forEach((go) => go()), held = null")
+    server.post(f"/{room}/publish", notes=1)
+    expect(tab.locator("#notes li").last).to_have_text("note 5")
+    expect(tab.locator("#notes li")).to_have_count(6)
+
+
+def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
+    open_tab: OpenTab, server: PageServer, room: str, miss: Miss, problems: list[str]
+) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    tab.clock.install()
+    server.post(f"/{room}/answer", status=404)
+    server.post(f"/{room}/answer", status=303, header="Location", value=f"/{room}/elsewhere")
+    miss(tab, numbers=8)
+    tab.clock.run_for(2_000)
+    tab.wait_for_function("states.at(-1).status === 404")
+    last = tab.evaluate("states.filter(({ id }) => id === 'live-0').at(-1)")
+    assert (last["state"], last["final"]) == ("stale", True)
+    tab.clock.run_for(3_600_000)
+    assert len(server.get(f"/{room}/asked")) == 2
+    expect_state(tab, "stale")
+    expect_items(tab, 0)
+
+    tab.evaluate(HOPE)
+    tab.wait_for_function("states.at(-1).status === 200")
+    expect_state(tab, "stale")
+    tab.evaluate(HOPE)
+    expect_items(tab, 8)
+    expect_state(tab, "live")
+    ours = [one for one in problems if "so this page stays as it was" in one]
+    assert len(ours) == 2
+    problems[:] = [one for one in problems if one not in ours and "404" not in one]
+
+
+def test_a_page_that_cannot_be_morphed_says_so(
+    open_tab: OpenTab, server: PageServer, room: str, miss: Miss, problems: list[str]
+) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    tab.evaluate("void (document.importNode = () => { throw new Error('broken'); })")
+    miss(tab, numbers=8)
+    tab.wait_for_function("states.at(-1).final")
+    expect_state(tab, "stale")
+    tab.evaluate("delete document.importNode")
+    tab.evaluate(HOPE)
+    expect_items(tab, 8)
+    expect_state(tab, "live")
+    assert any("broken" in one for one in problems)
+    problems.clear()
+
+
+def test_a_server_in_trouble_is_asked_again_when_it_says(
+    open_tab: OpenTab, server: PageServer, room: str, miss: Miss, problems: list[str]
+) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    server.post(f"/{room}/answer", status=503, header="Retry-After", value="1")
+    miss(tab, numbers=8)
+    tab.wait_for_function("states.at(-1).status === 503")
+    tab.evaluate(HOPE)
+    expect_items(tab, 8)
+    expect_state(tab, "live")
+    [trouble] = tab.evaluate("states.filter(({ status }) => status)")
+    assert (trouble["state"], trouble["final"]) == ("stale", False)
+    _, refused, answered = server.get(f"/{room}/asked")
+    assert answered - refused >= 1
+    problems[:] = [one for one in problems if "503" not in one]
+
+
+def test_pages_do_not_all_come_at_once(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    tab.evaluate("Math.random = () => 0.5")
+    tab.evaluate("document.addEventListener('sse:reset', () => { window.toldAt = performance.now(); })")
+    miss(tab, numbers=8)
+    expect_items(tab, 8)
+    asked_at = "performance.getEntriesByName(location.href, 'resource')[0].startTime"
+    assert tab.evaluate(f"{asked_at} - toldAt") >= 1_000
+
+
+def test_an_element_that_the_fresh_page_lacks_lets_go(
+    open_tab: OpenTab, server: PageServer, room: str, miss: Miss
+) -> None:
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}")
+    server.wait_for_connections(3)
+    server.post(f"/{room}/will", over=True)
+    miss(tab, numbers=8)
+    expect_items(tab, 8)
+    assert count_sources(tab) == 1
+    server.wait_for_connections(1)
