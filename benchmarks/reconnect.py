@@ -45,7 +45,7 @@ class Run:
     """One restart, in seconds since the signal.
 
     Attributes:
-        tries: when clients tried, whether or not the server was there.
+        tries: when clients were to try, whether or not the server was there.
         arrivals: those tries that were answered.
         back: when the new server listened.
         late: by how much at most the clients' process was late.
@@ -171,12 +171,11 @@ def report(run: Run, name: str) -> str:
 
 # ---------------------------------------------------------------------- as a picture
 
-LEFT, TOP, WIDTH, HEIGHT, PANEL = 50, 70, 680, 170, 270
+LEFT, TOP, WIDTH, HEIGHT, PANEL = 50, 100, 680, 170, 270
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #2d3748 }
   .head { font-weight: 600; font-size: 15px }
   .axis { stroke: #8a94a6; fill: none }
-  .back { stroke: #8a94a6; stroke-dasharray: 3 3 }
   .jitter { fill: #2b6cb0 }
   .none { fill: #dd6b20; opacity: 0.5 }
   @media (prefers-color-scheme: dark) {
@@ -219,12 +218,12 @@ def panel(title: str, runs: dict[str, Run], seconds: int) -> Iterator[str]:
 def picture(runs: dict[signal.Signals, dict[str, Run]], clients: int) -> str:
     """Return the histograms as SVG, for light and dark pages."""
     seconds = ceil(max(run.nearly_all for both in runs.values() for run in both.values()))
-    parts = []
+    title = f"Arrivals of {clients:,} clients after a restart, each quarter of a second"
+    parts = [text(LEFT, 24, title)]
     for row, (end, both) in enumerate(runs.items()):
         inside = "\n".join(panel(ENDS[end], both, seconds))
         parts.append(f'<g transform="translate({LEFT} {TOP + HEIGHT + row * PANEL})">\n{inside}\n</g>')
     width, height = LEFT + WIDTH + 30, TOP + PANEL * len(runs) - 40
-    title = f"Arrivals of {clients:,} clients after a restart, each quarter of a second"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"

@@ -209,6 +209,9 @@ class BroadcastManager:
         Without `target` and `swap` the elements go where the page's SSE element swaps messages; with either, they are
         swapped out of band and the receiver's own content is left alone.
 
+        A page that is rendered at the same moment may show the change already, and get it once more. Inserting an
+        element with an `id` is safe: it takes the place of the one that stands there. Without an id it stands twice.
+
         Args:
             channel: the channel's name.
             elements: FT, strings (as text), or objects with `__ft__`; rendered once, here.
