@@ -31,7 +31,7 @@ def address(wheel: Path, tmp_path: Path) -> Iterator[str]:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", f"{wheel}[demo]"], check=True)
-    command = [python, "-m", "sse_components", "--port", "0"]
+    command = [str(python), "-m", "sse_components", "--port", "0"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as gallery:
         assert gallery.stderr is not None
         try:
