@@ -17,6 +17,7 @@ from .errors import SetupError
 from .protocol import ASSETS_PATH
 
 ENTRY = "index.js"
+STYLES = "components.css"
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -90,5 +91,5 @@ def _response(method: str, asked: str, name: str) -> Response:
 
 def entry_tags(prefix: str) -> tuple[Any, ...]:
     """Return the tags that load the kit in a page's head."""
-    url = asset_url(ENTRY, prefix)
-    return Link(rel="modulepreload", href=url), Script(src=url, type="module")
+    url, styles = asset_url(ENTRY, prefix), asset_url(STYLES, prefix)
+    return Link(rel="stylesheet", href=styles), Link(rel="modulepreload", href=url), Script(src=url, type="module")

@@ -23,6 +23,7 @@ from .backends import Backend, MemoryBackend
 from .connections import ConnectionRegistry, ConnectionState, SSEConnection, now
 from .errors import MessageTooLarge, NotRunning
 from .fanout import FanOut, Render, Since, StreamConnection
+from .live import Live
 from .log import Event
 from .oob import oob, render
 from .protocol import (
@@ -83,7 +84,7 @@ class BroadcastMessage:
         return encode(self.to_json(), event=event_type).decode()
 
 
-class BroadcastManager:
+class BroadcastManager(Live):
     """Publishes to every tab that follows a channel, in this process and others.
 
     Start and stop come with the application's lifespan when `setup_sse` made it; on its own, a manager starts when it

@@ -321,9 +321,14 @@ def create_sse_element(
 
 
 def sse_div(url: str, events: list[str], swap: str | None, *children: Any, **attrs: Any) -> FT:
-    """Return a `Div` that connects to `url` and swaps `events`, on htmx 2 and 4 alike; `attrs` have the last word."""
+    """Return a `Div` that connects to `url` and swaps `events`; `attrs` have the last word."""
     if "sse:" in str(attrs.get("hx_trigger", "")):
         raise MarkupError("hx_trigger='sse:…' belongs on an element inside: htmx 4 connects by this one's trigger")
+    return Div(*children, **{**connecting(url, events, swap), **attrs})
+
+
+def connecting(url: str, events: list[str], swap: str | None) -> dict[str, Any]:
+    """Return the attributes by which an element connects to `url` and swaps `events`, on htmx 2 and 4 alike."""
     # htmx 2's extension reads data-sse-*, htmx 4's hx-sse:connect, on FastHTML's pages with a dash for the colon.
     swapped = ",".join(check_event(name) or "message" for name in events)
     connect = dict.fromkeys(["data_sse_connect", "hx_sse_connect", "hx-sse:connect"], url)
@@ -331,7 +336,7 @@ def sse_div(url: str, events: list[str], swap: str | None, *children: Any, **att
     if swap is not None:
         # What is inside swaps in its own way: htmx 2 would let it inherit this one, as htmx 4 does not.
         ours |= {"hx_swap": check_swap(swap), "hx_disinherit": "hx-swap"}
-    return Div(*children, **{**ours, **attrs})
+    return ours
 
 
 def cleanup_sse_on_unload() -> FT:

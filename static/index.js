@@ -2,3 +2,4 @@
 
 import "./reconnect.js";
 import "./unload.js";
+import "./components.js";

@@ -101,9 +101,10 @@ def test_only_browser_files_count(elsewhere: Path) -> None:
 
 
 def test_the_entry_is_preloaded_and_is_a_module() -> None:
-    url = assets.asset_url("index.js", "/sse")
+    url, styles = assets.asset_url("index.js", "/sse"), assets.asset_url("components.css", "/sse")
     assert "".join(to_xml(tag, indent=False) for tag in assets.entry_tags("/sse")) == (
-        f'<link rel="modulepreload" href="{url}"><script src="{url}" type="module"></script>'
+        f'<link rel="stylesheet" href="{styles}"><link rel="modulepreload" href="{url}">'
+        f'<script src="{url}" type="module"></script>'
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fasthtml.common import FT
 
-from ..connections import sse_div
+from ..connections import connecting, sse_div
 from ..errors import MarkupError
 from ..page import this_page
 
@@ -45,11 +45,28 @@ def SSE(
     Example:
         `SSE(channels='clock', swap='innerHTML')`
     """
-    names = [channels] if isinstance(channels, str) else list(channels)
     events = [event] if isinstance(event, str) else list(event)
-    page = this_page()
-    kwargs |= {"data_sse_cursor": str(page.cursor), "data_sse_heal": check_heal(heal)}
-    return sse_div(page.stream_url(names), events, swap, *children, id=id, **kwargs)
+    kwargs |= granted(heal)
+    return sse_div(this_page().stream_url(several(channels)), events, swap, *children, id=id, **kwargs)
+
+
+def following(channels: str | Iterable[str], *, heal: str = "page") -> dict[str, Any]:
+    """Return the attributes by which a component's own tag follows channels whose messages are all out of band.
+
+    Raises:
+        What `SSE` does.
+    """
+    return connecting(this_page().stream_url(several(channels)), [MESSAGE], "none") | granted(heal)
+
+
+def granted(heal: str) -> dict[str, Any]:
+    """Return the attributes of an element whose channels are granted to this page."""
+    return {"data_sse_cursor": str(this_page().cursor), "data_sse_heal": check_heal(heal)}
+
+
+def several(channels: str | Iterable[str]) -> list[str]:
+    """Return channels as a list; a single one may stand by itself."""
+    return [channels] if isinstance(channels, str) else list(channels)
 
 
 def check_heal(heal: str) -> str | None:

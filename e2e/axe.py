@@ -1,0 +1,20 @@
+"""axe-core looks at a page as somebody who cannot would have to."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+from e2e.cdn import NODE_MODULES
+
+RUN = """async () => (await axe.run()).violations
+  .filter(({ impact }) => impact === "serious" || impact === "critical")
+  .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`)"""
+
+
+def expect_no_serious_violations(tab: Page) -> None:
+    """Expect axe-core to find nothing serious, or worse, on a page, in light and in dark."""
+    if not tab.evaluate("'axe' in globalThis"):
+        tab.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text("utf-8"))
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert tab.evaluate(RUN) == [], scheme
