@@ -11,6 +11,7 @@ from typing import Final
 PREFIX: Final = "/sse"
 STREAM_PATH: Final = "/stream"
 BROADCAST_PATH: Final = "/broadcast"
+RENEW_PATH: Final = "/renew"
 STATUS_PATH: Final = "/status"
 CONNECTIONS_PATH: Final = "/connections"
 ASSETS_PATH: Final = "/assets"
@@ -19,6 +20,10 @@ ASSETS_PATH: Final = "/assets"
 SUB_PARAM: Final = "sub"
 CURSOR_SEPARATOR: Final = "~"
 LAST_EVENT_ID: Final = "Last-Event-ID"
+
+# Which tab a request comes from, and how such a name begins.
+TAB_HEADER: Final = "SSE-Tab"
+TAB_PREFIX: Final = "tab_"
 
 # Control events. A channel or event of the user's may not start with this prefix.
 CONTROL_PREFIX: Final = "sse:"
@@ -38,6 +43,7 @@ CONNECT_ATTRIBUTE: Final = "data-sse-connect"
 SWAP_ATTRIBUTE: Final = "data-sse-swap"
 STATE_ATTRIBUTE: Final = "data-sse-state"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
+SHARED_ATTRIBUTE: Final = "data-sse-shared"
 STATS_ATTRIBUTE: Final = "data-sse-stats"
 # A script finds its own tag, and with it its settings, by one of these.
 RECONNECT_ATTRIBUTE: Final = "data-sse-reconnect"

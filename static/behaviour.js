@@ -44,7 +44,10 @@ async function start(element, { selector, load }) {
   if (names.has(selector)) return;
   known.set(element, names.add(selector));
   const { attach } = await load();
-  if (!element.isConnected) return known.delete(element);
+  if (!element.isConnected) {
+    known.delete(element);
+    return;
+  }
   const ends = attached.get(element) ?? new Set();
   attached.set(element, ends.add(attach(element) ?? (() => {})));
 }

@@ -21,6 +21,9 @@ const CLOSED = 2;
  * @property {boolean} withCredentials
  * @property {string} lastEventId where to resume from
  * @property {number} heartbeat seconds, until the server names its own; 0 for a server without
+ * @property {(() => RequestInit) | null} request what to send, asked at each attempt, for a source that does not resume by
+ *   `Last-Event-ID`
+ * @property {((event: Event) => void) | null} deliver who gets the events, if not the source's own listeners
  * @property {typeof decide} policy
  * @property {typeof globalThis.fetch} fetch
  * @property {() => number} random
@@ -35,6 +38,8 @@ const DEFAULTS = {
   withCredentials: false,
   lastEventId: "",
   heartbeat: HEARTBEAT_SECONDS,
+  request: null,
+  deliver: null,
   policy: decide,
   fetch: (...request) => globalThis.fetch(...request),
   random: Math.random,
@@ -48,9 +53,10 @@ const DEFAULTS = {
  * An EventSource over `fetch`: it sends `Last-Event-ID`, sees status codes, and notices a stream that has gone silent.
  *
  * Beyond EventSource's interface:
- * - messages have a `channel`;
- * - `error` events have `status` (0 without a response), `final`, `delay` (milliseconds until the next attempt) and
- *   `error` (what broke the connection, or null);
+ * - messages have a `channel`, and in `exclude` and `only` the tabs that are to leave them out, or alone to show them;
+ * - `error` events have `status` (0 without a response), `final`, `delay` (milliseconds until the next attempt), `tries`
+ *   (attempts in a row that came to nothing), `refusal` (the JSON of an answer that refuses) and `error` (what broke the
+ *   connection, or null);
  * - `state`, and an `sse:state` event with `detail.state` when it changes, and with what an `error` has when an attempt
  *   has failed: `offline` means that no attempt runs or is to be hoped for, because the network is off, the source is
  *   suspended, or the server said so;
@@ -248,9 +254,11 @@ export class FetchEventSource extends EventTarget {
    * @returns {RequestInit & { signal: AbortSignal }}
    */
   #request(signal) {
+    const own = this.#env.request?.();
     const headers = new Headers({ Accept: "text/event-stream" });
-    if (this.#lastEventId) headers.set(LAST_EVENT_ID, utf8Header(this.#lastEventId));
-    return { signal, headers, cache: "no-store", credentials: this.withCredentials ? "include" : "same-origin" };
+    if (!own && this.#lastEventId) headers.set(LAST_EVENT_ID, utf8Header(this.#lastEventId));
+    const credentials = this.withCredentials ? "include" : "same-origin";
+    return { ...own, signal, headers, cache: "no-store", credentials };
   }
 
   /** @param {Response} response */
@@ -263,9 +271,9 @@ export class FetchEventSource extends EventTarget {
   }
 
   /** @param {import("./parser.js").StreamEvent} event */
-  #deliver({ type, data, lastEventId, channel }) {
+  #deliver({ type, data, lastEventId, ...own }) {
     if (type === OPEN_EVENT) this.#learn(JSON.parse(data));
-    this.#fire(Object.assign(new MessageEvent(type, { data, lastEventId, origin: this.#origin }), { channel }));
+    this.#fire(Object.assign(new MessageEvent(type, { data, lastEventId, origin: this.#origin }), own));
   }
 
   /** @param {{ heartbeat?: unknown }} greeting */
@@ -291,7 +299,7 @@ export class FetchEventSource extends EventTarget {
   }
 
   /** @param {Partial<import("./read-stream.js").Outcome> & { status: number }} outcome */
-  #lose({ status, contentType, retryAfter, date, error = null }) {
+  #lose({ status, contentType, retryAfter, date, refusal = null, error = null }) {
     const now = this.#env.now();
     const lived = this.#readyState === OPEN ? now - this.#openedAt : 0;
     const past = { tries: this.#tries, lived, base: this.#retry };
@@ -302,8 +310,9 @@ export class FetchEventSource extends EventTarget {
     this.#notBefore = binding ? now + delay : 0;
     this.#readyState = final ? CLOSED : CONNECTING;
     if (!final) this.#after(delay, () => this.#connect());
-    this.#become(final ? finalState(status) : this.#stateWithout(), { status, final, delay, error });
-    this.#fire(Object.assign(new Event("error"), { status, final, delay, error }));
+    const loss = { status, final, delay, tries, refusal, error };
+    this.#become(final ? finalState(status) : this.#stateWithout(), loss);
+    this.#fire(Object.assign(new Event("error"), loss));
   }
 
   #stop() {
@@ -332,7 +341,8 @@ export class FetchEventSource extends EventTarget {
 
   /**
    * @param {SourceState} state
-   * @param {{ status: number, final: boolean, delay: number, error: unknown }} [loss] what has led to it
+   * @param {{ status: number, final: boolean, delay: number, tries: number, refusal: unknown, error: unknown }} [loss] what
+   *   has led to it
    */
   #become(state, loss) {
     if (this.#state === state && !loss) return;
@@ -342,7 +352,9 @@ export class FetchEventSource extends EventTarget {
 
   /** @param {Event} event */
   #fire(event) {
-    if (!this.#closed) this.dispatchEvent(event);
+    if (this.#closed) return;
+    if (this.#env.deliver) this.#env.deliver(event);
+    else this.dispatchEvent(event);
   }
 }
 

@@ -1,58 +1,109 @@
+import { cursor, isPast } from "./cursor.js";
 import { FetchEventSource } from "./event-source.js";
 import { heal } from "./heal.js";
-import { CURSOR_ATTRIBUTE, RESET_EVENT, STATE_ATTRIBUTE, STATE_EVENT } from "./protocol.js";
+import { decideWithin, logLoss } from "./limits.js";
+import { CURSOR_ATTRIBUTE, RESET_EVENT, SHARED_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "./protocol.js";
+import { SharedSource } from "./shared-source.js";
 import { sources } from "./sources.js";
-
-/** What every source of this page is opened with. @type {Partial<import("./event-source.js").Environment>} */
-export const sourceOptions = { withCredentials: true };
+import { tabId } from "./tab.js";
 
 const GAP = "gap";
+const EXPIRED = "expired";
 
 /** @typedef {import("./message-queue.js").MessageQueue} MessageQueue */
 /** @typedef {import("./message-queue.js").LogEvent} LogEvent */
-/** @typedef {{ status?: number, final?: boolean, delay?: number, error?: unknown }} Loss how the last attempt has failed */
+/**
+ * @typedef {object} Loss how the last attempt has failed
+ * @property {number} [status]
+ * @property {boolean} [final]
+ * @property {number} [delay] milliseconds until the next attempt
+ * @property {import("./union.js").Refusal | null} [refusal]
+ * @property {unknown} [error]
+ */
 
 /**
- * The source of one element. It goes on after the cursor of the element's content, and applies no event twice. The cursor
- * keeps step with what is applied, so that a copy of the element, such as a history snapshot, says what it holds.
+ * The source of one element, by interface an `EventSource`. It goes on after the cursor of the element's content, and applies
+ * no event twice. The cursor keeps step with what is applied, so that a copy of the element, such as a history snapshot, says
+ * what it holds.
+ *
+ * The kit's own streams come over a connection that is shared; others have one of their own.
  *
  * The element shows its state (`data-sse-state`) and tells of each change and each loss (`sse:state`). A gap is healed.
  */
-export class PageSource extends FetchEventSource {
+export class PageSource extends EventTarget {
+  /** @type {((event: any) => void) | null} */
+  onopen = null;
+  /** @type {((event: any) => void) | null} */
+  onmessage = null;
+  /** @type {((event: any) => void) | null} */
+  onerror = null;
   /** Gets every message, whatever its type, for someone who takes them in his own time. @type {MessageQueue | null} */
   queue = null;
+  #way;
   #received;
   #stale = false;
   #shown = "";
+  /** Whether there has been a connection since the page's content was made. */
+  #proven = false;
 
   /**
    * @param {string} url
    * @param {Element | null} element the element that connects, if it is known
    */
   constructor(url, element) {
+    super();
     const lastEventId = element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
-    super(url, { ...sourceOptions, lastEventId });
-    sources.add(this);
     this.element = element;
     this.#received = cursor(lastEventId);
+    this.addEventListener("open", (event) => this.onopen?.(event));
+    this.addEventListener("message", (event) => this.onmessage?.(event));
+    this.addEventListener("error", (event) => this.onerror?.(event));
+    this.#way = wayTo(url, element, { lastEventId, deliver: (event) => this.#receive(event) });
+    sources.add(this);
     this.show();
-    this.addEventListener(STATE_EVENT, (event) => this.show(/** @type {CustomEvent} */ (event).detail));
   }
 
-  /**
-   * @override
-   * @param {Event} event
-   */
-  dispatchEvent(event) {
-    if (!(event instanceof MessageEvent)) return super.dispatchEvent(event);
-    if (event.type !== RESET_EVENT) return this.#apply(event);
-    heal(this, JSON.parse(event.data));
-    return super.dispatchEvent(event);
+  get url() {
+    return this.#way.url;
   }
 
-  /** @override */
+  get readyState() {
+    return this.#way.readyState;
+  }
+
+  get withCredentials() {
+    return this.#way.withCredentials;
+  }
+
+  get state() {
+    return this.#way.state;
+  }
+
+  get lastEventId() {
+    return this.#way.lastEventId;
+  }
+
+  /** When the last bytes came, in milliseconds since the epoch. */
+  get heardAt() {
+    return this.#way.heardAt;
+  }
+
+  /** @param {string} [reason] */
+  suspend(reason) {
+    this.#way.suspend(reason);
+  }
+
+  /** @param {string} [reason] */
+  resume(reason) {
+    this.#way.resume(reason);
+  }
+
+  reconnectNow() {
+    this.#way.reconnectNow();
+  }
+
   close() {
-    super.close();
+    this.#way.close();
     sources.delete(this);
   }
 
@@ -76,7 +127,8 @@ export class PageSource extends FetchEventSource {
     this.#received = cursor(id);
     this.queue?.forget();
     if (id) this.element?.setAttribute(CURSOR_ATTRIBUTE, id);
-    this.moveTo(url, id);
+    this.#proven = false;
+    this.#way.moveTo(url, id);
     this.resume(GAP);
     this.#stale = false;
     this.show();
@@ -117,23 +169,64 @@ export class PageSource extends FetchEventSource {
     this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
   }
 
-  /** @param {LogEvent} event */
+  /** @param {Event} event */
+  #receive(event) {
+    if (event.type === STATE_EVENT) this.#change(/** @type {CustomEvent} */ (event).detail);
+    if (!(event instanceof MessageEvent)) this.dispatchEvent(event);
+    else if (event.type !== RESET_EVENT) this.#apply(event);
+    else {
+      heal(this, JSON.parse(event.data));
+      this.dispatchEvent(event);
+    }
+  }
+
+  /**
+   * A page that was away for longer than its grants last is healed, which brings new ones, or the page to sign in.
+   *
+   * @param {Loss & { state: string }} change
+   */
+  #change(change) {
+    this.show(change);
+    if (change.state === "live") this.#proven = true;
+    const isExpired = change.refusal?.denied?.some(({ reason }) => reason === EXPIRED);
+    if (isExpired && this.#proven) heal(this, { channels: [], cursor: "" });
+  }
+
+  /** @param {LogEvent & Partial<import("./parser.js").StreamEvent>} event */
   #apply(event) {
     const next = event.channel ? cursor(event.lastEventId) : null;
-    if (next && next.epoch === this.#received?.epoch && next.sequence <= this.#received.sequence) return true;
+    if (isPast(next, this.#received)) return;
     this.#received = next ?? this.#received;
+    if (!isFor(event)) return;
     this.queue?.push(event);
-    const result = super.dispatchEvent(event);
+    this.dispatchEvent(event);
     if (!this.queue) this.mark(event);
-    return result;
   }
 }
 
 /**
- * @param {string} id
- * @returns {{ epoch: string, sequence: number } | null}
+ * @param {string} url
+ * @param {Element | null} element
+ * @param {{ lastEventId: string, deliver: (event: Event) => void }} options
  */
-function cursor(id) {
-  const [, epoch, sequence] = /^(.+)-(\d+)$/.exec(id) ?? [];
-  return epoch ? { epoch, sequence: Number(sequence) } : null;
+function wayTo(url, element, options) {
+  const shared = element?.getAttribute(SHARED_ATTRIBUTE) !== "false";
+  if (SharedSource.serves(url)) return new SharedSource(url, { ...options, shared });
+  return new FetchEventSource(url, { ...options, withCredentials: true, policy: decideAndLog });
+}
+
+/** @type {typeof decideWithin} */
+function decideAndLog(loss) {
+  const decision = decideWithin(loss);
+  logLoss({ ...loss, ...decision });
+  return decision;
+}
+
+/**
+ * Tell whether a message is meant for this tab: who has caused a change may be left out, or alone be told of it.
+ *
+ * @param {Partial<import("./parser.js").StreamEvent>} event
+ */
+function isFor({ exclude, only }) {
+  return !exclude?.includes(tabId) && only?.includes(tabId) !== false;
 }

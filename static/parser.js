@@ -4,6 +4,8 @@
  * @property {string} data
  * @property {string} lastEventId
  * @property {string} channel the kit's own field; "" without one
+ * @property {string[]} [exclude] tabs that are to leave it out
+ * @property {string[]} [only] tabs that alone are to show it
  */
 
 /**
@@ -32,6 +34,8 @@ export class EventStreamParser {
   #data = [];
   #type = "";
   #channel = "";
+  /** @type {Pick<StreamEvent, "exclude" | "only">} */
+  #tabs = {};
   #id;
   #lastEventId;
 
@@ -74,6 +78,7 @@ export class EventStreamParser {
     if (name === "data") this.#data.push(value);
     else if (name === "event") this.#type = value;
     else if (name === "channel") this.#channel = value;
+    else if (name === "exclude" || name === "only") this.#tabs[name] = value.split(" ");
     else if (name === "id" && !value.includes("\0")) this.#id = value;
     else if (name === "retry" && DIGITS.test(value)) this.#callbacks.onRetry?.(Number(value));
   }
@@ -84,9 +89,11 @@ export class EventStreamParser {
       data: this.#data.join("\n"),
       lastEventId: this.#id,
       channel: this.#channel,
+      ...this.#tabs,
     };
     const hasData = this.#data.length > 0;
     this.#data = [];
+    this.#tabs = {};
     this.#type = this.#channel = "";
     this.#commitId();
     if (hasData) this.#callbacks.onEvent?.(event);

@@ -3,6 +3,7 @@
 export const PREFIX = "/sse";
 export const STREAM_PATH = "/stream";
 export const BROADCAST_PATH = "/broadcast";
+export const RENEW_PATH = "/renew";
 export const STATUS_PATH = "/status";
 export const CONNECTIONS_PATH = "/connections";
 export const ASSETS_PATH = "/assets";
@@ -10,6 +11,8 @@ export const ASSETS_PATH = "/assets";
 export const SUB_PARAM = "sub";
 export const CURSOR_SEPARATOR = "~";
 export const LAST_EVENT_ID = "Last-Event-ID";
+export const TAB_HEADER = "SSE-Tab";
+export const TAB_PREFIX = "tab_";
 
 export const CONTROL_PREFIX = "sse:";
 export const OPEN_EVENT = "sse:open";
@@ -26,6 +29,7 @@ export const CONNECT_ATTRIBUTE = "data-sse-connect";
 export const SWAP_ATTRIBUTE = "data-sse-swap";
 export const STATE_ATTRIBUTE = "data-sse-state";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
+export const SHARED_ATTRIBUTE = "data-sse-shared";
 export const STATS_ATTRIBUTE = "data-sse-stats";
 export const RECONNECT_ATTRIBUTE = "data-sse-reconnect";
 export const MONITOR_ATTRIBUTE = "data-sse-monitor";

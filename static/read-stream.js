@@ -2,16 +2,17 @@ import { isEventStream } from "./retry-policy.js";
 
 /**
  * @typedef {object} Outcome how one attempt ended
- * @property {number} status of the response; 0 without one
+ * @property {number} status of the response; 0 without one; 401 where a redirection has led to a page, as one to sign in
  * @property {string | null} contentType
  * @property {string | null} retryAfter
  * @property {number} date the server's clock, in milliseconds since the epoch; NaN if it gave none
+ * @property {any} refusal the JSON of an answer that refuses; null without
  * @property {unknown} error what broke the connection; null if it ended
  */
 
 /**
- * Fetch an event stream and hand on its bytes until it ends, breaks or is aborted. Another answer's body is left to the
- * caller's abort.
+ * Fetch an event stream and hand on its bytes until it ends, breaks or is aborted. Of another answer only the JSON of a
+ * refusal is read; the rest is left to the caller's abort.
  *
  * @param {string} url
  * @param {object} options
@@ -23,7 +24,7 @@ import { isEventStream } from "./retry-policy.js";
  */
 export async function readStream(url, { fetch, init, onOpen, onBytes }) {
   /** @type {Outcome} */
-  const outcome = { status: 0, contentType: null, retryAfter: null, date: Number.NaN, error: null };
+  const outcome = { status: 0, contentType: null, retryAfter: null, date: Number.NaN, refusal: null, error: null };
   try {
     const response = await fetch(url, init);
     init.signal.throwIfAborted();
@@ -31,6 +32,8 @@ export async function readStream(url, { fetch, init, onOpen, onBytes }) {
     if (response.status === 200 && isEventStream(outcome.contentType)) {
       onOpen(response);
       await readBody(response, init.signal, onBytes);
+    } else if (response.status === 403 && outcome.contentType?.startsWith("application/json")) {
+      outcome.refusal = await response.json();
     }
   } catch (error) {
     outcome.error = error;
@@ -39,10 +42,11 @@ export async function readStream(url, { fetch, init, onOpen, onBytes }) {
 }
 
 /** @param {Response} response */
-function describe({ status, headers }) {
+function describe({ status, redirected, headers }) {
+  const contentType = headers.get("Content-Type");
   return {
-    status,
-    contentType: headers.get("Content-Type"),
+    status: redirected && !isEventStream(contentType) ? 401 : status,
+    contentType,
     retryAfter: headers.get("Retry-After"),
     date: Date.parse(headers.get("Date") ?? ""),
   };
