@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fasthtml.common import Link, Script
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
@@ -68,10 +68,10 @@ def mount(app: Any, prefix: str) -> None:
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve `/<version>/<name>`, an ASGI app: for ever if the version is ours, else what there is now, uncached.
+    """Serve `/<version>/<name>`, an ASGI app: for ever if the version is ours, else by the way to it.
 
     A page that was rendered before a deployment asks for a version that is gone; it is better off with new files than
-    with none.
+    with none. They get them under their own address, so that no worker of the old version has that name, too.
     """
     _, _, tail = scope["path"].removeprefix(scope.get("root_path", "")).partition("/")
     asked, _, name = tail.partition("/")
@@ -84,8 +84,9 @@ def _response(method: str, asked: str, name: str) -> Response:
     path = browser_files().get(name)
     if path is None:
         return PlainTextResponse("Not Found", 404)
-    caching = FOR_EVER if asked == version() else "no-cache"
-    headers = {"cache-control": caching, "x-content-type-options": "nosniff"}
+    if asked != version():
+        return RedirectResponse(f"../{version()}/{name}", 307, {"cache-control": "no-cache"})
+    headers = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff"}
     return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
 
 

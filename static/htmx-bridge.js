@@ -3,7 +3,8 @@
 import { isFirst } from "./first.js";
 import { plugUnder2, plugUnder4 } from "./htmx-plug.js";
 import { oobParts } from "./oob-parts.js";
-import { SWAP_ATTRIBUTE } from "./protocol.js";
+import { SWAP_ATTRIBUTE, TAB_HEADER } from "./protocol.js";
+import { tabId } from "./tab.js";
 import { removeTwins } from "./twins.js";
 
 /** @typedef {import("./message-queue.js").LogEvent} LogEvent */
@@ -31,6 +32,10 @@ export function installBridge() {
  */
 function installOn2(htmx) {
   plugUnder2(htmx);
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { headers, path } = /** @type {CustomEvent} */ (event).detail;
+    if (isOwn(path)) headers[TAB_HEADER] = tabId;
+  });
   /** @type {WeakMap<MessageEvent, string | null>} */
   const rests = new WeakMap();
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
@@ -51,6 +56,15 @@ function installOn2(htmx) {
       Object.defineProperty(detail, "data", { value: isText ? textOf(rest) : rest, configurable: true });
     }
   });
+}
+
+/**
+ * Tell whether an address is of this page's own server, which may know the tab's name.
+ *
+ * @param {string} address
+ */
+function isOwn(address) {
+  return new URL(address, document.baseURI).origin === location.origin;
 }
 
 /**
@@ -80,6 +94,10 @@ function textOf(html) {
 function installOn4(htmx) {
   plugUnder4(htmx);
   const named = (/** @type {string} */ name) => name.replaceAll(":", htmx.config.metaCharacter || ":");
+  document.addEventListener(named("htmx:config:request"), (event) => {
+    const { request } = /** @type {CustomEvent} */ (event).detail.ctx;
+    if (isOwn(request.action)) request.headers[TAB_HEADER] = tabId;
+  });
   document.addEventListener(named("htmx:before:swap"), hurryIfHidden);
   document.addEventListener(named("htmx:sse:before:message"), (event) => {
     const { target, detail } = /** @type {CustomEvent<any> & {target: Element}} */ (event);

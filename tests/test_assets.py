@@ -127,11 +127,13 @@ def test_each_file_is_served_for_ever_under_its_version(client: TestClient, name
     )
 
 
-@pytest.mark.parametrize("asked", ["000000000000", "x", ""])
-def test_another_version_gets_what_there_is_now_and_nobody_keeps_it(client: TestClient, asked: str) -> None:
+@pytest.mark.parametrize("asked", ["000000000000", "x"])
+def test_another_version_is_led_to_the_present_one_and_nobody_keeps_the_way(client: TestClient, asked: str) -> None:
     response = client.get(f"/sse/assets/{asked}/index.js")
     assert response.text == (STATIC / "index.js").read_text()
-    assert response.headers["cache-control"] == "no-cache"
+    assert response.url.path == assets.asset_url("index.js", "/sse")
+    (led,) = response.history
+    assert (led.status_code, led.headers["cache-control"]) == (307, "no-cache")
 
 
 @pytest.mark.parametrize(
