@@ -30,11 +30,14 @@ class FaultProxy:
     Args:
         port: of the server.
         crlf: whether event streams get CRLF line ends, each time one of them cut in two.
+
+    Attributes:
+        brought: bytes that clients have been sent.
     """
 
     def __init__(self, port: int, *, crlf: bool = False) -> None:
         self.port, self.read = port, with_crlf if crlf else as_it_is
-        self.refuses, self.bytes_per_second = False, 0
+        self.refuses, self.bytes_per_second, self.brought = False, 0, 0
         self.passable = asyncio.Event()
         self._links: dict[Link, asyncio.Task[None] | None] = {}
         self._loop = asyncio.new_event_loop()
@@ -131,6 +134,7 @@ class Link:
 
     async def _slowed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
+            self.proxy.brought += len(chunk)
             while chunk and (rate := self.proxy.bytes_per_second):
                 await asyncio.sleep(SLICE / rate)
                 yield chunk[:SLICE]

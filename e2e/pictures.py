@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from e2e.cdn import OUTSIDE, Cdn
 from e2e.conftest import BROWSERS, HTMX, PATIENCE
@@ -32,14 +32,17 @@ def main() -> None:
 
 
 def open_browser(playwright: Playwright) -> BrowserContext:
-    browser = playwright.chromium.launch(
-        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
-        args=["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [],
-    )
-    context = browser.new_context(reduced_motion="reduce")
+    context = launch(playwright).new_context(reduced_motion="reduce")
     context.route(OUTSIDE, Cdn(HTMX[0]).answer)
     expect.set_options(timeout=PATIENCE)
     return context
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(
+        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
+        args=["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [],
+    )
 
 
 def use(server: PageServer) -> None:

@@ -1,3 +1,4 @@
+import { Attendance } from "./attendance.js";
 import { RETRY_CAP_MS } from "./protocol.js";
 import { renew, renewalDelay } from "./renewal.js";
 import { decide, LONGEST_TIMEOUT_MS } from "./retry-policy.js";
@@ -37,6 +38,7 @@ export class Hub {
   #due = Number.POSITIVE_INFINITY;
   /** @type {any} */
   #renewal = null;
+  #attendance;
 
   /**
    * @param {string} address of streams
@@ -46,6 +48,7 @@ export class Hub {
   constructor(address, name = "", env = {}) {
     this.#address = address;
     this.#name = name;
+    this.#attendance = new Attendance(address, () => this.#present());
     const cap = () => Math.min(RETRY_CAP_MS, ...this.#wanted().map((one) => one.cap));
     /** @type {typeof decide} */
     const policy = (loss) => decide({ ...loss, cap: cap() });
@@ -74,6 +77,7 @@ export class Hub {
     if (message.type === "subscribe") this.#subscribe(tab, message.wish);
     else if (message.type === "unsubscribe") this.#unsubscribe(tab, message.id);
     else if (message.type === "retry") for (const union of this.#unions()) union.reconnectNow();
+    else if (message.type === "present") this.#place(tab, message.presence);
     else if (message.type === "ping") this.#answer(tab);
     else if (message.type === "bye") this.#leave(tab);
   }
@@ -103,6 +107,21 @@ export class Hub {
     for (const subscription of tab.subscriptions.values()) this.#end(subscription);
     tab.port.close();
     this.#refreshWithin(NARROW_MS);
+    this.#attendance.change();
+  }
+
+  /**
+   * @param {TabPort} tab
+   * @param {import("./link.js").Presence} presence
+   */
+  #place(tab, presence) {
+    tab.presence = presence;
+    this.#attendance.change();
+  }
+
+  #present() {
+    const tabs = [...this.#tabs].flatMap(({ presence }) => presence ?? []);
+    return { connection: this.#current?.live ? this.#current.connection : "", tabs };
   }
 
   /** @param {TabPort} tab */
@@ -167,6 +186,7 @@ export class Hub {
     for (const union of this.#unions()) union.close();
     this.#current = this.#next = null;
     clearTimeout(this.#renewal);
+    this.#attendance.change();
   }
 
   /** @param {Union} union */
@@ -179,6 +199,7 @@ export class Hub {
       subscription.tab.tell(subscription.id, state, "state");
     }
     this.#renewWithin(renewalDelay(union.members));
+    this.#attendance.change();
     if (!union.fits(this.#wanted())) this.#refreshWithin(WIDEN_MS);
   }
 

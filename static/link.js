@@ -1,6 +1,8 @@
 import { Hub } from "./hub.js";
+import { tabId } from "./tab.js";
 
 /** @typedef {import("./shared-source.js").SharedSource} SharedSource */
+/** @typedef {{ id: string, rooms: string[], visible: boolean }} Presence of a tab */
 
 // Milliseconds
 const HELLO_MS = 3_000;
@@ -21,6 +23,8 @@ export class Link {
   #shared;
   /** @type {Map<string, SharedSource>} */
   #sources = new Map();
+  /** @type {Presence | null} */
+  #presence = null;
   /** @type {MessagePort | null} */
   #port = null;
   #lostAt = Number.NEGATIVE_INFINITY;
@@ -68,6 +72,17 @@ export class Link {
     if (this.#sources.size === 0) this.#close();
   }
 
+  /**
+   * Say where this tab is, and whether anybody sees it.
+   *
+   * @param {string[]} rooms
+   * @param {boolean} visible
+   */
+  present(rooms, visible) {
+    this.#presence = { id: tabId, rooms, visible };
+    this.#send({ type: "present", presence: this.#presence });
+  }
+
   /** Look at once whether the hub lives, and let it try what it has put off. */
   retry() {
     this.#send({ type: "retry" });
@@ -104,6 +119,7 @@ export class Link {
     this.#port = port;
     port.onmessage = ({ data }) => this.#hear(data);
     for (const [id, source] of this.#sources) this.#send({ type: "subscribe", wish: { id, ...source.wish } });
+    if (this.#presence) this.#send({ type: "present", presence: this.#presence });
   }
 
   #close() {

@@ -3,6 +3,7 @@
 export const PREFIX = "/sse";
 export const STREAM_PATH = "/stream";
 export const BROADCAST_PATH = "/broadcast";
+export const PRESENCE_PATH = "/presence";
 export const RENEW_PATH = "/renew";
 export const STATUS_PATH = "/status";
 export const CONNECTIONS_PATH = "/connections";
@@ -29,6 +30,7 @@ export const CONNECT_ATTRIBUTE = "data-sse-connect";
 export const SWAP_ATTRIBUTE = "data-sse-swap";
 export const STATE_ATTRIBUTE = "data-sse-state";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
+export const ROOM_ATTRIBUTE = "data-sse-room";
 export const SHARED_ATTRIBUTE = "data-sse-shared";
 export const STATS_ATTRIBUTE = "data-sse-stats";
 export const RECONNECT_ATTRIBUTE = "data-sse-reconnect";

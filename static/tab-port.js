@@ -6,6 +6,8 @@ export class TabPort {
   /** @type {Map<string, Subscription>} */
   subscriptions = new Map();
   heardAt = 0;
+  /** Where it says that it is. @type {import("./link.js").Presence | null} */
+  presence = null;
   /** @type {Item[]} */
   #outbox = [];
 

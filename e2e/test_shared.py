@@ -1,0 +1,159 @@
+"""One connection for a browser, however many tabs and pages are open, whatever becomes of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, CDPSession, Page, TimeoutError, expect
+
+from e2e.conftest import OpenTab, count_sources
+from e2e.numbers import expect_numbers, publish, publishing, wait_for_numbers
+from e2e.page_server import PageServer, wait_until
+from e2e.pages.shared import PAGES
+
+TABS = 30
+# What a browser opens to one host over HTTP/1.1.
+WALL = 6
+# Milliseconds in which a page loads, or does not.
+LOADING = 3_000
+
+
+def expect_live(tab: Page) -> None:
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "live")
+
+
+def worker_of(context: BrowserContext, server: PageServer) -> tuple[CDPSession, str]:
+    """Return a session with the browser, and the name that the worker of the server's pages has there."""
+    assert context.browser
+    browser = context.browser.new_browser_cdp_session()
+    targets = browser.send("Target.getTargets", {"filter": [{"type": "shared_worker"}]})["targetInfos"]
+    (found,) = [one["targetId"] for one in targets if one["url"].startswith(server.url)]
+    return browser, found
+
+
+def in_worker(context: BrowserContext, server: PageServer, script: str) -> None:
+    """Let the worker run a script, whose end is not waited for."""
+    browser, worker = worker_of(context, server)
+    session = browser.send("Target.attachToTarget", {"targetId": worker, "flatten": False})["sessionId"]
+    message = f'{{"id": 1, "method": "Runtime.evaluate", "params": {{"expression": "{script}"}}}}'
+    browser.send("Target.sendMessageToTarget", {"sessionId": session, "message": message})
+
+
+def test_30_tabs_of_6_pages_over_one_connection(
+    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
+) -> None:
+    """Each gets its own channel and no other, while tabs come and go, and the server is killed in the midst of it."""
+    server.wait_for_connections(0)
+    tabs = [(number % PAGES, open_tab(f"/{room}/{number % PAGES}")) for number in range(TABS)]
+    for _, tab in tabs:
+        expect_live(tab)
+    server.wait_for_connections(1)
+    server.post(f"/{room}/announce", text="hello")
+    for _, tab in tabs:
+        expect(tab.locator("#announcement")).to_have_text("hello")
+
+    random.Random(room).shuffle(tabs)
+    with publishing(f"{server.url}/{room}/add", range(300)):
+        for _, tab in tabs[:10]:
+            tab.close()
+        tabs = tabs[10:]
+        wait_for_numbers(tabs[0][1], 5)
+        server.kill()
+        server.start()
+        for _, tab in tabs[:5]:
+            tab.reload()
+    for _, tab in tabs:
+        expect_numbers(tab, 300 // PAGES)
+    server.wait_for_connections(1)
+    problems[:] = [one for one in problems if "net::ERR_" not in one and not one.startswith("failed:")]
+
+
+@pytest.mark.parametrize("fate", ["self.close()", "for(;;);"], ids=["dies", "hangs"])
+def test_the_worker_dies_or_hangs(
+    fate: str, open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str
+) -> None:
+    server.wait_for_connections(0)
+    tabs = [open_tab(f"/{room}/0") for _ in range(3)]
+    for tab in tabs:
+        expect_live(tab)
+    with publishing(f"{server.url}/{room}/add", range(0, 300, PAGES)):
+        wait_for_numbers(tabs[0], 5)
+        in_worker(context, server, fate)
+    for tab in tabs:
+        expect_numbers(tab, 50)
+        assert count_sources(tab) == 1
+
+
+WITHOUT_WORKER: dict[str, str] = {
+    "no SharedWorker": "delete globalThis.SharedWorker;",
+    "none for this page": "SharedWorker = class { constructor() { throw new DOMException('', 'SecurityError'); } };",
+    "no answer": """
+        SharedWorker = class extends SharedWorker {
+          constructor() { super(URL.createObjectURL(new Blob([""]))); }
+        };""",
+    "no script": "SharedWorker = class extends SharedWorker { constructor() { super('/sse/assets/nothing.js'); } };",
+}
+
+
+@pytest.mark.parametrize("script", WITHOUT_WORKER.values(), ids=WITHOUT_WORKER)
+def test_a_page_without_a_worker_connects_by_itself(
+    script: str, context: BrowserContext, open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
+) -> None:
+    server.wait_for_connections(0)
+    context.add_init_script(script)
+    tabs = [open_tab(f"/{room}/0") for _ in range(2)]
+    publish(f"{server.url}/{room}/add", range(0, 60, PAGES))
+    for tab in tabs:
+        expect_numbers(tab, 10)
+    server.wait_for_connections(2)
+    problems[:] = [one for one in problems if "404" not in one]
+
+
+def test_without_sharing_the_seventh_tab_meets_the_wall(
+    context: BrowserContext, open_tab: OpenTab, server: PageServer, room: str
+) -> None:
+    """This is what one connection for each tab comes to."""
+    server.wait_for_connections(0)
+    for _ in range(WALL):
+        expect_live(open_tab(f"/{room}/0?shared=false"))
+    server.wait_for_connections(WALL)
+    seventh = context.new_page()
+    with pytest.raises(TimeoutError):
+        seventh.goto(f"{server.url}/{room}/0?shared=false", timeout=LOADING)
+    context.pages[0].close()
+    seventh.goto(f"{server.url}/{room}/0?shared=false")
+    expect_live(seventh)
+
+
+def test_the_tab_that_causes_a_change_can_be_left_out_or_meant_alone(open_tab: OpenTab, room: str) -> None:
+    """Though it shares its connection with the others."""
+    tabs = [open_tab(f"/{room}/{page}") for page in range(3)]
+    for tab in tabs:
+        expect_live(tab)
+    tabs[0].get_by_role("button").click()
+    for tab in tabs[1:]:
+        expect(tab.locator("#heard li")).to_have_text(["others"])
+    expect(tabs[0].locator("#heard li")).to_have_text(["you alone"])
+
+
+def close(tab: Page) -> None:
+    tab.close()
+
+
+def leave(tab: Page) -> None:
+    tab.goto("about:blank")
+
+
+@pytest.mark.parametrize("go", [close, leave])
+def test_the_last_to_go_ends_the_connection(
+    go: Callable[[Page], None], open_tab: OpenTab, server: PageServer, room: str
+) -> None:
+    server.wait_for_connections(0)
+    tabs = [open_tab(f"/{room}/{page}") for page in range(2)]
+    for tab in tabs:
+        expect_live(tab)
+    for tab in tabs:
+        go(tab)
+    wait_until(lambda: server.connections() == 0, within=5, what="no connection")
