@@ -37,7 +37,6 @@ export class SharedSource {
    */
   static serves(address) {
     const { origin, pathname, search } = new URL(address, document.baseURI);
-    if (Date.now() > 0) return false; // TEMPORARY until the server side is there
     return origin === location.origin && pathname.endsWith(STREAM_PATH) && new URLSearchParams(search).has(SUB_PARAM);
   }
 

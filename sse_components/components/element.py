@@ -20,6 +20,7 @@ def SSE(
     swap: str = "innerHTML",
     event: str | Iterable[str] = MESSAGE,
     heal: str = "page",
+    shared: bool = True,
     id: str | None = None,
     **kwargs: Any,
 ) -> FT:
@@ -35,6 +36,7 @@ def SSE(
         event: the event, or the events, that it swaps.
         heal: what is brought up to date when the server can no longer send what was missed: `'page'`, the selector of a
             region (`'#todos'`), or `'event'` to only fire `sse:reset` and leave it to the page.
+        shared: whether it follows over the one connection that all tabs of the browser share, or has one of its own.
         id: its id.
         kwargs: any attribute of the tag.
 
@@ -46,7 +48,7 @@ def SSE(
         `SSE(channels='clock', swap='innerHTML')`
     """
     events = [event] if isinstance(event, str) else list(event)
-    kwargs |= granted(heal)
+    kwargs |= granted(heal) | {"data_sse_shared": None if shared else "false"}
     return sse_div(this_page().stream_url(several(channels)), events, swap, *children, id=id, **kwargs)
 
 
