@@ -1,0 +1,24 @@
+import asyncio
+
+from fasthtml.common import *
+
+from sse_components import ProgressBar, setup_sse
+
+app, rt = fast_app()
+sse = setup_sse(app)
+app.post("/cancel")(sse.job("export").cancel)
+
+
+@rt
+async def start():
+    async with sse.job("export") as job:
+        async for row in job.each(range(200)):
+            await asyncio.sleep(0.05)  # where the work would be
+
+
+@rt
+def index():
+    return ProgressBar(sse.job("export"), "Export", cancel="/cancel"), Button("Start", hx_post=start, hx_swap="none")
+
+
+serve()

@@ -1,0 +1,217 @@
+"""The answer of a language model, in every tab, as it comes."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import AsyncIterable, Iterator
+from typing import Any
+
+from fasthtml.common import FT, Button, Div, NotStr, P, Section, Span
+
+from ..oob import oob, render
+from ..publisher import Publisher
+from .element import following
+from .work import IDLE, Reason, Work, Works, unsaid
+
+# Seconds between two messages of one answer.
+INTERVAL = 0.05
+# Characters of a block: what a message replaces at the end of the text.
+BLOCK = 1_000
+# Blocks that one message carries, such that it stays far below what a message may have.
+BLOCKS = 100
+# Seconds between two announcements, and characters of one.
+QUIET, ANNOUNCED = 2.0, 1_000
+
+SENTENCES = re.compile(r".*(?:[.!?…][\"')\]\u00bb\u201d\u2019]*(?=\s)|[\u3002\uff01\uff1f]|\n)", re.DOTALL)
+WORDS = {"streaming": "Writing …", "stopped": "Stopped", "failed": "Failed"}
+ENDINGS = {"done": "Answer complete", "stopped": "Answer stopped", "failed": "Answer failed"}
+
+
+class Answer(Work):
+    """The server side of a `TokenStream`: a text that grows as long as an `async with` block.
+
+    It is done at the block's end, failed if the block raises, which the caller gets as ever, and stopped if somebody
+    calls `stop()`. The text so far is known to this process, for an hour after its end.
+
+    Pages get it in blocks of about a thousand characters, and the last one anew whenever it has grown: what comes twice
+    does no harm, and the page's elements stay few.
+
+    Args:
+        publisher: tells the pages.
+        works: where it is known by its id.
+        id: of the `TokenStream`.
+        channel: by default the id.
+        reason: makes the words for pages when the block raises: `str` for the error's own text, of which nothing is
+            told by default.
+
+    Raises:
+        MarkupError: for an id that selectors cannot name.
+
+    Example:
+        `await sse.tokens('answer').stream(model(prompt))`
+    """
+
+    RUNNING = "streaming"
+    INTERRUPTED = "stopped"
+
+    blocks: list[str]
+    _sent: int
+    _told: str
+    _unsaid: str
+    _announced: float
+
+    def __init__(
+        self, publisher: Publisher, works: Works, id: str, *, channel: str | None = None, reason: Reason = unsaid
+    ) -> None:
+        super().__init__(publisher, works, id, channel=channel, reason=reason, interval=INTERVAL)
+        self._guard = threading.Lock()
+        self._restart()
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.blocks)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody has stopped it: for code in threads, which no cancellation reaches."""
+        return self._interrupted
+
+    def stop(self) -> bool:
+        """Stop what runs under this id: `asyncio.CancelledError` ends the block, and no more. From any thread.
+
+        Returns:
+            Whether something was running.
+        """
+        return self.interrupt()
+
+    async def write(self, token: str) -> None:
+        """Append text. Pages are told at most twenty times a second.
+
+        Args:
+            token: any text: part of a word, or a megabyte.
+        """
+        self.write_threadsafe(token)
+        await self._breathe()
+
+    def write_threadsafe(self, token: str) -> None:
+        """Append text, as `write` does, from a thread."""
+        self._check_running()
+        with self._guard:
+            *full, rest = blocks_of(self.blocks[-1] + token)
+            self.blocks[-1:] = [*full, rest]
+            self._unsaid = (self._unsaid + token)[-ANNOUNCED:]
+        self._changed()
+
+    async def stream(self, tokens: AsyncIterable[str]) -> str:
+        """Write what an iterator brings, in a block of its own. Stopped, it closes the iterator.
+
+        Args:
+            tokens: texts, one after the other.
+
+        Returns:
+            The text, as far as it came.
+        """
+        try:
+            async with self:
+                async for token in tokens:
+                    await self.write(token)
+        finally:
+            if (close := getattr(tokens, "aclose", None)) is not None:
+                await close()
+        return self.text
+
+    def elements(self) -> list[FT]:
+        """Return the text so far as elements."""
+        return [self._block(number, len(self.blocks)) for number in range(len(self.blocks))]
+
+    def _block(self, number: int, count: int) -> FT:
+        busy = "true" if self.running and number == count - 1 else None
+        return Span(self.blocks[number], id=f"{self.id}-{number}", aria_busy=busy)
+
+    def _restart(self) -> None:
+        self.blocks = [""]
+        self._sent, self._told, self._unsaid, self._announced = 0, "", "", 0.0
+
+    async def _publish(self) -> None:
+        count = len(self.blocks)
+        news = [self._shown(number, count) for number in range(max(0, self._sent - 1), count)]
+        self._sent = count
+        if self.state != self._told:
+            self._told = self.state
+            news.append(oob(answer_state(self)))
+        if said := self._to_announce():
+            news.append(oob(said, f"{self.id}-said", "innerHTML"))
+        for start in range(0, len(news), BLOCKS):
+            await self._publisher.publish(self.channel, *news[start : start + BLOCKS])
+
+    def _shown(self, number: int, count: int) -> NotStr:
+        """Return what brings a block into a page: the first begins the text anew, a new one is added."""
+        block = self._block(number, count)
+        if number < self._sent:
+            return oob(block)
+        return oob(block, f"{self.id}-text", "beforeend" if number else "innerHTML")
+
+    def _to_announce(self) -> str:
+        """Return what those are told who do not see the text: sentences that are complete, and how it ends."""
+        with self._guard:
+            if not self.running:
+                return f"{self._unsaid} {ENDINGS[self.state]}".strip()
+            found, now = SENTENCES.match(self._unsaid), self._works.clock()
+            if found is None or now - self._announced < QUIET:
+                return ""
+            self._unsaid, self._announced = self._unsaid[found.end() :], now
+            return found[0].strip()
+
+
+def TokenStream(
+    answer: Answer, *children: Any, stop: Any = None, label: str = "Answer", cls: str = "", **kwargs: Any
+) -> FT:
+    """Show a text that grows by itself, such as the answer of a language model. What it says is text, never HTML.
+
+    Args:
+        answer: the server's (`sse.tokens('answer')`), whose id becomes the element's, and whose text so far is shown.
+        children: what is shown until there is an answer.
+        stop: where its button posts to: the path of one of your handlers, or the handler, which calls
+            `sse.tokens('answer').stop()` if it pleases. Without it there is no button.
+        label: what it is called for those who do not see it.
+        cls: further classes.
+        kwargs: any attribute of the tag.
+
+    Raises:
+        ChannelError, SetupError: as `SSE`.
+
+    Example:
+        `TokenStream(sse.tokens('answer'), P('Ask me something'), stop='/stop')`
+    """
+    answer = answer.present
+    # As one string: the page's pretty white space would show between the blocks.
+    text = children if answer.state == IDLE else [NotStr(render(*answer.elements()))]
+    button = Button("Stop", type="button", hx_post=str(stop), hx_swap="none", cls="sse-token-stream-stop secondary")
+    parts = [
+        Div(*text, id=f"{answer.id}-text", cls="sse-token-stream-text", dir="auto"),
+        answer_state(answer),
+        button if stop is not None else None,
+        P(id=f"{answer.id}-said", role="status", cls="sse-unseen"),
+    ]
+    attributes = {**following(answer.channel), "aria_label": label, **kwargs}
+    return Section(*parts, id=answer.id, cls=f"sse-token-stream {cls}".strip(), **attributes)
+
+
+def answer_state(answer: Answer) -> FT:
+    """Return the line that tells how an answer stands."""
+    word = WORDS.get(answer.state, "")
+    text = f"{word}: {answer.reason}" if answer.reason else word
+    return P(text, id=f"{answer.id}-state", cls="sse-token-stream-state", data_answer=answer.state)
+
+
+def blocks_of(text: str) -> Iterator[str]:
+    """Yield a text in blocks, cut after white space where there is some; the last may be empty."""
+    start = 0
+    while len(text) - start > BLOCK:
+        full = start + BLOCK
+        space = max(text.rfind(" ", start, full), text.rfind("\n", start, full))
+        yield text[start : (end := full if space < 0 else space + 1)]
+        start = end
+    yield text[start:]
