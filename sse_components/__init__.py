@@ -11,7 +11,24 @@ from .broadcast import (
     create_broadcast_handler,
     setup_broadcast_routes,
 )
-from .components import SSE
+from .components import (
+    SSE,
+    ConnectionStats,
+    ConnectionStatus,
+    LiveList,
+    LiveRegion,
+    LiveText,
+    LogTail,
+    PresenceList,
+    ProgressBar,
+    SessionGuard,
+    Sparkline,
+    SyncedInput,
+    SyncedToggle,
+    TabCount,
+    ToastStack,
+    TokenStream,
+)
 from .connections import (
     ConnectionRegistry,
     ConnectionState,
@@ -22,6 +39,7 @@ from .connections import (
     create_sse_element,
 )
 from .errors import (
+    AlreadyRunning,
     ChannelError,
     ConnectionClosed,
     GrantError,
@@ -33,8 +51,10 @@ from .errors import (
     SSEComponentsError,
     WireError,
 )
+from .limits import Limits
 from .log import EventLog
 from .oob import OOBStreamBuilder, oob
+from .page import this_tab
 from .streaming import (
     SSEStream,
     StreamConfig,
@@ -49,6 +69,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SSE",
+    "AlreadyRunning",
     "Backend",
     "BroadcastManager",
     "BroadcastMessage",
@@ -56,19 +77,35 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionRegistry",
     "ConnectionState",
+    "ConnectionStats",
+    "ConnectionStatus",
     "EventLog",
     "GrantError",
     "HistoryGap",
+    "Limits",
+    "LiveList",
+    "LiveRegion",
+    "LiveText",
+    "LogTail",
     "MarkupError",
     "MemoryBackend",
     "MessageTooLarge",
     "NotRunning",
     "OOBStreamBuilder",
+    "PresenceList",
+    "ProgressBar",
     "SSEComponentsError",
     "SSEConnection",
     "SSEStream",
+    "SessionGuard",
     "SetupError",
+    "Sparkline",
     "StreamConfig",
+    "SyncedInput",
+    "SyncedToggle",
+    "TabCount",
+    "ToastStack",
+    "TokenStream",
     "WireError",
     "cleanup_sse_on_unload",
     "create_broadcast_endpoint",
@@ -84,4 +121,5 @@ __all__ = [
     "setup_sse",
     "sse_generator",
     "stream_updates",
+    "this_tab",
 ]

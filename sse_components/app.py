@@ -9,28 +9,27 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fasthtml.common import Request, Script, to_xml
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from . import assets
+from .admission import Admission, Authorize
+from .attendance import attend
 from .backends import Backend
 from .broadcast import BroadcastManager, ElementBuilder, setup_broadcast_routes
 from .connections import SSEConnection
-from .errors import GrantError, SetupError
-from .fanout import Since
-from .log import Cursor
-from .middleware import SSEMiddleware, put_outermost, wrap_lifespan
+from .errors import SetupError
+from .limits import Limits
+from .middleware import SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
 from .page import kit_prefix
 from .protocol import (
-    BROADCAST_CHANNEL,
     CONNECTIONS_PATH,
-    CURSOR_SEPARATOR,
     HEARTBEAT_SECONDS,
-    LAST_EVENT_ID,
     PREFIX,
+    PRESENCE_PATH,
+    RENEW_PATH,
     STREAM_PATH,
-    SUB_PARAM,
 )
-from .tokens import Grants
+from .tokens import GRANT_SECONDS, Grants
 
 AuthorizeAdmin = Callable[[Request], bool | Awaitable[bool]]
 
@@ -59,6 +58,10 @@ def setup_sse(
     heartbeat: float = HEARTBEAT_SECONDS,
     element_builder: ElementBuilder | None = None,
     authorize_admin: AuthorizeAdmin | None = None,
+    authorize: Authorize | None = None,
+    grant_seconds: float = GRANT_SECONDS,
+    public_broadcast: bool = True,
+    limits: Limits | None = None,
 ) -> BroadcastManager:
     """Set an app up for live pages: routes, assets, headers, middleware and lifespan.
 
@@ -68,13 +71,19 @@ def setup_sse(
         app: a FastHTML app that has not begun to serve.
         prefix: path of the kit's routes.
         backend: keeps the log; by default this process' memory.
-        manager: a manager of your own; then `backend`, `heartbeat` and `element_builder` are its affair.
+        manager: a manager of your own; then `backend`, `heartbeat`, `element_builder` and `limits` are its affair.
         htmx: generation of htmx on the app's pages, 2 or 4; by default read from the app's headers.
         secret_key: signs the grants; by default the app's.
         heartbeat: seconds of silence after which a stream gets a comment.
         element_builder: turns type and data of a `broadcast` into elements.
         authorize_admin: says of a request, perhaps after an await, whether it may see each connection at
             `/sse/connections`. All others see numbers only.
+        authorize: says of a request and a channel, perhaps after an await, whether it may follow what it was granted.
+            It is asked when a stream opens and when its grants are renewed, and `disconnect` lets it be asked anew.
+        grant_seconds: how long a grant is valid. Pages renew theirs in time; a stream without a valid one ends.
+        public_broadcast: whether everyone may follow all broadcasts at `/sse/broadcast`. If not, only pages with a
+            grant get them.
+        limits: how many connections there may be, and how much they may ask for.
 
     Raises:
         SetupError: if the app has begun to serve, is no FastHTML app, or `prefix` or `htmx` is not usable.
@@ -84,12 +93,15 @@ def setup_sse(
     if isinstance(existing := getattr(app.state, "sse", None), BroadcastManager):
         return existing
     check_app(app, prefix)
-    grants = Grants(secret_key or app.secret_key)
-    manager = manager or BroadcastManager(backend=backend, heartbeat=heartbeat, element_builder=element_builder)
+    manager = manager or BroadcastManager(
+        backend=backend, heartbeat=heartbeat, element_builder=element_builder, limits=limits
+    )
+    grants = Grants(secret_key or app.secret_key, max_age=grant_seconds, revoked=manager.door.revoked)
     manager.starts_by_itself = False
     app.state.sse = manager
     add_headers(app, prefix, htmx)
-    add_routes(app, prefix, manager, grants, authorize_admin)
+    add_routes(app, prefix, Admission(manager, grants, authorize), authorize_admin, public_broadcast)
+    put_innermost(app)
     put_outermost(app, lambda inner: SSEMiddleware(inner, manager=manager, grants=grants, prefix=prefix))
     wrap_lifespan(app, manager.start, manager.stop)
     return manager
@@ -142,46 +154,30 @@ def script_sources(headers: Any) -> list[str]:
 
 
 def add_routes(
-    app: Any, prefix: str, manager: BroadcastManager, grants: Grants, authorize_admin: AuthorizeAdmin | None
+    app: Any, prefix: str, admission: Admission, authorize_admin: AuthorizeAdmin | None, public_broadcast: bool
 ) -> None:
     """Add the kit's routes, in front of all others: FastHTML has a catch-all for every `.js`."""
-    before = list(app.router.routes)
+    before, manager = list(app.router.routes), admission.manager
 
-    @app.route(f"{prefix}{STREAM_PATH}", methods=["GET"])
+    @app.route(f"{prefix}{STREAM_PATH}", methods=["GET", "POST"])
     async def sse_stream(request: Request) -> Response:
-        return await stream(request, manager, grants)
+        return await admission.stream(request)
+
+    @app.route(f"{prefix}{PRESENCE_PATH}", methods=["POST"])
+    async def sse_presence(request: Request) -> Response:
+        return await attend(request, manager)
+
+    @app.route(f"{prefix}{RENEW_PATH}", methods=["POST"])
+    async def sse_renew(request: Request) -> Response:
+        return await admission.renew(request)
 
     @app.route(f"{prefix}{CONNECTIONS_PATH}", methods=["GET"])
     async def sse_connections(request: Request) -> Response:
         return await connections(request, manager, authorize_admin)
 
-    setup_broadcast_routes(app, manager, prefix, manager.element_builder)
+    setup_broadcast_routes(app, manager, prefix, manager.element_builder, public=public_broadcast)
     ours = [route for route in app.router.routes if route not in before]
     app.router.routes[:] = [*ours, *before]
-
-
-async def stream(request: Request, manager: BroadcastManager, grants: Grants) -> Response:
-    """Answer a request for a stream: the channels of its grants, from their cursors on."""
-    if manager.closing:
-        return PlainTextResponse("the server is about to stop", 503, {"retry-after": "1"})
-    tokens = request.query_params.getlist(SUB_PARAM)
-    if not tokens:
-        return PlainTextResponse(f"a stream needs a grant: {SUB_PARAM}=<grant>", 400)
-    try:
-        since = [subscription(grants, token, request.headers.get(LAST_EVENT_ID)) for token in tokens]
-    except GrantError as error:
-        return PlainTextResponse(str(error), 403)
-    return await manager.stream(frozenset().union(*[channels for channels, _ in since]), since=since)
-
-
-def subscription(grants: Grants, token: str, last_event_id: str | None) -> Since:
-    """Return a grant's channels, and the broadcasts that all get, with the cursor that they are to be sent from.
-
-    A plain EventSource cannot change its address, and says in a header what it has seen.
-    """
-    grant = grants.read(token)
-    seen = Cursor.parse(last_event_id) if last_event_id and CURSOR_SEPARATOR not in token else None
-    return grant.channels | {BROADCAST_CHANNEL}, seen or grant.cursor
 
 
 async def connections(request: Request, manager: BroadcastManager, authorize_admin: AuthorizeAdmin | None) -> Response:

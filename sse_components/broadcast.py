@@ -10,22 +10,29 @@ import concurrent.futures
 import json
 import logging
 import random
+import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
 from fastcore.xml import NotStr
+from starlette.requests import Request
+from starlette.responses import Response
 
 from . import assets, servers
 from .backends import Backend, MemoryBackend
 from .connections import ConnectionRegistry, ConnectionState, SSEConnection, now
-from .errors import MessageTooLarge, NotRunning
+from .door import Door, Whom
+from .errors import MessageTooLarge, NotRunning, WireError
 from .fanout import FanOut, Render, Since, StreamConnection
+from .identity import is_tab
+from .limits import Limits, Refused, refused
 from .live import Live
 from .log import Event
 from .oob import oob, render
+from .page import session_of_request
 from .protocol import (
     BROADCAST_CHANNEL,
     BROADCAST_PATH,
@@ -38,6 +45,8 @@ from .protocol import (
     STATUS_PATH,
 )
 from .response import StreamResponse
+from .transactions import Outbox
+from .visitor import Visitor
 from .wire import check_channel, check_event, encode
 
 logger = logging.getLogger("sse_components")
@@ -46,7 +55,6 @@ logger = logging.getLogger("sse_components")
 SHUTDOWN_GRACE = 0.75
 # Clients that are told to come back within one second; more of them are spread over more seconds.
 RETURNS_PER_SECOND = 500
-MAX_MESSAGE_BYTES = 2_000_000
 
 ElementBuilder = Callable[[str, dict[str, Any]], Any]
 
@@ -94,11 +102,12 @@ class BroadcastManager(Live):
         max_queue_size: messages that wait for one reader of a `register`ed queue, or of `send_to`.
         history_limit: broadcasts that `get_history` remembers.
         queue_timeout: seconds that `send_to` waits for room in a queue. Nothing else ever waits for a client.
-        debug: log connections and broadcasts at info level, not at debug level.
+        debug: log at info level, too, how many connections come, go, and get a broadcast.
         backend: keeps the log; by default this process' memory.
         heartbeat: seconds of silence after which a stream gets a comment.
         element_builder: turns the type and data of a broadcast into the elements that pages get.
-        max_message_bytes: bytes that one message may have.
+        max_message_bytes: bytes that one message may have; by default as `limits` has it.
+        limits: how many connections there may be, and how much they may ask for.
 
     Source: reference, `broadcast`.
     """
@@ -113,23 +122,28 @@ class BroadcastManager(Live):
         backend: Backend | None = None,
         heartbeat: float = HEARTBEAT_SECONDS,
         element_builder: ElementBuilder | None = None,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        max_message_bytes: int | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        limits = limits or Limits()
+        most = limits.message_bytes if max_message_bytes is None else max_message_bytes
         check_positive(
             max_queue_size=max_queue_size,
             history_limit=history_limit,
             queue_timeout=queue_timeout,
             heartbeat=heartbeat,
-            max_message_bytes=max_message_bytes,
+            max_message_bytes=most,
         )
         self.max_queue_size, self.queue_timeout, self.debug = max_queue_size, queue_timeout, debug
-        self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, max_message_bytes
+        self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, most
         self.backend: Backend = backend or MemoryBackend()
         self.fanout = FanOut(self.backend)
         self.registry = ConnectionRegistry(debug)
+        self.limits, self.door = limits, Door(self.registry, limits)
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
         self.starts_by_itself = True
         self._queues: dict[str, SSEConnection] = {}
+        self._outbox = Outbox(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch = servers.ExitWatch(self._on_exit)
         self._closing: asyncio.Task[None] | None = None
@@ -151,6 +165,7 @@ class BroadcastManager(Live):
         if self.running:
             return
         self.fanout = FanOut(self.backend)
+        self.door.close()
         await self.backend.open(self._on_event)
         self._loop, self._closing = asyncio.get_running_loop(), None
         self._watch = servers.ExitWatch(self._on_exit)
@@ -163,6 +178,8 @@ class BroadcastManager(Live):
         await self._end_streams()
         self.starts_by_itself = False
         self._watch.stop()
+        self.door.close()
+        self.here.presence.close()
         await self.backend.close()
         for connection in self.registry.get_connections():
             self.registry.remove(connection)
@@ -203,7 +220,8 @@ class BroadcastManager(Live):
         event: str | None = None,
         target: Any = None,
         swap: str | bool | None = None,
-        exclude: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str | None] | None = None,
+        only: str | Iterable[str] | None = None,
     ) -> str:
         """Publish elements to every tab that follows a channel.
 
@@ -219,10 +237,11 @@ class BroadcastManager(Live):
             event: name of the event; by default a plain message.
             target: an id, a selector or an element with an id; by default each element's own id.
             swap: how to swap, as `oob` has it; by default `outerHTML`.
-            exclude: the ids, or the one id, of connections that do not get it.
+            exclude: the tab (`this_tab()`), or the connection, that does not get it, or several of either.
+            only: the tab, or the tabs, that alone show it. The others get its bytes all the same: no place for secrets.
 
         Returns:
-            The event's id.
+            The event's id; '' in a block of `after_commit`, where it is published later.
 
         Raises:
             ChannelError, WireError: if a name is not allowed.
@@ -233,8 +252,16 @@ class BroadcastManager(Live):
         check_channel(channel)
         data = self._checked(markup(elements, target, swap))
         await self._ready()
-        appended = await self.backend.append(channel, data, event=check_event(event), exclude=as_set(exclude))
-        return appended.id
+        return await self._outbox.send(
+            partial(
+                self.backend.append,
+                channel,
+                data,
+                event=check_event(event),
+                exclude=as_set(exclude),
+                only=check_tabs(only),
+            )
+        )
 
     def publish_threadsafe(self, channel: str, *elements: Any, **options: Any) -> concurrent.futures.Future[str]:
         """Publish from a sync handler, a thread or a job; arguments as `publish` has them.
@@ -247,14 +274,14 @@ class BroadcastManager(Live):
         Raises:
             What `publish` does, and NotRunning at once.
         """
-        loop = self._loop
-        if loop is None or not self.running:
+        if not self.running:
             raise NotRunning("publish_threadsafe needs the running application: call it between start-up and shutdown")
         check_channel(channel)
         check_event(options.get("event"))
+        check_tabs(options.get("only"))
         target, swap = options.pop("target", None), options.pop("swap", None)
         html = NotStr(self._checked(markup(elements, target, swap)))
-        return asyncio.run_coroutine_threadsafe(self.publish(channel, html, **options), loop)
+        return self._outbox.send_threadsafe(partial(self.publish, channel, html, **options))
 
     async def broadcast(
         self,
@@ -288,7 +315,7 @@ class BroadcastManager(Live):
         left_out = as_set(exclude)
         await self.backend.append(BROADCAST_CHANNEL, text, event=event, exclude=left_out, message=message)
         reached = len(self.registry) - sum(self.registry.get_connection(one) is not None for one in left_out)
-        self._log("broadcast %r to %d connections", message_type, reached)
+        logger.log(logging.INFO if self.debug else logging.DEBUG, "broadcast to %d connections", reached)
         return reached
 
     async def send_to(
@@ -347,9 +374,7 @@ class BroadcastManager(Live):
 
     def _overflowed(self, connection: SSEConnection) -> None:
         if connection.is_active():
-            logger.warning(
-                "connection %s has not read %d messages and is closed", connection.connection_id, self.max_queue_size
-            )
+            logger.warning("a connection has not read %d messages and is closed", self.max_queue_size)
         self._queues.pop(connection.connection_id, None)
         self.registry.remove(connection, ConnectionState.ERROR)
 
@@ -416,6 +441,8 @@ class BroadcastManager(Live):
         render: Render | None = None,
         heartbeat: float | None = None,
         history: bytes = b"",
+        visitor: Visitor | None = None,
+        greeting: dict[str, Any] | None = None,
     ) -> StreamResponse:
         """Return the response that streams channels, and all broadcasts, to one client.
 
@@ -428,32 +455,95 @@ class BroadcastManager(Live):
             render: makes the bytes of an event, where its own frame is not wanted.
             heartbeat: seconds; the manager's by default.
             history: frames to send first.
+            visitor: who asks, and by which grants.
+            greeting: what the first frame says beside the connection's id and heartbeat.
         """
         await self._ready()
         beat = self.heartbeat if heartbeat is None else heartbeat
         feed = self.fanout.feed(as_set(channels), render=render, heartbeat=beat)
         connection = StreamConnection(
-            self.registry.free_id(connection_id), self.fanout, feed, connection_type, mailbox_size=self.max_queue_size
+            self.registry.free_id(connection_id),
+            self.fanout,
+            feed,
+            connection_type,
+            mailbox_size=self.max_queue_size,
+            visitor=visitor,
         )
+        self.door.expect(connection)
         connection.metadata.update(metadata or {})
         if connection_id:
             self.registry.reserve(connection)
-        opened = json.dumps({"connection": connection.connection_id, "heartbeat": beat})
+        opened = json.dumps({"connection": connection.connection_id, "heartbeat": beat, **(greeting or {})})
         return StreamResponse(
             self.fanout,
             connection,
             opening=encode(opened, event=OPEN_EVENT, retry=RETRY_BASE_MS) + history,
             since=list(since) or [(frozenset({BROADCAST_CHANNEL}), self.backend.cursor)],
             on_start=self._on_start,
-            on_end=self.registry.remove,
+            on_end=self._on_end,
         )
 
     def _on_start(self, connection: StreamConnection) -> None:
         self.registry.add(connection)
+        self.door.enter(connection)
         self._watch.first_stream()
 
-    def _log(self, text: str, *values: Any) -> None:
-        logger.log(logging.INFO if self.debug else logging.DEBUG, text, *values)
+    def _on_end(self, connection: StreamConnection) -> None:
+        self.registry.remove(connection)
+        self.door.leave(connection)
+        self.here.presence.end(connection.connection_id)
+
+    # ------------------------------------------------------------------ who may stay
+
+    async def revoke(
+        self,
+        *,
+        user: Any = None,
+        session: Mapping[str, Any] | None = None,
+        connection: str | None = None,
+        channel: str | None = None,
+    ) -> int:
+        """Take back what was granted until now, and end the streams that run by it, within a second.
+
+        Their pages are told, and show it. A page that is rendered later is granted anew what it asks for, and so is
+        all that was not meant. Several arguments mean only that to which all of them apply.
+
+        Args:
+            user: as `request.scope['auth']` has it, in all browsers.
+            session: the session of a request, in all tabs of that browser; also after `session.clear()`, as a handler
+                that logs out writes it.
+            connection: the id of one connection.
+            channel: one channel.
+
+        Returns:
+            How many streams are ended.
+
+        Raises:
+            TypeError: without any argument.
+            ChannelError: if the channel's name is not allowed.
+            NotRunning: before start-up or after shutdown.
+        """
+        await self._ready()
+        meant = whom(user, session, connection, channel)
+        return 0 if meant is None else self.door.revoke(meant)
+
+    async def disconnect(
+        self,
+        *,
+        user: Any = None,
+        session: Mapping[str, Any] | None = None,
+        connection: str | None = None,
+        channel: str | None = None,
+    ) -> int:
+        """End streams, within a second, so that their clients come back at once and are looked at anew.
+
+        For when `authorize` would decide otherwise than it did; grants stay what they are. To log out, `revoke`.
+
+        Args, returns and raises as `revoke`.
+        """
+        await self._ready()
+        meant = whom(user, session, connection, channel)
+        return 0 if meant is None else self.door.disconnect(meant)
 
 
 def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> str:
@@ -466,9 +556,32 @@ def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> s
     return str(oob(elements[0] if len(elements) == 1 else elements, target, style))
 
 
-def as_set(names: str | Iterable[str] | None) -> frozenset[str]:
-    """Return names as a set; a single one may stand by itself."""
-    return frozenset([names] if isinstance(names, str) else names or ())
+def as_set(names: str | Iterable[str | None] | None) -> frozenset[str]:
+    """Return names as a set; a single one may stand by itself, and None for nobody."""
+    return frozenset(name for name in ([names] if isinstance(names, str) else names or ()) if name is not None)
+
+
+def check_tabs(names: str | Iterable[str] | None) -> frozenset[str]:
+    """Return the tabs that alone show a message; none, which is all of them, only where nothing is said.
+
+    Raises:
+        WireError: for names that are no tab's, or for a choice that comes to nobody.
+    """
+    tabs = as_set(names)
+    if names is not None and not (tabs and all(is_tab(name) for name in tabs)):
+        raise WireError(f"only takes tabs, as this_tab() names them, not {names!r}")
+    return tabs
+
+
+def whom(user: Any, session: Mapping[str, Any] | None, connection: str | None, channel: str | None) -> Whom | None:
+    """Return whom the arguments of `revoke` mean; None for a session to which nothing was granted."""
+    if user is None and session is None and connection is None and channel is None:
+        raise TypeError("say whom: user=, session=, connection= or channel=")
+    known = None if session is None else session_of_request(session)
+    if session is not None and known is None:
+        return None
+    name = None if channel is None else check_channel(channel)
+    return Whom(None if user is None else str(user), known, connection, name)
 
 
 def farewell_frame(spread: int) -> bytes:
@@ -540,15 +653,23 @@ def create_broadcast_handler(
     render_event = built(element_builder) if element_builder else plain
 
     async def handler(connection_id: str | None = None) -> StreamResponse:
-        # An id from the query says who the client would like to be, not who it is.
-        asked = {"requested_id": connection_id} if connection_id else None
-        return await manager.stream(metadata=asked, render=render_event)
+        return await manager.stream(metadata=asked(connection_id), render=render_event)
 
     return handler
 
 
+def asked(connection_id: str | None) -> dict[str, Any]:
+    """Return what to remember of an id from a query: it says who the client would like to be, not who it is."""
+    return {"requested_id": connection_id} if connection_id else {}
+
+
 def setup_broadcast_routes(
-    app: Any, manager: BroadcastManager, prefix: str = PREFIX, element_builder: ElementBuilder | None = None
+    app: Any,
+    manager: BroadcastManager,
+    prefix: str = PREFIX,
+    element_builder: ElementBuilder | None = None,
+    *,
+    public: bool = True,
 ) -> None:
     """Setup broadcast routes on a FastHTML app: `{prefix}/broadcast`, `{prefix}/status`, and the browser files.
 
@@ -557,15 +678,23 @@ def setup_broadcast_routes(
         manager: the broadcast manager instance.
         prefix: URL prefix for SSE endpoints.
         element_builder: as `create_broadcast_handler` has it.
+        public: whether everyone may follow all broadcasts at `{prefix}/broadcast`; if not, the answer is 403.
 
     Source: reference, `broadcast`.
     """
-    handler = create_broadcast_handler(manager, element_builder)
+    render_event = built(element_builder) if element_builder else plain
     assets.mount(app, prefix)
 
     @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])
-    async def broadcast_endpoint(connection_id: str | None = None) -> StreamResponse:
-        return await handler(connection_id)  # type: ignore[no-any-return]
+    async def broadcast_endpoint(request: Request, connection_id: str | None = None) -> Response:
+        visitor = Visitor(request.scope, time.time())
+        try:
+            if not public:
+                raise refused(403, "broadcasts are not public here: follow them on a page with a grant")
+            manager.door.check_room(visitor.client)
+        except Refused as refusal:
+            return refusal.response
+        return await manager.stream(metadata=asked(connection_id), render=render_event, visitor=visitor)
 
     @app.route(f"{prefix}{STATUS_PATH}", methods=["GET"])
     def broadcast_status() -> dict[str, int]:

@@ -163,7 +163,7 @@ class ConnectionRegistry:
         """Initialize the connection registry.
 
         Args:
-            debug: log each connection that comes and goes at info level, not at debug level.
+            debug: log at info level, too, how many connections there are, as they come and go.
         """
         self.debug = debug
         self._connections: dict[str, SSEConnection] = {}
@@ -292,7 +292,9 @@ class ConnectionRegistry:
         return len(self._connections)
 
     def _log(self, what: str, conn_id: str) -> None:
-        logger.log(logging.INFO if self.debug else logging.DEBUG, "connection %s: %s", what, conn_id)
+        logger.debug("connection %s: %s", what, conn_id)
+        if self.debug:
+            logger.info("connection %s: %d in all", what, len(self))
 
 
 def create_sse_element(

@@ -4,10 +4,11 @@ SSEComponentsError
 ├── WireError (ValueError)           a text that an SSE field cannot carry
 │   └── ChannelError                 a channel name that is not allowed
 ├── MarkupError (ValueError)         an unknown swap, a missing id, an unusable attribute
-├── GrantError (ValueError)          a channel grant that is forged, altered or expired
+├── GrantError (ValueError)          a channel grant that is forged, another's, revoked or expired
 ├── MessageTooLarge (ValueError)     more bytes than one message may have
 ├── HistoryGap (LookupError)         the log no longer reaches back to a cursor
 ├── NotRunning (RuntimeError)        publishing before start-up or after shutdown
+├── AlreadyRunning (RuntimeError)    a job or an answer begun while another with its id runs
 ├── SetupError (RuntimeError)        `setup_sse` called too late, or on an app it cannot serve
 └── ConnectionClosed (RuntimeError)  a queue whose connection is gone
 """
@@ -32,7 +33,16 @@ class MarkupError(SSEComponentsError, ValueError):
 
 
 class GrantError(SSEComponentsError, ValueError):
-    """A channel grant that is forged, altered or expired."""
+    """A channel grant that is not valid, or cannot be made.
+
+    Attributes:
+        reason: why it is refused: `'forged'`, `'foreign'` (another user's or session's), `'revoked'` or `'expired'`.
+        channels: what it was for, where that is known.
+    """
+
+    def __init__(self, text: str, reason: str = "", channels: frozenset[str] = frozenset()) -> None:
+        super().__init__(text)
+        self.reason, self.channels = reason, channels
 
 
 class MessageTooLarge(SSEComponentsError, ValueError):
@@ -53,6 +63,10 @@ class HistoryGap(SSEComponentsError, LookupError):
 
 class NotRunning(SSEComponentsError, RuntimeError):
     """The manager has not been started, or is shut down."""
+
+
+class AlreadyRunning(SSEComponentsError, RuntimeError):
+    """A job or an answer was begun while another with the same id runs."""
 
 
 class SetupError(SSEComponentsError, RuntimeError):

@@ -25,6 +25,7 @@ from .connections import ConnectionState, SSEConnection, now
 from .errors import ConnectionClosed, HistoryGap
 from .log import Cursor, Event
 from .protocol import BROADCAST_CHANNEL, RESET_EVENT
+from .visitor import Visitor
 from .wire import comment, encode
 
 logger = logging.getLogger("sse_components")
@@ -73,7 +74,7 @@ class Feed:
         try:
             return self.render(event)
         except Exception:
-            logger.exception("an event could not be rendered: %s", event.id)
+            logger.exception("an event could not be rendered")
             return b""
 
 
@@ -92,11 +93,12 @@ class StreamConnection(SSEConnection):
         receive: what tells that its client is gone.
         steppable: whether `send_raw` may be stepped outside of a task.
         task: what holds its stream, as long as it does.
+        visitor: who is at its other end, where that was looked into.
     """
 
     __slots__ = (
         "_activity", "_base", "_direct", "backlog", "busy", "cursor", "fanout", "feed", "last", "mailbox",
-        "mailbox_size", "receive", "send_raw", "steppable", "task",
+        "mailbox_size", "receive", "send_raw", "steppable", "task", "visitor",
     )  # fmt: skip
 
     def __init__(
@@ -107,8 +109,9 @@ class StreamConnection(SSEConnection):
         connection_type: str = "global",
         *,
         mailbox_size: int = 100,
+        visitor: Visitor | None = None,
     ) -> None:
-        self.fanout, self.feed = fanout, feed
+        self.fanout, self.feed, self.visitor = fanout, feed, visitor
         self._base = self._direct = 0
         super().__init__(connection_id, NO_QUEUE, connection_type)
         self.busy, self.steppable, self.mailbox_size = True, False, mailbox_size

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .errors import HistoryGap
+from .identity import is_tab
 from .wire import encode
 
 
@@ -43,7 +44,7 @@ class Event:
         sequence: its number in the log.
         channel: the channel that it was published on.
         frame: its bytes on the wire.
-        exclude: ids of connections that do not get it.
+        exclude: connections and tabs that do not get it.
         message: what it was made from, for those who render it in their own way.
         at: when it was appended, in seconds of the monotonic clock.
     """
@@ -123,16 +124,26 @@ class EventLog:
         *,
         event: str | None = None,
         exclude: frozenset[str] = frozenset(),
+        only: frozenset[str] = frozenset(),
         message: Any = None,
     ) -> Event:
         """Append an event and return it, with its id and its encoded frame.
+
+        Args:
+            channel: of the event.
+            data: of the event.
+            event: its name.
+            exclude: connections and tabs that do not get it; the frame tells the tabs.
+            only: tabs that alone show it.
+            message: what it was made from.
 
         Raises:
             WireError: if a field cannot be carried; the log is then as it was.
         """
         sequence = self.sequence + 1
         id = f"{self.epoch}-{sequence}"
-        frame = encode(data, event=event, id=id, channel=channel)
+        tabs = [name for name in exclude if is_tab(name)]
+        frame = encode(data, event=event, id=id, channel=channel, exclude=tabs, only=only)
         appended = Event(id, sequence, channel, frame, exclude, message, self._clock())
         self.sequence = sequence
         kept = self._channel(channel)

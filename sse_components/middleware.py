@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .broadcast import BroadcastManager
@@ -50,12 +51,29 @@ class SSEMiddleware:
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not (self.manager.running or self.manager.closing):
             await self.manager.start()
-        page = Page(scope.get("root_path", "") + self.prefix, self.grants, self.manager.backend.cursor)
+        page = Page(scope.get("root_path", "") + self.prefix, self.grants, self.manager.backend.cursor, scope)
         token = current_page.set(page)
         try:
             await self.app(scope, receive, send)
         finally:
             current_page.reset(token)
+
+
+class InnermostMiddleware:
+    """Pure ASGI, inside of all other middleware: lets the page know the session as it was before the handler ran.
+
+    Args:
+        app: the application's routes.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application."""
+        if scope["type"] == "http" and (page := current_page.get(None)) is not None:
+            page.enter(scope)
+        await self.app(scope, receive, send)
 
 
 Wrap = Callable[[ASGIApp], ASGIApp]
@@ -65,6 +83,11 @@ def put_outermost(app: Any, wrap: Wrap) -> None:
     """Let `wrap` go around an application's whole middleware stack, whatever is added to it later."""
     build: Callable[[], ASGIApp] = app.build_middleware_stack
     app.build_middleware_stack = lambda: wrap(build())
+
+
+def put_innermost(app: Any) -> None:
+    """Let the page see a request's scope as all middleware has left it, whatever is added later."""
+    app.user_middleware.append(Middleware(InnermostMiddleware))
 
 
 def wrap_lifespan(app: Any, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:

@@ -53,6 +53,9 @@ MONITOR_ATTRIBUTE: Final = "data-sse-monitor"
 CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 STATES: Final = ("connecting", "live", "reconnecting", "offline", "denied", "stale")
 
+# What a browser remembers of fields begins so; it is forgotten when the user signs out.
+FIELD_KEY: Final = "sse:field:"
+
 # Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever readyState says.
 HEARTBEAT_SECONDS: Final = 15.0
 LIVENESS_HEARTBEATS: Final = 2.5

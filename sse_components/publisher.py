@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -25,4 +26,8 @@ class Publisher(Protocol):
 
     def publish_threadsafe(self, channel: str, *elements: Any, **options: Any) -> concurrent.futures.Future[str]:
         """Publish from a thread."""
+        ...
+
+    def event_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop in which it publishes, or raise `NotRunning`."""
         ...

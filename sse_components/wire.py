@@ -6,6 +6,7 @@ Source: WHATWG HTML, "9.2.5 Parsing an event stream" and "9.2.6 Interpreting an 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from .errors import ChannelError, WireError
 from .protocol import CONTROL_PREFIX
@@ -14,6 +15,12 @@ NOT_IN_FIELD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 NOT_IN_EVENT = re.compile(r"[\s,]")
 RESERVED_EVENTS = ("open", "error")
 MAX_NAME_LENGTH = 200
+
+
+class KitChannel(str):
+    """A channel of the kit's own, which may have the prefix that is kept for those."""
+
+    __slots__ = ()
 
 
 class Frame(str):
@@ -28,6 +35,8 @@ def encode(
     event: str | None = None,
     id: str | None = None,
     channel: str | None = None,
+    exclude: Iterable[str] = (),
+    only: Iterable[str] = (),
     retry: int | None = None,
 ) -> bytes:
     r"""Return one event as the bytes of its frame.
@@ -40,19 +49,24 @@ def encode(
         event: the event's name; `None` and `'message'` leave the field out, as htmx 4 needs.
         id: what becomes the client's last event id.
         channel: an extra field that other parsers ignore.
+        exclude: tabs that leave it out; an extra field, too.
+        only: tabs that alone show it; without any, all do.
         retry: the client's new reconnection time, in milliseconds.
 
     Raises:
-        WireError: if `event`, `id` or `channel` has a control character, `retry` is negative, or a text is not
-            Unicode (a lone surrogate).
+        WireError: if a name has a control character, or a tab's a space, `retry` is negative, or a text is not Unicode
+            (a lone surrogate).
 
     Source: WHATWG HTML 9.2.6.
     """
-    head = "".join(
-        f"{name}: {check_field(name, value)}\n"
-        for name, value in (("id", id), ("channel", channel), ("event", None if event == "message" else event))
-        if value is not None
-    )
+    fields = {
+        "id": id,
+        "channel": channel,
+        "exclude": in_one_line("exclude", exclude),
+        "only": in_one_line("only", only),
+        "event": None if event == "message" else event,
+    }
+    head = "".join(f"{name}: {check_field(name, value)}\n" for name, value in fields.items() if value is not None)
     if retry is not None:
         head += f"retry: {check_retry(retry)}\n"
     try:
@@ -86,6 +100,14 @@ def check_field(name: str, value: str) -> str:
     return value
 
 
+def in_one_line(field: str, names: Iterable[str]) -> str | None:
+    """Return names in order, with a space between them; None without any."""
+    ordered = sorted(set(names))
+    if any(" " in name or not name for name in ordered):
+        raise WireError(f"{field} takes names without spaces, not {ordered!r}")
+    return " ".join(ordered) or None
+
+
 def check_retry(milliseconds: int) -> int:
     """Return `milliseconds` if it is a whole number of at least 0, else raise `WireError`."""
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int) or milliseconds < 0:
@@ -101,7 +123,7 @@ def check_channel(name: str) -> str:
         raise ChannelError(str(error)) from None
     if not 0 < len(name) <= MAX_NAME_LENGTH or name != name.strip():
         raise ChannelError(f"channel {name!r} must have 1 to {MAX_NAME_LENGTH} characters, and no space at its ends")
-    if name.startswith(CONTROL_PREFIX):
+    if name.startswith(CONTROL_PREFIX) and not isinstance(name, KitChannel):
         raise ChannelError(f"channel {name!r} must not start with {CONTROL_PREFIX!r}: those are the kit's own")
     return name
 

@@ -4,6 +4,8 @@ import { STATE_ATTRIBUTE } from "./protocol.js";
 // What the browser's side writes: of a source, and of htmx 4, which finds by it what it has to clean up.
 const OWN_ATTRIBUTES = [STATE_ATTRIBUTE, "data-htmx-powered"];
 
+const FIELDS = "input, textarea, select, [contenteditable]";
+
 /**
  * Morph the elements that a selector finds on this page into those of a fresh one. Focus, caret and scroll stay, and so
  * does what was typed, chosen or opened. An element with `hx-preserve` stays as it is.
@@ -14,16 +16,28 @@ const OWN_ATTRIBUTES = [STATE_ATTRIBUTE, "data-htmx-powered"];
 export function morph(selector, fresh) {
   const news = fresh.querySelectorAll(selector);
   for (const [index, old] of [...document.querySelectorAll(selector)].entries()) {
-    Idiomorph.morph(old, news[index], {
-      morphStyle: "outerHTML",
-      ignoreActiveValue: true,
-      restoreFocus: true,
-      callbacks: {
-        beforeNodeMorphed: (/** @type {Node} */ node) => !isPreserved(node),
-        beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ element) => !isKept(name, element),
-      },
-    });
+    morphInto(old, news[index], "outerHTML");
   }
+}
+
+/**
+ * Morph an element, or what is inside of it, with the same care.
+ *
+ * @param {Element} old
+ * @param {Node | Node[]} news
+ * @param {"outerHTML" | "innerHTML"} morphStyle
+ */
+export function morphInto(old, news, morphStyle) {
+  Idiomorph.morph(old, news, {
+    morphStyle,
+    // Of an active element that is no field, this would keep the content as well.
+    ignoreActiveValue: document.activeElement?.matches(FIELDS) ?? false,
+    restoreFocus: true,
+    callbacks: {
+      beforeNodeMorphed: (/** @type {Node} */ node) => !isPreserved(node),
+      beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ element) => !isKept(name, element),
+    },
+  });
 }
 
 /** @param {Node} node */

@@ -38,6 +38,8 @@ export const MONITOR_ATTRIBUTE = "data-sse-monitor";
 export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const STATES = ["connecting", "live", "reconnecting", "offline", "denied", "stale"];
 
+export const FIELD_KEY = "sse:field:";
+
 export const HEARTBEAT_SECONDS = 15.0;
 export const LIVENESS_HEARTBEATS = 2.5;
 export const RETRY_BASE_MS = 500;

@@ -19,7 +19,7 @@ import uvicorn
 from fasthtml.common import FastHTML, JSONResponse, NotStr
 from starlette.responses import PlainTextResponse
 
-from sse_components import EventLog, MemoryBackend, create_sse_endpoint, setup_sse
+from sse_components import EventLog, Limits, MemoryBackend, create_sse_endpoint, setup_sse
 from sse_components.page import this_page
 
 
@@ -44,11 +44,16 @@ def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **optio
         options: of `FastHTML`.
     """
     app = FastHTML(secret_key="tests", lifespan=lifespan, **options)
-    sse = setup_sse(app, backend=MemoryBackend(EventLog(**log or {})), heartbeat=heartbeat)
+    # All clients are one address here.
+    limits = Limits(connections_per_client=10_000)
+    sse = setup_sse(app, backend=MemoryBackend(EventLog(**log or {})), heartbeat=heartbeat, limits=limits)
 
     @app.route("/grant")
     def grant(channels: str) -> PlainTextResponse:
-        return PlainTextResponse(this_page().stream_url(channels.split(",")))
+        """Grant channels to whoever has the address: these clients are no browsers, and have no session."""
+        page = this_page()
+        page.enter({})
+        return PlainTextResponse(page.stream_url(channels.split(",")))
 
     @app.route("/publish")
     async def publish(channel: str, count: int = 1, first: int = 0, size: int = 0, burst: int = 1) -> PlainTextResponse:

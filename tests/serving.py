@@ -71,7 +71,14 @@ class Stream:
 
     @classmethod
     async def open(
-        cls, port: int, path: str, *, method: str = "GET", headers: Iterable[str] = (), buffer: int = 0
+        cls,
+        port: int,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: Iterable[str] = (),
+        body: bytes = b"",
+        buffer: int = 0,
     ) -> Self:
         """Send a request.
 
@@ -79,7 +86,8 @@ class Stream:
             port: where.
             path: with the query.
             method: of the request.
-            headers: lines, beside the host's.
+            headers: lines, beside the host's, and the length of the body if there is one.
+            body: of the request.
             buffer: bytes of the socket's receive buffer; by default as the system has it.
         """
         client = socket.socket()
@@ -92,8 +100,9 @@ class Stream:
             client.close()
             raise
         stream = cls(*await asyncio.open_connection(sock=client))
-        lines = (f"{method} {path} HTTP/1.1", f"host: {HOST}:{port}", *headers, "", "")
-        stream._writer.write("\r\n".join(lines).encode())
+        length = [f"content-length: {len(body)}"] if body else []
+        lines = (f"{method} {path} HTTP/1.1", f"host: {HOST}:{port}", *length, *headers, "", "")
+        stream._writer.write("\r\n".join(lines).encode() + body)
         return stream
 
     # What the parser calls.
@@ -168,20 +177,33 @@ class Stream:
 
 async def get(port: int, path: str) -> str:
     """Return the body of a response that ends."""
-    async with await Stream.open(port, path, headers=["connection: close"]) as stream:
-        await stream.to_end(20)
-        return stream.body.decode()
+    return await Site(port).get(path)
 
 
 class Site:
-    """The application of `served`, wherever it is served."""
+    """An application, wherever it is served, as one browser sees it.
+
+    Attributes:
+        port: where it is.
+        cookie: the session's, as a header.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.cookie: list[str] = []
         self._opened: list[Stream] = []
 
+    async def ask(self, path: str, *, headers: Iterable[str] = (), **options: Any) -> Stream:
+        """Return a response that has ended, and remember the cookie that came with it."""
+        headers = ["connection: close", *self.cookie, *headers]
+        async with await Stream.open(self.port, path, headers=headers, **options) as stream:
+            await stream.to_end(20)
+        if cookie := stream.headers.get("set-cookie"):
+            self.cookie = [] if "expires=Thu, 01 Jan 1970" in cookie else [f"cookie: {cookie.partition(';')[0]}"]
+        return stream
+
     async def get(self, path: str) -> str:
-        return await get(self.port, path)
+        return (await self.ask(path)).body.decode()
 
     async def report(self) -> dict[str, Any]:
         return dict(json.loads(await self.get("/report")))
@@ -190,9 +212,9 @@ class Site:
         """Publish as the route of `served` has it, and return which process did."""
         return await self.get(f"/publish?channel={channel}&" + "&".join(f"{name}={how[name]}" for name in how))
 
-    async def open(self, path: str, **options: Any) -> Stream:
+    async def open(self, path: str, *, headers: Iterable[str] = (), **options: Any) -> Stream:
         """Open a response that is closed with the site."""
-        stream = await Stream.open(self.port, path, **options)
+        stream = await Stream.open(self.port, path, headers=[*self.cookie, *headers], **options)
         self._opened.append(stream)
         return stream
 

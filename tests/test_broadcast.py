@@ -358,7 +358,7 @@ async def test_a_client_that_does_not_read_is_told_and_the_others_get_everything
         assert [full.get_nowait().data["n"] for _ in range(2)] == [0, 1]
         with pytest.raises(ConnectionClosed):
             await full.get()
-    assert caplog.messages == [f"connection {deaf} has not read 2 messages and is closed"]
+    assert caplog.messages == ["a connection has not read 2 messages and is closed"]
 
 
 async def test_a_queue_that_the_registry_has_closed_gets_nothing_and_nobody_complains(
@@ -535,11 +535,8 @@ async def test_broadcasts_are_logged(debug: bool, level: int, caplog: pytest.Log
         async with BroadcastManager(debug=debug) as manager:
             await manager.register("ann")
             await manager.broadcast("note", {})
-    assert [record.message for record in caplog.records if record.levelno == level] == [
-        "connection added: ann",
-        "broadcast 'note' to 1 connections",
-        "connection removed: ann",
-    ]
+    (record,) = [record for record in caplog.records if record.message.startswith("broadcast")]
+    assert (record.levelno, record.message) == (level, "broadcast to 1 connections")
 
 
 # ---------------------------------------------------------------------- streams

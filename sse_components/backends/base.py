@@ -33,9 +33,18 @@ class Backend(Protocol):
         *,
         event: str | None = None,
         exclude: frozenset[str] = frozenset(),
+        only: frozenset[str] = frozenset(),
         message: Any = None,
     ) -> Event:
         """Append an event to a channel's log and hand it to the listeners before returning it.
+
+        Args:
+            channel: of the event.
+            data: of the event.
+            event: its name.
+            exclude: connections and tabs that do not get it; its frame tells the tabs.
+            only: tabs that alone show it, as its frame tells.
+            message: what it was made from.
 
         Raises:
             WireError: if a field cannot be carried.

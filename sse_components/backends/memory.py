@@ -40,10 +40,11 @@ class MemoryBackend:
         *,
         event: str | None = None,
         exclude: frozenset[str] = frozenset(),
+        only: frozenset[str] = frozenset(),
         message: Any = None,
     ) -> Event:
         """Append an event; this never waits."""
-        appended = self.log.append(channel, data, event=event, exclude=exclude, message=message)
+        appended = self.log.append(channel, data, event=event, exclude=exclude, only=only, message=message)
         if self._listener is not None:
             self._listener(appended)
         return appended

@@ -1,0 +1,22 @@
+from fasthtml.common import *
+
+from sse_components import LiveList, setup_sse
+
+app, rt, todos, Todo = fast_app(":memory:", name=str, pk="name")
+sse = setup_sse(app)
+
+
+@rt
+def index():
+    form = Form(Input(name="name", aria_label="Todo"), Button("Add"), hx_post=add, hx_swap="none")
+    return Titled("Todos", form, LiveList(*[Li(todo.name, id=todo.name) for todo in todos()], id="todos", empty="None"))
+
+
+@rt
+async def add(name: str):
+    with sse.after_commit(todos.db):
+        await sse.list("todos").append(Li(name, id=name))
+        todos.insert(name=name)  # fails if it is there already: then nothing is shown either
+
+
+serve()

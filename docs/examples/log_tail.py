@@ -1,0 +1,20 @@
+from fasthtml.common import *
+
+from sse_components import LogTail, setup_sse
+
+app, rt = fast_app()
+sse = setup_sse(app)
+
+
+@rt
+def index():
+    return Titled("Build", Button("Build", hx_post=build, hx_swap="none"), LogTail(sse.log("build")))
+
+
+@rt
+async def build():
+    for line, level in [("compiling", "info"), ("an old compiler", "warning"), ("no such file", "error")]:
+        await sse.log("build").write(line, level=level)
+
+
+serve()

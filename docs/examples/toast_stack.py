@@ -1,0 +1,20 @@
+from fasthtml.common import *
+
+from sse_components import ToastStack, setup_sse
+
+app, rt = fast_app()
+sse = setup_sse(app)
+
+
+@rt
+def index():
+    form = Form(Input(name="text", aria_label="Text"), Button("Tell everyone"), hx_post=tell, hx_swap="none")
+    return Titled("Toasts", form, ToastStack())
+
+
+@rt
+async def tell(text: str):
+    await sse.toast(text or "Hello", level="success")
+
+
+serve()

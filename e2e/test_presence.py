@@ -1,0 +1,83 @@
+"""How many tabs, and who: over one connection for each browser, with or without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from e2e.axe import expect_no_serious_violations
+from e2e.conftest import OpenTab
+from e2e.page_server import PageServer
+
+HOSTILE = "<script>window.hacked = 1</script>"
+
+
+@pytest.fixture
+def other(new_context: Callable[..., BrowserContext], server: PageServer, room: str) -> Iterator[Page]:
+    """Give a tab in another browser, where somebody with a name that hurts is signed in."""
+    tab = new_context().new_page()
+    tab.goto(f"{server.url}/{room}/here")
+    sign_in(tab, HOSTILE)
+    tab.reload()
+    yield tab
+
+
+def sign_in(tab: Page, user: str) -> None:
+    """Sign in: tabs that are open already go on as who they were."""
+    tab.evaluate("(user) => fetch('/sign-in', { method: 'POST', body: new URLSearchParams({ user }) })", user)
+
+
+def expect_people(tab: Page, *people: str) -> None:
+    expect(tab.locator("#people li")).to_have_text(list(people))
+
+
+def test_tabs_come_and_go(open_tab: OpenTab, server: PageServer, room: str, other: Page) -> None:
+    expect(other.locator("#count")).to_have_text("1tab opentabs open", use_inner_text=False)
+    first = open_tab(f"/{room}/here")
+    sign_in(first, "alice")
+    first.reload()
+    second = open_tab(f"/{room}/here")
+    for tab in (first, second, other):
+        expect(tab.locator("#count")).to_have_text("3 tabs open", use_inner_text=True)
+        expect_people(tab, f"{HOSTILE}1 tab", "alice2 tabs")
+        assert tab.evaluate("window.hacked") is None
+    assert server.get(f"/{room}/here").count("sse-person") == 2
+
+    second.get_by_role("link").click()
+    second.reload()
+    expect(first.locator("#count")).to_have_text("3 tabs open", use_inner_text=True)
+    second.close()
+    expect(first.locator("#count")).to_have_text("2 tabs open", use_inner_text=True)
+    other.context.close()
+    expect_people(first, "alice1 tab")
+    expect(first.locator("#count")).to_have_text("1 tab open", use_inner_text=True)
+    expect_no_serious_violations(first)
+
+
+def test_a_tab_that_nobody_sees_is_away(open_tab: OpenTab, room: str) -> None:
+    first, second = open_tab(f"/{room}/here"), open_tab(f"/{room}/here")
+    expect_people(second, "Guest2 tabs")
+    for tab in (first, second):
+        tab.evaluate(
+            """() => {
+              Object.defineProperty(document, "hidden", { value: true, configurable: true });
+              document.dispatchEvent(new Event("visibilitychange"));
+            }"""
+        )
+    expect_people(second, "Guest2 tabs, away")
+    first.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    expect_people(second, "Guest2 tabs")
+
+
+@pytest.mark.parametrize("script", ["delete globalThis.SharedWorker"])
+def test_without_a_worker_each_tab_tells_for_itself(
+    script: str, context: BrowserContext, open_tab: OpenTab, room: str
+) -> None:
+    context.add_init_script(script)
+    first, second = open_tab(f"/{room}/here"), open_tab(f"/{room}/here")
+    for tab in (first, second):
+        expect_people(tab, "Guest2 tabs")
+    second.close()
+    expect_people(first, "Guest1 tab")

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from playwright.sync_api import Browser, Page, expect
+
+from e2e.axe import expect_no_serious_violations
+from e2e.conftest import OpenTab, forget_lost_connections
+from e2e.page_server import PageServer, wait_until
+from e2e.pages.status import HOSTILE
+
+# What a screen reader would say, in order: what the live region holds whenever it changes.
+LISTEN = """(region) => {
+  window.said = [];
+  const hear = () => said.push(region.textContent);
+  new MutationObserver(hear).observe(region, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def expect_state(tab: Page, state: str, words: str) -> None:
+    expect(tab.locator("#status")).to_have_attribute("data-sse-state", state)
+    expect(tab.locator("#status").get_by_role("status")).to_have_text(words)
+
+
+def counted(server: PageServer, name: str) -> str:
+    return str(server.get("/sse/connections")[name])
+
+
+def test_it_says_how_the_page_is_connected_and_tries_at_once_when_it_is_told_to(
+    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
+) -> None:
+    painted = server.get(f"/{room}/live")
+    assert 'data-sse-state="connecting"' in painted
+    assert '<span role="status">Connecting</span>' in painted
+    assert "<noscript>Live updates need JavaScript</noscript>" in painted
+    assert HOSTILE not in painted
+
+    tabs = [open_tab(f"/{room}/live") for _ in range(2)]
+    for tab in tabs:
+        expect_state(tab, "live", "Live")
+        expect(tab.locator("#words [role=status]")).to_have_text(HOSTILE)
+        expect(tab.get_by_role("button")).to_have_count(0)
+        tab.locator("#status [role=status]").evaluate(LISTEN)
+
+    server.kill()
+    for tab in tabs:
+        expect_state(tab, "reconnecting", "Reconnecting")
+    tab = tabs[1]
+    retry = tab.locator("#status").get_by_role("button", name="Try now")
+    # attempts that fail put the next one off, until there are seconds to count
+    expect(tab.locator("#status .sse-countdown")).to_have_text("in 3 s")
+    expect_no_serious_violations(tab)
+    server.start()
+    tab.keyboard.press("Tab")
+    expect(retry).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect_state(tab, "live", "Live")
+    expect(tab.locator("#status")).to_be_focused()  # its button is gone
+    expect(retry).to_be_hidden()
+    said = tab.evaluate("said")  # once each, and the countdown is not among it
+    assert said in (["Reconnecting", "Live"], ["Reconnecting", "Catching up", "Live"])
+    expect_no_serious_violations(tab)
+    forget_lost_connections(problems, server)
+
+
+def test_the_worst_state_is_shown(open_tab: OpenTab, server: PageServer, room: str, problems: list[str]) -> None:
+    tabs = [open_tab(f"/{room}/refused"), open_tab("/nothing")]
+    expect(tabs[0].locator("#live")).to_have_attribute("data-sse-state", "live")
+    expect_state(tabs[0], "denied", "No access")
+    expect(tabs[0].get_by_role("button")).to_have_count(0)
+    expect_state(tabs[1], "idle", "Nothing live here")
+    for tab in tabs:
+        expect_no_serious_violations(tab)
+    tabs[0].locator("#refused").evaluate("(element) => element.remove()")
+    expect_state(tabs[0], "live", "Live")
+    problems[:] = [one for one in problems if "403" not in one]
+
+
+def test_without_javascript_it_says_so(browser: Browser, server: PageServer, room: str) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.goto(f"{server.url}/{room}/live")
+        expect(tab.locator("#status noscript")).to_be_visible()
+        expect(tab.locator("#status")).to_have_text("Live updates need JavaScript", use_inner_text=True)
+
+
+def test_the_numbers_are_live_in_every_tab(
+    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
+) -> None:
+    server.wait_for_connections(0)
+    painted = server.get(f"/{room}/numbers")
+    assert '<dd data-sse-stats="active">0</dd>' in painted
+    tabs = [open_tab(f"/{room}/numbers") for _ in range(2)]
+    for tab in tabs:
+        stats = tab.locator("#stats")
+        expect(stats.locator("[data-sse-stat=state]")).to_have_text(HOSTILE)
+        for name in ("active", "total"):
+            number = stats.locator(f"[data-sse-stats={name}]")
+            wait_until(lambda: number.inner_text() == counted(server, name) != "0", within=15, what=name)
+        expect(stats.locator("[data-sse-stat=reconnects]")).to_have_text("0")
+        expect(stats.locator("[data-sse-stat=heard]")).to_contain_text("s ago")
+        expect_no_serious_violations(tab)
+    server.kill()
+    expect(tabs[0].locator("#stats [data-sse-stat=state]")).to_have_text("reconnecting")
+    server.start()
+    for tab in tabs:
+        expect(tab.locator("#stats [data-sse-stat=reconnects]")).to_have_text("1")
+    forget_lost_connections(problems, server)

@@ -1,0 +1,157 @@
+/** How near to its end, in pixels, a log is read at its end. */
+const NEAR = 8;
+/** Screen readers are told of new lines, if no more than these come within CALM_MS. */
+const FEW = 5;
+const CALM_MS = 1_000;
+const LEVELS = ["debug", "info", "warning", "error", "critical"];
+
+/**
+ * Keep a log bounded and at its end, unless the reader has scrolled up; then a button leads back. Filter its lines.
+ *
+ * @param {HTMLElement} element with `data-sse-log-tail`: how many lines are kept
+ */
+export function attach(element) {
+  const tail = new LogTail(element);
+  return () => tail.end();
+}
+
+class LogTail {
+  #element;
+  #region;
+  #lines;
+  #button;
+  #follows = true;
+  #news = 0;
+  #known;
+  /** Lines that came within the last CALM_MS. */
+  #rush = 0;
+  #listening = new AbortController();
+  #observer = new MutationObserver((records) => this.#changed(records));
+  #resized = new ResizeObserver(() => this.#keepPlace());
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+    this.#region = find(element, ".sse-log-lines", HTMLElement);
+    this.#button = find(element, ".sse-log-new", HTMLButtonElement);
+    this.#lines = this.#region.getElementsByClassName("sse-log-line");
+    this.#known = new WeakSet(this.#lines);
+    const { signal } = this.#listening;
+    this.#region.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
+    this.#button.addEventListener("click", () => this.#goToEnd(), { signal });
+    element.addEventListener("input", () => this.#filter(true), { signal });
+    this.#observer.observe(this.#region, { childList: true, subtree: true, attributeFilter: ["hidden"] });
+    this.#resized.observe(this.#region);
+    this.#filter(false);
+    this.#keepPlace();
+  }
+
+  end() {
+    this.#listening.abort();
+    this.#observer.disconnect();
+    this.#resized.disconnect();
+  }
+
+  /** @param {MutationRecord[]} records */
+  #changed(records) {
+    const added = records.some(({ addedNodes }) => addedNodes.length > 0) ? this.#added() : [];
+    this.#filter(false);
+    this.#trim();
+    this.#calm(added.length);
+    if (!this.#follows) this.#news += added.filter((line) => !line.hidden).length;
+    this.#keepPlace();
+  }
+
+  /** Return the lines that were not here before; a message may bring again what stands here. */
+  #added() {
+    const added = [...this.#lines].filter((line) => !this.#known.has(line));
+    for (const line of added) this.#known.add(line);
+    return /** @type {HTMLElement[]} */ (added);
+  }
+
+  /** Let the oldest lines give way, without moving what is read. */
+  #trim() {
+    const surplus = this.#lines.length - Number(this.#element.dataset.sseLogTail);
+    if (surplus <= 0) return;
+    const { scrollHeight, scrollTop } = this.#region;
+    for (const line of [...this.#lines].slice(0, surplus)) {
+      const { parentElement } = line;
+      line.remove();
+      if (parentElement !== this.#region && parentElement?.childElementCount === 0) parentElement.remove();
+    }
+    if (!this.#follows) this.#region.scrollTop = scrollTop - (scrollHeight - this.#region.scrollHeight);
+  }
+
+  /**
+   * Spare screen readers more than they can say.
+   *
+   * @param {number} count lines that have come
+   */
+  #calm(count) {
+    if (count === 0) return;
+    this.#rush += count;
+    setTimeout(() => {
+      this.#rush -= count;
+      if (this.#rush === 0) this.#region.removeAttribute("aria-live");
+    }, CALM_MS);
+    if (this.#rush > FEW) this.#region.setAttribute("aria-live", "off");
+  }
+
+  #scrolled() {
+    const { scrollTop, clientHeight, scrollHeight } = this.#region;
+    this.#follows = scrollTop + clientHeight >= scrollHeight - NEAR;
+    this.#keepPlace();
+  }
+
+  #goToEnd() {
+    this.#follows = true;
+    this.#keepPlace();
+    this.#region.focus({ preventScroll: true });
+  }
+
+  #keepPlace() {
+    if (this.#follows) {
+      this.#news = 0;
+      this.#region.scrollTop = this.#region.scrollHeight;
+    }
+    this.#button.hidden = this.#news === 0;
+    const text = this.#news === 1 ? "1 new line" : `${this.#news} new lines`;
+    if (!this.#button.hidden && this.#button.textContent !== text) this.#button.textContent = text;
+  }
+
+  /** @param {boolean} tells whether to say how many lines it leaves */
+  #filter(tells) {
+    const field = this.#element.querySelector("input[type=search]");
+    const select = this.#element.querySelector("select");
+    const sought = field instanceof HTMLInputElement ? field.value.trim().toLowerCase() : "";
+    const least = LEVELS.indexOf(select?.value ?? "");
+    for (const line of this.#lines) line.toggleAttribute("hidden", !matches(line, sought, least));
+    const output = this.#element.querySelector("output");
+    if (!tells || !output) return;
+    const shown = [...this.#lines].filter((line) => !line.hasAttribute("hidden")).length;
+    output.value = sought || least >= 0 ? `${shown} of ${this.#lines.length}` : "";
+    this.#keepPlace();
+  }
+}
+
+/**
+ * @param {Element} line
+ * @param {string} sought in lower case
+ * @param {number} least
+ */
+function matches(line, sought, least) {
+  const level = LEVELS.indexOf(line.getAttribute("data-level") ?? "");
+  return level >= least && (sought === "" || (line.textContent ?? "").toLowerCase().includes(sought));
+}
+
+/**
+ * @template {Element} T
+ * @param {Element} element
+ * @param {string} selector
+ * @param {new () => T} kind
+ */
+function find(element, selector, kind) {
+  const found = element.querySelector(selector);
+  if (!(found instanceof kind)) throw new Error(`sse_components: there is no ${selector} in #${element.id}`);
+  return found;
+}
