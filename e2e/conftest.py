@@ -19,7 +19,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, W
 
 from e2e.cdn import OUTSIDE, Cdn
 from e2e.fault_proxy import FaultProxy
-from e2e.page_server import TROUBLE, PageServer
+from e2e.page_server import TROUBLE, PageServer, wait_until
 
 # What FastHTML's pages load, and the latest beside; a module has its tests run on `ALL_HTMX` where htmx itself matters.
 HTMX = ["2.0.7", "4.0.0"]
@@ -153,6 +153,16 @@ def open_tab(context: BrowserContext, server: PageServer, problems: list[str]) -
         return tab
 
     return open_tab
+
+
+def expect_live(tab: Page, count: int = 1) -> None:
+    """Expect a page to show this many elements that are live, over however few connections."""
+    expect(tab.locator("[data-sse-state=live]")).to_have_count(count)
+
+
+def wait_for_sources(tab: Page, count: int) -> None:
+    """Return when a page knows of this many streams."""
+    wait_until(lambda: count_sources(tab) == count, within=15, what=f"{count} sources")
 
 
 def count_sources(tab: Page) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from e2e.conftest import ALL_HTMX, OpenTab
+from e2e.conftest import ALL_HTMX, OpenTab, count_sources, expect_live, wait_for_sources
 from e2e.page_server import PageServer
 
 pytestmark = ALL_HTMX
@@ -57,14 +57,14 @@ def test_an_element_that_is_processed_again_swaps_once(
 ) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/pair")
-    server.wait_for_connections(2)
+    expect_live(tab, 2)
     for _ in range(2):
         tab.evaluate("document.querySelector('#left').title += 'changed'")
         tab.evaluate("htmx.process(document.body)")
     publish("/left", "<b>1</b>")
     publish("/left", "<b>2</b>")
     expect(tab.locator("#left b")).to_have_text(["1", "2"])
-    server.wait_for_connections(2)
+    assert count_sources(tab) == 2
 
 
 def test_elements_side_by_side_get_what_is_theirs(open_tab: OpenTab, room: str, publish: Publish) -> None:
@@ -108,7 +108,7 @@ def test_an_element_that_a_message_replaces_lets_go(
 ) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/nested")
-    server.wait_for_connections(2)
+    expect_live(tab, 2)
     publish("/outer", "<i>alone</i>")
     expect(tab.locator("#outer")).to_have_text("alone")
-    server.wait_for_connections(1)
+    wait_for_sources(tab, 1)

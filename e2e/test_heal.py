@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from e2e.conftest import LATEST_HTMX, OpenTab, count_sources
+from e2e.conftest import LATEST_HTMX, OpenTab, count_sources, expect_live
 from e2e.page_server import PageServer
 
 pytestmark = LATEST_HTMX
@@ -57,7 +57,7 @@ def expect_items(tab: Page, count: int) -> None:
 def test_a_page_is_healed_by_one_request(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     tab.evaluate("window.isTheSame = true")
     miss(tab, numbers=8, notes=5)
     expect_items(tab, 8)
@@ -76,7 +76,7 @@ def test_a_page_is_healed_by_one_request(open_tab: OpenTab, server: PageServer, 
     assert tab.evaluate("isTheSame")
     server.post(f"/{room}/broadcast")
     expect(tab.locator("#reference")).to_contain_text(room)
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     tab.get_by_role("button", name="Leave").click()
     server.wait_for_connections(0)
 
@@ -84,7 +84,7 @@ def test_a_page_is_healed_by_one_request(open_tab: OpenTab, server: PageServer, 
 def test_only_a_region_is_healed(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}?heal=%23region")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     miss(tab, numbers=8)
     expect_items(tab, 8)
     expect_state(tab, "live")
@@ -100,7 +100,7 @@ def test_a_gap_can_be_left_to_the_page(heal: str, open_tab: OpenTab, server: Pag
     tab = open_tab(f"/{room}?heal={heal}")
     if heal == "page":
         tab.evaluate("document.addEventListener('sse:reset', (event) => event.preventDefault())")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     miss(tab, numbers=8)
     tab.wait_for_function("resets.length > 0")
     server.post(f"/{room}/publish", numbers=1)
@@ -116,7 +116,7 @@ def test_a_gap_can_be_left_to_the_page(heal: str, open_tab: OpenTab, server: Pag
 def test_what_the_user_did_stays(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/form")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     tab.locator("#typed").fill("typed")
     tab.locator("#text").fill("typed, too")
     tab.locator("#box").check()
@@ -160,7 +160,7 @@ def test_what_is_published_while_the_page_is_made_is_shown_once(
     """Also what another element has shown meanwhile, whose stream had no gap."""
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     server.post(f"/{room}/will", meanwhile=True)
     miss(tab, numbers=8)
     expect_items(tab, 10)
@@ -177,7 +177,7 @@ def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
     """Htmx 4 waits a moment after each message, while others come; here, until the test lets it go on."""
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     tab.evaluate(
         """() => {
           const { setTimeout } = window;
@@ -201,7 +201,7 @@ def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
 ) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     tab.clock.install()
     server.post(f"/{room}/answer", status=404)
     server.post(f"/{room}/answer", status=303, header="Location", value=f"/{room}/elsewhere")
@@ -231,7 +231,7 @@ def test_a_page_that_cannot_be_morphed_says_so(
 ) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     tab.evaluate("void (document.importNode = () => { throw new Error('broken'); })")
     miss(tab, numbers=8)
     tab.wait_for_function("states.at(-1).final")
@@ -249,7 +249,7 @@ def test_a_server_in_trouble_is_asked_again_when_it_says(
 ) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     server.post(f"/{room}/answer", status=503, header="Retry-After", value="1")
     miss(tab, numbers=8)
     tab.wait_for_function("states.at(-1).status === 503")
@@ -266,7 +266,7 @@ def test_a_server_in_trouble_is_asked_again_when_it_says(
 def test_pages_do_not_all_come_at_once(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     tab.evaluate("Math.random = () => 0.5")
     tab.evaluate("document.addEventListener('sse:reset', () => { window.toldAt = performance.now(); })")
     miss(tab, numbers=8)
@@ -280,7 +280,7 @@ def test_an_element_that_the_fresh_page_lacks_lets_go(
 ) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}")
-    server.wait_for_connections(3)
+    expect_live(tab, 3)
     server.post(f"/{room}/will", over=True)
     miss(tab, numbers=8)
     expect_items(tab, 8)

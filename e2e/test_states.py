@@ -62,8 +62,7 @@ def test_a_lost_connection_is_told_and_found_again(
     connecting, live, lost, found = told(tab, "live")
     assert [connecting["state"], live["state"], found["state"]] == ["connecting", "live", "live"]
     assert (lost["state"], lost["status"], lost["final"]) == ("reconnecting", 200, False)
-    assert lost["delay"] == RETRY_BASE_MS * RANDOM
-    assert problems
+    assert 0 < lost["delay"] <= RETRY_BASE_MS
     problems.clear()
 
 
@@ -116,5 +115,4 @@ def test_without_a_network_there_is_no_hope(
     context.set_offline(False)
     expect_state(tab, "live", "live")
     expect(tab.locator("#live")).to_have_text("new")
-    assert problems
     problems.clear()

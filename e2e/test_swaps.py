@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page, TimeoutError, expect
 
-from e2e.conftest import ALL_HTMX, OpenTab
+from e2e.conftest import ALL_HTMX, OpenTab, expect_live, wait_for_sources
 from e2e.page_server import PageServer
 from e2e.pages.swaps import AROUND, MESSAGES, OUT_OF_BAND, Case
 
@@ -46,8 +46,8 @@ def test_messages(open_tab: OpenTab, server: PageServer, room: str) -> None:
 def test_messages_around_their_receiver(open_tab: OpenTab, server: PageServer, room: str) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/around")
-    server.wait_for_connections(len(AROUND))
+    expect_live(tab, len(AROUND))
     server.post(f"/{room}/around/publish")
     for swap, texts in AROUND.items():
         expect(tab.locator(f"#{swap} > *")).to_have_text(texts)
-    server.wait_for_connections(2)  # of those that are still there
+    wait_for_sources(tab, 2)  # of those that are still there

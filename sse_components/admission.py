@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sized
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .broadcast import BroadcastManager
@@ -25,6 +25,7 @@ from .visitor import Held, Visitor
 Authorize = Callable[[Request, str], bool | Awaitable[bool]]
 Form = list[tuple[str, str]]
 
+FORM_TYPE = "application/x-www-form-urlencoded"
 NO_STORE = {"cache-control": "no-store"}
 # What the renewal's form calls the stream that it is for.
 CONNECTION_PARAM = "connection"
@@ -82,7 +83,7 @@ class Admission:
     async def _renewed(self, request: Request) -> Response:
         self._check_open()
         form = await self._form(request)
-        texts = self._subs(form)
+        texts = [text.partition(CURSOR_SEPARATOR)[0] for text in self._subs(form)]
         who = who_is(request.scope)
         answers, renewed = [], []
         for decision in await self._decide(request, who, texts):
@@ -110,6 +111,8 @@ class Admission:
         if request.method != "POST":
             return request.query_params.multi_items()
         check_same_origin(request.headers)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
+            raise refused(415, f"grants come as {FORM_TYPE}")
         return parse_qsl((await read(request, limits.body_bytes)).decode(errors="replace"), keep_blank_values=True)
 
     def _check_open(self) -> None:
@@ -180,17 +183,12 @@ def denial(index: int, error: GrantError) -> dict[str, Any]:
 
 
 async def read(request: Request, most: int) -> bytes:
-    """Return a request's body, if it is not longer than `most` bytes.
+    """Return a request's body, if it is not longer than `most` bytes. FastHTML has read it before, as on every route.
 
     Raises:
-        Refused: 413, if it is longer; 400, if it breaks off.
+        Refused: 413, if it is longer.
     """
-    body = bytearray()
-    try:
-        async for part in request.stream():
-            body += part
-            if len(body) > most:
-                raise refused(413, f"the body may have {most} bytes")
-    except ClientDisconnect:
-        raise refused(400, "the body has broken off") from None
-    return bytes(body)
+    body = await request.body()
+    if len(body) > most:
+        raise refused(413, f"the body may have {most} bytes")
+    return body

@@ -8,7 +8,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from .admission import read
 from .broadcast import BroadcastManager
 from .components.presence import room_channel
 from .errors import ChannelError
@@ -31,7 +30,7 @@ async def attend(request: Request, manager: BroadcastManager) -> Response:
     """
     try:
         check_same_origin(request.headers)
-        report = parsed(await read(request, manager.limits.body_bytes))
+        report = parsed(await request.body(), manager.limits.body_bytes)
         stream = its_stream(manager, report["connection"], request)
         tabs = [tab_from(one, stream) for one in report["tabs"][:MOST_TABS]]
     except Refused as refusal:
@@ -42,8 +41,15 @@ async def attend(request: Request, manager: BroadcastManager) -> Response:
     return Response(status_code=204)
 
 
-def parsed(body: bytes) -> dict[str, Any]:
-    """Return a report as JSON has it."""
+def parsed(body: bytes, most: int) -> dict[str, Any]:
+    """Return a report as JSON has it.
+
+    Raises:
+        Refused: 413 for more than `most` bytes.
+        ValueError: if it is not JSON.
+    """
+    if len(body) > most:
+        raise refused(413, f"the body may have {most} bytes")
     report: dict[str, Any] = json.loads(body)
     return report
 

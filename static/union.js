@@ -123,10 +123,23 @@ export class Union {
     for (const member of this.members) {
       if (channel && !member.advance(lastEventId)) continue;
       if (!isForAll && !member.follows(channels)) continue;
-      if (gap) member.advance(gap.cursor);
-      this.#owner.onEvent(member, event);
+      this.#owner.onEvent(member, gap ? gapOf(member, gap, event) : event);
     }
   }
+}
+
+/**
+ * Let a subscription go on after a gap, and return what it is told of it: its own channels, and not those of others.
+ *
+ * @param {Subscription} member
+ * @param {{ channels: string[], cursor: string }} gap
+ * @param {StreamEvent} event
+ * @returns {StreamEvent}
+ */
+function gapOf(member, { channels, cursor }, event) {
+  member.advance(cursor);
+  const own = channels.filter((name) => name === BROADCAST_CHANNEL || member.follows([name]));
+  return { ...event, data: JSON.stringify({ channels: own, cursor }) };
 }
 
 /** @param {Subscription[]} subscriptions */
