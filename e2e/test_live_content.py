@@ -110,6 +110,7 @@ def test_a_list_is_the_same_in_every_tab(open_tab: OpenTab, server: PageServer, 
     for tab, item in zip(tabs, items, strict=True):
         expect(item).to_have_count(0)
         expect(tab.get_by_text("Nothing to do")).to_be_visible()
+    expect_no_serious_violations(tabs[0])
     server.post(f"/{room}/list/all/hostile")
     for tab, item in zip(tabs, items, strict=True):
         expect(item).to_have_count(5)

@@ -62,6 +62,7 @@ def setup_sse(
     grant_seconds: float = GRANT_SECONDS,
     public_broadcast: bool = True,
     limits: Limits | None = None,
+    shared: bool = True,
 ) -> BroadcastManager:
     """Set an app up for live pages: routes, assets, headers, middleware and lifespan.
 
@@ -84,6 +85,7 @@ def setup_sse(
         public_broadcast: whether everyone may follow all broadcasts at `/sse/broadcast`. If not, only pages with a
             grant get them.
         limits: how many connections there may be, and how much they may ask for.
+        shared: whether all tabs of a browser share one connection. If not, each page has one.
 
     Raises:
         SetupError: if the app has begun to serve, is no FastHTML app, or `prefix` or `htmx` is not usable.
@@ -102,7 +104,7 @@ def setup_sse(
     add_headers(app, prefix, htmx)
     add_routes(app, prefix, Admission(manager, grants, authorize), authorize_admin, public_broadcast)
     put_innermost(app)
-    put_outermost(app, lambda inner: SSEMiddleware(inner, manager=manager, grants=grants, prefix=prefix))
+    put_outermost(app, lambda inner: SSEMiddleware(inner, manager=manager, grants=grants, prefix=prefix, shared=shared))
     wrap_lifespan(app, manager.start, manager.stop)
     return manager
 

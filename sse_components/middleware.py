@@ -23,10 +23,13 @@ class SSEMiddleware:
         manager: whose log gives the cursors; it is started with the first request if no lifespan has done so.
         grants: signs the grants of pages.
         prefix: path of the kit's routes.
+        shared: whether a browser's pages share one connection.
     """
 
-    def __init__(self, app: ASGIApp, *, manager: BroadcastManager, grants: Grants, prefix: str) -> None:
-        self.app, self.manager, self.grants, self.prefix = app, manager, grants, prefix
+    def __init__(
+        self, app: ASGIApp, *, manager: BroadcastManager, grants: Grants, prefix: str, shared: bool = True
+    ) -> None:
+        self.app, self.manager, self.grants, self.prefix, self.shared = app, manager, grants, prefix, shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application; then hold the stream that it has handed over, if any."""
@@ -51,7 +54,8 @@ class SSEMiddleware:
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not (self.manager.running or self.manager.closing):
             await self.manager.start()
-        page = Page(scope.get("root_path", "") + self.prefix, self.grants, self.manager.backend.cursor, scope)
+        prefix, cursor = scope.get("root_path", "") + self.prefix, self.manager.backend.cursor
+        page = Page(prefix, self.grants, cursor, scope, shared=self.shared)
         token = current_page.set(page)
         try:
             await self.app(scope, receive, send)

@@ -25,12 +25,21 @@ class Page:
         cursor: the log's end when the request began. What is published later reaches the page through its stream.
         scope: the request's, as ASGI has it; what middleware and the handler put into it is seen.
         arrived_as: the kit's id in the session as it was when the handler began.
+        shared: whether it shares its connection with the browser's other pages.
     """
 
-    __slots__ = ("arrived_as", "cursor", "grants", "prefix", "scope")
+    __slots__ = ("arrived_as", "cursor", "grants", "prefix", "scope", "shared")
 
-    def __init__(self, prefix: str, grants: Grants, cursor: Cursor, scope: Mapping[str, Any] | None = None) -> None:
-        self.prefix, self.grants, self.cursor = prefix, grants, cursor
+    def __init__(
+        self,
+        prefix: str,
+        grants: Grants,
+        cursor: Cursor,
+        scope: Mapping[str, Any] | None = None,
+        *,
+        shared: bool = True,
+    ) -> None:
+        self.prefix, self.grants, self.cursor, self.shared = prefix, grants, cursor, shared
         self.enter(scope or {})
 
     def enter(self, scope: Mapping[str, Any]) -> None:

@@ -11,6 +11,9 @@ const PONG_MS = 3_000;
 // A worker that has died is followed by another once within this time; then the page connects by itself.
 const WORKER_LIFE_MS = 60_000;
 
+const BROWSER = "browser";
+const ELEMENT = "element";
+
 /** @type {Map<string, Link>} */
 const links = new Map();
 
@@ -20,7 +23,7 @@ const links = new Map();
  */
 export class Link {
   #address;
-  #shared;
+  #hasWorker;
   /** @type {Map<string, SharedSource>} */
   #sources = new Map();
   /** @type {Presence | null} */
@@ -37,22 +40,23 @@ export class Link {
    * Return the way to the hub for an address of streams.
    *
    * @param {string} address
-   * @param {boolean} shared with the browser's other tabs, and this page's other sources
+   * @param {string} sharedBy whose sources that hub serves: the `browser`'s, the `page`'s, or one `element`'s
    */
-  static to(address, shared) {
-    if (!shared) return new Link(address, false);
-    const link = links.get(address) ?? new Link(address, true);
-    links.set(address, link);
+  static to(address, sharedBy) {
+    const known = links.get(address);
+    if (known && sharedBy !== ELEMENT) return known;
+    const link = new Link(address, sharedBy === BROWSER);
+    if (sharedBy !== ELEMENT) links.set(address, link);
     return link;
   }
 
   /**
    * @param {string} address
-   * @param {boolean} shared
+   * @param {boolean} hasWorker whether it may be a worker's
    */
-  constructor(address, shared) {
+  constructor(address, hasWorker) {
     this.#address = address;
-    this.#shared = shared;
+    this.#hasWorker = hasWorker;
   }
 
   /**
@@ -92,7 +96,7 @@ export class Link {
 
   #open() {
     const patient = performance.now() - this.#lostAt > WORKER_LIFE_MS;
-    if (this.#shared && patient) this.#toWorker();
+    if (this.#hasWorker && patient) this.#toWorker();
     else this.#toPage();
   }
 

@@ -210,8 +210,8 @@ export class PageSource extends EventTarget {
  * @param {{ lastEventId: string, deliver: (event: Event) => void }} options
  */
 function wayTo(url, element, options) {
-  const shared = element?.getAttribute(SHARED_ATTRIBUTE) !== "false";
-  if (SharedSource.serves(url)) return new SharedSource(url, { ...options, shared });
+  const sharedBy = element?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
+  if (SharedSource.serves(url)) return new SharedSource(url, { ...options, sharedBy });
   return new FetchEventSource(url, { ...options, withCredentials: true, policy: decideAndLog });
 }
 

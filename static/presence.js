@@ -1,7 +1,7 @@
 // Tells the server which rooms this tab is in, and whether anybody sees it, over the hub that its elements follow.
 
 import { Link } from "./link.js";
-import { CONNECT_ATTRIBUTE, ROOM_ATTRIBUTE } from "./protocol.js";
+import { CONNECT_ATTRIBUTE, ROOM_ATTRIBUTE, SHARED_ATTRIBUTE } from "./protocol.js";
 
 /** The elements that make this tab be somewhere. @type {Set<HTMLElement>} */
 const elements = new Set();
@@ -26,5 +26,6 @@ function tell() {
     const names = rooms.get(origin + pathname) ?? new Set();
     rooms.set(origin + pathname, names.add(element.getAttribute(ROOM_ATTRIBUTE) ?? ""));
   }
-  for (const [address, names] of rooms) Link.to(address, true).present([...names], !document.hidden);
+  const sharedBy = [...elements][0]?.getAttribute(SHARED_ATTRIBUTE) ?? "browser"; // it is the same for all of a page
+  for (const [address, names] of rooms) Link.to(address, sharedBy).present([...names], !document.hidden);
 }

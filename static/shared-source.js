@@ -42,13 +42,14 @@ export class SharedSource {
 
   /**
    * @param {string} url
-   * @param {{ lastEventId: string, deliver: (event: Event) => void, shared: boolean }} options
+   * @param {{ lastEventId: string, deliver: (event: Event) => void, sharedBy: string }} options `sharedBy` says whose
+   *   sources its connection serves: the `browser`'s, the `page`'s, or this `element`'s alone
    */
-  constructor(url, { lastEventId, deliver, shared }) {
+  constructor(url, { lastEventId, deliver, sharedBy }) {
     this.lastEventId = lastEventId;
     this.#deliver = deliver;
     const { origin, pathname } = new URL(url, document.baseURI);
-    this.#link = Link.to(origin + pathname, shared);
+    this.#link = Link.to(origin + pathname, sharedBy);
     this.#url = this.#take(url);
     this.#subscribe();
   }

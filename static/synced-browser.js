@@ -3,6 +3,8 @@ import { initial, read, write } from "./synced-field.js";
 
 // How long a pause in typing lasts before a change from elsewhere may show, in milliseconds.
 const QUIET_MS = 1_000;
+// Marks a field in which somebody has typed while this module was still to come.
+const TYPED = "data-sse-typed";
 
 /**
  * Keep a field equal in all tabs of the browser. What is typed here is newer than what is there; what comes from another tab
@@ -28,6 +30,7 @@ export function attach(element) {
 
   function typed() {
     quietAt = Date.now() + QUIET_MS;
+    field.removeAttribute(TYPED);
     tabs.set(key, read(field));
   }
 
@@ -36,7 +39,8 @@ export function attach(element) {
     tabs.set(key, initial(field));
   }
 
-  show();
+  if (field.hasAttribute(TYPED)) typed();
+  else show();
   const unsubscribe = tabs.subscribe(key, show);
   field.addEventListener("input", typed, { signal: stop.signal });
   field.form?.addEventListener("reset", reset, { signal: stop.signal });

@@ -7,6 +7,9 @@
   const { sseSynced, sseAttribute, sseOn = "", sseOff = "", sseMedia } = field.dataset;
   const isSwitch = field instanceof HTMLInputElement && field.type === "checkbox";
 
+  // What is typed before the module is there, it finds marked.
+  field.addEventListener("input", () => field.setAttribute("data-sse-typed", ""));
+
   const value = remembered(sseSynced);
   if (value !== undefined && !isSwitch) field.value = value;
   if (!isSwitch) return;

@@ -72,8 +72,8 @@ export function attach(element) {
   on(SENT, () => wait(WAY_THERE_MS));
   on(ANSWERED, () => wait(WAY_BACK_MS));
   on(FAILED, forget);
-  const said = element.querySelector("data")?.value;
-  if (said !== undefined && read(field) === initial(field)) write(field, said);
+  if (read(field) !== initial(field)) input(); // somebody was faster than this module
+  hear(element.querySelector("data")?.value ?? initial(field));
   observer.observe(element, { childList: true, subtree: true, attributeFilter: ["value"] });
   return () => {
     observer.disconnect();

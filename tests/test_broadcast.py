@@ -271,6 +271,38 @@ async def published_by_a_thread(manager: BroadcastManager, *arguments: Any, **op
     return await asyncio.wrap_future(manager.publish_threadsafe(*arguments, **options))
 
 
+TAB, OTHER = "tab_12345678", "tab_abcdefgh"
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({"exclude": TAB}, f"exclude: {TAB}\n"),
+        ({"exclude": [OTHER, TAB, "conn_7", None]}, f"exclude: {TAB} {OTHER}\n"),
+        ({"exclude": None, "only": None}, ""),
+        ({"exclude": [None]}, ""),
+        ({"only": TAB}, f"only: {TAB}\n"),
+        ({"only": {TAB, OTHER}}, f"only: {TAB} {OTHER}\n"),
+    ],
+)
+async def test_tabs_can_be_left_out_or_meant_alone(options: dict[str, Any], fields: str) -> None:
+    async with BroadcastManager() as manager:
+        await manager.publish("todos", "x", **options)
+        await asyncio.wrap_future(manager.publish_threadsafe("todos", "x", **options))
+        for event in published(manager):
+            assert event.frame.decode() == f"id: {event.id}\nchannel: todos\n{fields}data: x\n\n"
+
+
+@pytest.mark.parametrize("only", ["ann", "conn_12345678", [], [None], [TAB, "ann"]])
+async def test_only_tabs_can_be_meant_alone_and_not_nobody(only: Any) -> None:
+    async with BroadcastManager() as manager:
+        with pytest.raises(WireError, match=r"^only takes tabs, as this_tab\(\) names them, not "):
+            await manager.publish("todos", "x", only=only)
+        with pytest.raises(WireError, match=r"^only takes tabs"):
+            manager.publish_threadsafe("todos", "x", only=only)
+        assert published(manager) == []
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 20))
 async def test_a_message_has_no_more_bytes_than_it_may(text: str, limit: int) -> None:
     async with BroadcastManager(max_message_bytes=limit) as manager:

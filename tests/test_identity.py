@@ -22,8 +22,11 @@ from sse_components.wire import KitChannel, check_channel
 ANN, BOB = Who("ann", "one"), Who("bob", "two")
 
 
-class Known(BaseUser):
+class Nameless(BaseUser):
     is_authenticated = True
+
+
+class Known(Nameless):
     identity = "7"
 
 
@@ -38,7 +41,8 @@ class Known(BaseUser):
         ({"auth": 0}, "0"),
         ({"auth": AuthCredentials(["authenticated"]), "user": Known()}, "7"),
         ({"auth": AuthCredentials(), "user": UnauthenticatedUser()}, None),
-        ({"auth": AuthCredentials(), "user": SimpleUser("a name that others may have")}, None),
+        ({"auth": AuthCredentials(), "user": SimpleUser("ann")}, "ann"),
+        ({"auth": AuthCredentials(), "user": Nameless()}, None),
     ],
 )
 def test_the_user_is_whom_fasthtml_or_starlette_has_found(scope: dict[str, Any], user: str | None) -> None:

@@ -68,6 +68,13 @@ def test_an_event_has_its_place_in_the_log_and_its_frame() -> None:
     assert event.frame == encode("a\nb", event="added", id=event.id, channel="todos")
 
 
+def test_tabs_stand_in_the_frame_and_connections_do_not() -> None:
+    left_out = frozenset({"tab_12345678", "conn_12345678", "tab_1"})
+    event = EventLog().append("todos", "x", exclude=left_out, only=frozenset({"tab_abcdefgh"}))
+    assert b"\nexclude: tab_12345678\nonly: tab_abcdefgh\ndata: x\n" in event.frame
+    assert event.exclude == left_out
+
+
 def test_one_sequence_runs_over_all_channels() -> None:
     log = filled("a", "b", "a", "c")
     assert sequences(log.since("abc", Cursor(log.epoch, 0))) == [1, 2, 3, 4]

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sse_components import GrantError, SetupError
+from sse_components import GrantError, SetupError, this_tab
+from sse_components.identity import Who, session_channel, user_channel
 from sse_components.log import Cursor
-from sse_components.page import Page, current_page, kit_prefix, this_page
+from sse_components.page import Page, current_page, kit_prefix, session_of_request, this_page
 from sse_components.tokens import Grants
 
 GRANTS = Grants("key")
@@ -44,3 +46,55 @@ def test_outside_of_a_request_there_is_no_page() -> None:
     with pytest.raises(SetupError, match=r"call this in a handler of an app with setup_sse\(app\)$"):
         this_page()
     assert kit_prefix() == "/sse"
+    assert this_tab() is None
+    assert session_of_request({"sse": "7"}) == "7"
+
+
+def request(**scope: Any) -> Page:
+    return Page("/live", GRANTS, HERE, {"headers": [], **scope})
+
+
+def grant_of(page: Page) -> str:
+    return parse_qs(urlsplit(page.stream_url(["todos"])).query)["sub"][0]
+
+
+def test_a_page_knows_whose_it_is_as_soon_as_the_scope_does() -> None:
+    scope: dict[str, Any] = {"headers": []}
+    page = request()
+    page.enter(scope)
+    assert (page.who, page.user_channel, page.session_channel) == (Who(), None, None)
+    scope |= {"auth": "ann", "session": {"sse": "7"}}
+    assert page.who == Who("ann", "7")
+    assert (page.user_channel, page.session_channel) == (user_channel("ann"), session_channel("7"))
+
+
+def test_a_session_is_written_to_only_when_something_is_granted_to_it() -> None:
+    session: dict[str, Any] = {}
+    page = request(session=session)
+    assert (page.who, page.user_channel, session) == (Who(), None, {})
+    token = grant_of(page)
+    assert page.who == Who(None, session["sse"])
+    assert GRANTS.read(token, page.who).channels == {"todos"}
+    with pytest.raises(GrantError):
+        GRANTS.read(token)
+    assert page.session_channel == session_channel(session["sse"])
+
+
+def test_without_sessions_a_grant_is_for_whoever_has_it() -> None:
+    assert GRANTS.read(grant_of(request())).channels == {"todos"}
+
+
+@pytest.mark.parametrize(("header", "tab"), [(b"tab_12345678", "tab_12345678"), (b"tab_1 2", None), (b"", None)])
+def test_the_tab_of_the_request_can_be_asked_for(header: bytes, tab: str | None) -> None:
+    token = current_page.set(request(headers=[(b"sse-tab", header)]))
+    assert this_tab() == this_page().tab == tab
+    current_page.reset(token)
+
+
+def test_a_session_that_the_handler_has_cleared_is_still_known_in_its_request() -> None:
+    session: dict[str, Any] = {"sse": "7"}
+    token = current_page.set(request(session=session))
+    session.clear()
+    assert session_of_request(session) == "7"
+    assert session_of_request({}) is None
+    current_page.reset(token)

@@ -96,6 +96,14 @@ def test_a_comment_with_a_control_character_or_lone_surrogate_is_refused(charact
         wire.comment(f"a{character}b")
 
 
+@pytest.mark.parametrize("field", ["exclude", "only"])
+@pytest.mark.parametrize("name", ["", "tab_a tab_b", "tab\nid: 7", "tab_\x00"])
+def test_a_tab_that_would_be_another_or_another_field_is_refused(field: str, name: str) -> None:
+    fields: dict[str, Any] = {field: ["tab_a", name]}
+    with pytest.raises(WireError, match=f"^{field} "):
+        wire.encode("", **fields)
+
+
 @pytest.mark.parametrize("field", ["event", "id", "channel"])
 def test_a_field_that_is_no_text_is_refused(field: str) -> None:
     fields: dict[str, Any] = {field: 7}
@@ -126,6 +134,15 @@ def test_a_channel_is_what_it_was(name: str) -> None:
 def test_a_channel_that_is_empty_too_long_padded_or_the_kits_own_is_refused(name: Any) -> None:
     with pytest.raises(ChannelError, match=r"^channel "):
         wire.check_channel(name)
+
+
+def test_the_kits_own_channels_have_its_prefix() -> None:
+    name = wire.KitChannel("sse:user/7")
+    assert wire.check_channel(name) is name
+    with pytest.raises(ChannelError):
+        wire.check_channel(str(name))
+    with pytest.raises(ChannelError):
+        wire.check_channel(wire.KitChannel("sse:a\nb"))
 
 
 @pytest.mark.parametrize("character", NOT_ALLOWED, ids=ascii)

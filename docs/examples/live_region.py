@@ -9,7 +9,7 @@ votes = {"tea": 0, "coffee": 0}
 
 @sse.region("board")
 def board():
-    return [Button(f"{name}: {votes[name]}", hx_post=vote.to(name=name), hx_swap="none") for name in votes]
+    return [P(Button(f"{name}: {votes[name]}", hx_post=vote.to(name=name), hx_swap="none")) for name in votes]
 
 
 @rt

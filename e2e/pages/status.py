@@ -9,7 +9,7 @@ from fasthtml.common import H1, Main, Response, Title
 from e2e.pages import let_tests_publish, page_app
 from sse_components import SSE, ConnectionStats, ConnectionStatus, create_sse_element, setup_sse
 
-HOSTILE = "\"><img src=x onerror=alert(1)><script>alert(1)</script>"
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
 
 
 def make_app(*, htmx4: bool) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
-from fasthtml.common import H1, Button, Form, Main, P, Response, Title
+from fasthtml.common import H1, Button, Form, Main, Response, Title
 
 from e2e.pages import page_app
 from sse_components import SyncedInput, SyncedToggle, setup_sse
@@ -27,11 +27,11 @@ def make_app(*, htmx4: bool) -> Any:
         title = SyncedInput("title", "Title", key=f"{room}-title", value="untitled")
         again = SyncedInput("again", aria_label="Title again", key=f"{room}-title", value="untitled")
         form = Form(title, again, Button("Start again", type="reset"))
-        return Title("Synced"), Main(P("before"), H1("Synced"), theme, dense, note, form)
+        return Title("Synced"), Main(theme, H1("Synced"), dense, note, form)
 
     @rt("/{room}/server", methods=["GET"])
     def server(room: str) -> Any:
-        options = {"scope": "server", "value": texts[room]}
+        options: dict[str, Any] = {"scope": "server", "value": texts[room]}
         title = SyncedInput("text", "Text", id=f"{room}-text", hx_post=f"/{room}/write", **options)
         note = SyncedInput("text", "Note", id=f"{room}-note", hx_post=f"/{room}/slow", rows=3, **options)
         lamp = SyncedToggle(

@@ -36,7 +36,7 @@ def SSE(
         event: the event, or the events, that it swaps.
         heal: what is brought up to date when the server can no longer send what was missed: `'page'`, the selector of a
             region (`'#todos'`), or `'event'` to only fire `sse:reset` and leave it to the page.
-        shared: whether it follows over the one connection that all tabs of the browser share, or has one of its own.
+        shared: whether it follows over the one connection that the browser's tabs share, or has one of its own.
         id: its id.
         kwargs: any attribute of the tag.
 
@@ -48,7 +48,9 @@ def SSE(
         `SSE(channels='clock', swap='innerHTML')`
     """
     events = [event] if isinstance(event, str) else list(event)
-    kwargs |= granted(heal) | {"data_sse_shared": None if shared else "false"}
+    kwargs |= granted(heal)
+    if not shared:
+        kwargs["data_sse_shared"] = "element"
     return sse_div(this_page().stream_url(several(channels)), events, swap, *children, id=id, **kwargs)
 
 
@@ -63,7 +65,9 @@ def following(channels: str | Iterable[str], *, heal: str = "page") -> dict[str,
 
 def granted(heal: str) -> dict[str, Any]:
     """Return the attributes of an element whose channels are granted to this page."""
-    return {"data_sse_cursor": str(this_page().cursor), "data_sse_heal": check_heal(heal)}
+    page = this_page()
+    with_whom = None if page.shared else "page"
+    return {"data_sse_cursor": str(page.cursor), "data_sse_heal": check_heal(heal), "data_sse_shared": with_whom}
 
 
 def several(channels: str | Iterable[str]) -> list[str]:

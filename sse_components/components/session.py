@@ -71,7 +71,7 @@ def SessionGuard(
             H2(changed, id=titles["changed"], data_sse_when="changed", hidden=True),
             *(children or (P("This page is kept as it is, with all that you have typed."),)),
             Footer(
-                A(again, href=sign_in, role="button", data_sse_when="signedOut"),
+                A(again, href=sign_in, data_sse_when="signedOut"),
                 Button(reload, type="button", data_sse_reload=True, data_sse_when="changed", hidden=True),
                 Form(Button(stay, cls="secondary outline"), method="dialog"),
             ),

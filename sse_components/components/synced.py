@@ -180,7 +180,9 @@ def wired(scope: str, key: str, id: str | None, *, sending: str) -> dict[str, An
         return {"id": id, "data_sse_synced": key}
     if scope != "server":
         raise MarkupError(f"scope must be 'browser' or 'server', not {scope!r}")
-    return {"id": check_id(id, "scope='server'"), "hx_trigger": sending, "hx_swap": "none"}
+    # A browser that filled in what was there before a reload would hide what the server says.
+    own = {"autocomplete": "off", "hx_trigger": sending, "hx_swap": "none"}
+    return {"id": check_id(id, "scope='server'"), **own}
 
 
 def whole(tag: Callable[..., FT], inside: list[Any], said: str, scope: str, id: str | None, channel: str | None) -> FT:

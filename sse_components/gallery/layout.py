@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ from fasthtml.common import (
     H2,
     A,
     Article,
+    Button,
     Code,
     Div,
     Figcaption,
@@ -26,14 +28,14 @@ from fasthtml.common import (
     Pre,
     Section,
     Small,
-    Strong,
     Title,
 )
-from starlette.datastructures import State
+from starlette.requests import Request
 
-from sse_components import SSE, __version__
+from sse_components import __version__
 
-from .examples import EXAMPLES
+from .. import components
+from .examples import EXAMPLES, connection, fields, presence, sign_in, toasts
 from .source import highlighted
 
 NAME = "sse_components"
@@ -47,6 +49,8 @@ await sse.publish(     # in a handler
     target="todos",
     swap="beforeend",
 )"""
+# What an example's page names of the kit, if its source does.
+NAMED = (*components.__all__, "after_commit")
 ICON = (
     "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
     "<circle cx='8' cy='8' r='6' fill='%2318a06b'/></svg>"
@@ -63,73 +67,78 @@ def head(stylesheet: str) -> list[FT]:
     ]
 
 
-def index(state: State) -> tuple[FT, ...]:
+def index(request: Request) -> tuple[FT, ...]:
     """Show a card for each example, live."""
     return shell(
-        state,
+        request,
         "Gallery",
-        SSE(channels=[example.CHANNEL for example in EXAMPLES]),
         Section(
             hero("Live pages, in every tab", PROMISE, "/"),
             code(HELLO, "The two calls that it takes"),
             cls="opening",
         ),
-        Section(*(card(example, state) for example in EXAMPLES), aria_label="Examples", cls="cards"),
+        Section(*(card(example, request) for example in EXAMPLES), aria_label="Examples", cls="cards"),
     )
 
 
-def card(example: ModuleType, state: State) -> FT:
+def card(example: ModuleType, request: Request) -> FT:
     """Make the card that leads to an example, and shows something of it."""
     title, about = words(example)
-    return Article(H2(A(title, href=path(example))), P(about), Div(example.glance(state), cls="glance"))
+    glance = Div(example.glance(request), cls=f"glance {path(example)[1:]}")
+    return Article(H2(A(title, href=path(example))), P(about), glance)
 
 
-def example_page(example: ModuleType, state: State) -> tuple[FT, ...]:
+def example_page(example: ModuleType, request: Request) -> tuple[FT, ...]:
     """Show an example beside the source that it runs."""
     title, about = words(example)
+    stage = Section(example.page(request), aria_label="The example", cls=f"stage {path(example)[1:]}")
     return shell(
-        state,
+        request,
         title,
-        hero(title, about, path(example)),
-        Div(
-            Section(*example.page(state), aria_label="The example", cls="stage"),
-            listing(example),
-            cls="beside",
-        ),
+        hero(title, about, path(example), *parts(example)),
+        Div(stage, listing(example), cls="beside"),
         here=path(example),
     )
 
 
-def hero(title: str, about: str, href: str) -> FT:
+def hero(title: str, about: str, href: str, *parts: FT) -> FT:
     """Say what a page is about, and offer to open it once more."""
     again = A("Open in another tab", href=href, target="_blank", cls="button")
-    return Div(H1(title), P(about), again, cls="hero")
+    return Div(H1(title), P(about), P(again, *parts, cls="row"), cls="hero")
 
 
-def shell(state: State, title: str, *content: Any, here: str = "/") -> tuple[FT, ...]:
-    """Put a page's content between the gallery's header and footer."""
+def parts(example: ModuleType) -> list[FT]:
+    """Name what an example has of the kit."""
+    source = source_of(example).read_text("utf-8")
+    return [Code(name) for name in NAMED if re.search(rf"\b{name}\b", source)]
+
+
+def shell(request: Request, title: str, *content: Any, here: str = "/") -> tuple[FT, ...]:
+    """Put a page's content between the gallery's header and footer. What is live there are the examples' own parts."""
     links = [nav_link(words(example)[0], path(example), here) for example in EXAMPLES]
     return (
         Title(f"{title} · {NAME}"),
         A("Skip to the content", href="#content", cls="skip"),
         Header(
             nav_link(NAME, "/", here, cls="brand"),
-            Nav(*links, aria_label="Gallery"),
-            tabs(state.sse.get_connection_count()),
+            presence.tabs(request),
+            connection.status(),
+            fields.theme(),
+            Button("Break it", popovertarget="breaking", cls="break"),
+            Section(connection.controls(), id="breaking", popover="auto", aria_label="Break the connection"),
+            Button("Pages", popovertarget="pages", cls="pages"),
+            Nav(*links, id="pages", popover="auto", aria_label="Gallery"),
         ),
         Main(*content, id="content", tabindex="-1"),
-        Footer(P(f"{NAME} {__version__} on htmx {state.htmx}")),
+        Footer(P(f"{NAME} {__version__} on htmx {request.app.state.htmx}")),
+        toasts.stack(),
+        sign_in.guard(),
     )
 
 
 def nav_link(text: str, href: str, here: str, **attrs: Any) -> FT:
     """Make a link that tells whether it leads to the page that it is on."""
     return A(text, href=href, aria_current="page" if href == here else None, **attrs)
-
-
-def tabs(count: int) -> FT:
-    """Show how many tabs are open."""
-    return P(Strong(count), f" tab{'' if count == 1 else 's'} open", id="tabs")
 
 
 def listing(example: ModuleType) -> FT:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import deque
 from typing import NamedTuple
 
-from fasthtml.common import FT, Code, P, Table, Tbody, Td, Th, Thead, Tr
+from fasthtml.common import FT, Code, P, Table, Td, Th, Thead, Tr
 from starlette.datastructures import State
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sse_components import SSE, oob
+from sse_components import LiveList, LiveText
 
-CHANNEL = "access-log"
 LINES = 16
+logger = logging.getLogger("gallery")
 
 
 class Line(NamedTuple):
-    """An answered request. Its query is left out: that of a stream holds a grant."""
+    """An answered request. Its query is left out: that of a stream may hold a grant."""
 
     number: int
     at: str
@@ -25,16 +28,22 @@ class Line(NamedTuple):
     status: int
 
 
-def page(state: State) -> tuple[FT, ...]:
+def setup(state: State) -> None:
+    """Begin without a line."""
+    state.lines = deque(maxlen=LINES)
+
+
+def page(request: Request) -> tuple[FT, ...]:
     """Show the latest lines, the newest first."""
-    return SSE(channels=CHANNEL), *glance(state)
+    return glance(request)
 
 
-def glance(state: State) -> tuple[FT, ...]:
-    """Show how many lines there were, and the latest."""
+def glance(request: Request) -> tuple[FT, ...]:
+    """Show how many lines there were, and the latest; each page takes away what is too many by itself."""
+    lines = request.app.state.lines
     head = Thead(Tr(*map(Th, ("Time", "Method", "Path", "Status"))))
-    body = Tbody(*map(row, reversed(state.lines)), id="lines")
-    return P(answered(state), id="answered"), Table(head, body)
+    rows = LiveList(*map(row, reversed(lines)), id="lines", tag="tbody", max_length=LINES)
+    return P(LiveText(answered(lines), id="answered", announced=30)), Table(head, rows)
 
 
 class AccessLog:
@@ -55,22 +64,19 @@ class AccessLog:
 
 
 async def write(state: State, scope: Scope, status: int) -> None:
-    """Add a line at the top of every tab's log, and take away the one that is too many."""
+    """Add a line at the top of every tab's log, and one to what the program itself logs."""
     number = state.lines[-1].number + 1 if state.lines else 1
-    at, path = time.strftime("%H:%M:%S"), scope["path"][:100]
-    state.lines.append(Line(number, at, scope["method"], path, status))
-    changes = [
-        oob(row(state.lines[-1])(cls="new"), "lines", "afterbegin"),
-        oob(answered(state), "answered", "innerHTML"),
-    ]
-    if number > LINES:
-        changes.append(oob(row(state.lines.popleft()), swap="delete"))
-    await state.sse.publish(CHANNEL, *changes)
+    line = Line(number, time.strftime("%H:%M:%S"), scope["method"], scope["path"][:100], status)
+    state.lines.append(line)
+    await state.sse.list("lines").prepend(row(line)(cls="new"))
+    await state.sse.text("answered").set(answered(state.lines))
+    if not line.path.startswith("/sse/"):
+        logger.log(logging.WARNING if status >= 400 else logging.INFO, "%d %s %s", status, line.method, line.path)
 
 
-def answered(state: State) -> str:
+def answered(lines: deque[Line]) -> str:
     """Count the requests."""
-    number = state.lines[-1].number if state.lines else 0
+    number = lines[-1].number if lines else 0
     return f"{number} request{'' if number == 1 else 's'} answered"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fasthtml.common import FT, APIRouter, Button, Form, Input, Label, Li, P, Progress, Ul
 from starlette.datastructures import State
+from starlette.requests import Request
 
 from sse_components import SSE, oob
 
@@ -15,16 +16,16 @@ TABLE = "CREATE TABLE IF NOT EXISTS todo (id INTEGER PRIMARY KEY, title, done DE
 rt = APIRouter("/todos")
 
 
-def page(state: State) -> tuple[FT, ...]:
+def page(request: Request) -> tuple[FT, ...]:
     """Show the form, the list, and how much of it is left."""
-    todos = state.db.execute("SELECT * FROM todo ORDER BY id")
+    todos = request.app.state.db.execute("SELECT * FROM todo ORDER BY id")
     items = Ul(*map(item, todos), id="todos")
-    return SSE(channels=CHANNEL), new_todo(), items, glance(state)
+    return new_todo(), items, *glance(request)
 
 
-def glance(state: State) -> FT:
+def glance(request: Request) -> tuple[FT, ...]:
     """Show how much is left."""
-    return P(left(state.db), id="todos-left", role="status")
+    return SSE(channels=CHANNEL), P(left(request.app.state.db), id="todos-left", role="status")
 
 
 @rt.post

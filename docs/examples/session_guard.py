@@ -1,0 +1,22 @@
+from fasthtml.common import *
+
+from sse_components import SessionGuard, setup_sse
+
+app, rt = fast_app()
+sse = setup_sse(app)
+
+
+@rt
+def index(session):
+    user = session.setdefault("user", "ann")  # a real app asks for a password
+    return Titled(user, A("Sign out", href=leave, data_sse_sign_out=True), SessionGuard(user=user, sign_in=index))
+
+
+@rt
+async def leave(session):
+    await sse.revoke(session=session)  # ends what other tabs follow
+    session.clear()
+    return A("Sign in again", href=index)
+
+
+serve()

@@ -1,0 +1,111 @@
+"""Nobody reads what they may not: each element by itself, in all tabs, and while streams run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from e2e.conftest import OpenTab
+from e2e.page_server import PageServer, wait_until
+
+# Milliseconds in which a stream that is taken back has ended.
+SOON = 1_000
+# Why the server refuses a grant; "" if it does not.
+REFUSAL = """async (address) => {
+  const stop = new AbortController();
+  const response = await fetch(address, { signal: stop.signal });
+  const reason = response.ok ? "" : (await response.json()).denied[0].reason;
+  stop.abort();
+  return reason;
+}"""
+
+
+@pytest.fixture(autouse=True)
+def refusals(problems: list[str]) -> Any:
+    """Take out what browsers say of an answer that refuses."""
+    yield
+    problems[:] = [one for one in problems if "403" not in one]
+
+
+def expect_state(tab: Page, id: str, state: str, **options: Any) -> None:
+    expect(tab.locator(f"#{id}")).to_have_attribute("data-sse-state", state, **options)
+
+
+def post(tab: Page, path: str, **form: str) -> None:
+    tab.evaluate("([path, form]) => fetch(path, { method: 'POST', body: new URLSearchParams(form) })", [path, form])
+
+
+def test_each_grant_is_refused_by_itself_and_renewed_before_it_runs_out(
+    open_tab: OpenTab, server: PageServer, room: str
+) -> None:
+    """The page is neither loaded nor fetched anew, and its connection is the same one."""
+    server.wait_for_connections(0)
+    tab = open_tab(f"/{room}/page")
+    for id, state in {"one": "live", "two": "live", "forbidden": "denied", "forged": "denied"}.items():
+        expect_state(tab, id, state)
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    connections = server.get("/sse/connections")["message_count"]
+    wait_until(lambda: int(server.get(f"/{room}/asked")) >= 4, within=20, what="three renewals")
+    server.post("/publish", channel=f"{room}/two", html="<p>new</p>")
+    expect(tab.locator("#two")).to_have_text("new")
+    expect_state(tab, "one", "live")
+    assert server.get("/sse/connections")["message_count"] == connections + 1
+    assert requests == []
+
+
+def test_what_is_taken_back_ends_soon_and_the_rest_goes_on(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    tabs = [open_tab(f"/{room}/page") for _ in range(2)]
+    for tab in tabs:
+        expect_state(tab, "one", "live")
+        expect_state(tab, "two", "live")
+    server.post("/close", channel=f"{room}/one")
+    for tab in tabs:
+        expect_state(tab, "one", "denied", timeout=SOON)
+        expect_state(tab, "two", "live")
+    for name in ("one", "two"):
+        server.post("/publish", channel=f"{room}/{name}", html="<p>new</p>")
+    for tab in tabs:
+        expect(tab.locator("#two")).to_have_text("new")
+        expect(tab.locator("#one")).to_have_text("old")
+
+
+def test_signing_out_in_one_tab_ends_the_streams_of_all(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """What the signed-out tabs held opens nothing any more, and those who sign in again begin anew."""
+    server.wait_for_connections(0)
+    first = open_tab("/sign-in")
+    post(first, "/sign-in", user="alice")
+    tabs = [open_tab(f"/members/{room}") for _ in range(3)]
+    for tab in tabs:
+        expect_state(tab, "one", "live")
+    held = tabs[0].locator("#one").get_attribute("data-sse-connect")
+    post(first, "/sign-out")
+    for tab in tabs:
+        expect_state(tab, "one", "denied", timeout=SOON)
+    server.wait_for_connections(0)
+    assert first.evaluate(REFUSAL, held) == "foreign"
+    post(first, "/sign-in", user="bob")
+    assert first.evaluate(REFUSAL, held) == "foreign"
+    tabs[0].reload()
+    expect_state(tabs[0], "one", "live")
+    expect_state(tabs[1], "one", "denied")
+
+
+def test_a_page_that_slept_longer_than_its_leave_is_healed(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """It fetches itself, and with that new leave; somebody who was signed out meanwhile stays outside."""
+    tab = open_tab("/sign-in")
+    post(tab, "/sign-in", user="alice")
+    tab.goto(f"{server.url}/members/{room}")
+    expect_state(tab, "one", "live")
+    tab.evaluate("window.isTheSame = true")
+    tab.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    server.wait_for_connections(0)
+    held = tab.locator("#one").get_attribute("data-sse-connect")
+    wait_until(lambda: bool(tab.evaluate(REFUSAL, held) == "expired"), within=20, what="a grant that has run out")
+    tab.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect_state(tab, "one", "live")
+    server.post("/publish", channel=room, html="<p>new</p>")
+    expect(tab.locator("#one")).to_have_text("new")
+    assert tab.evaluate("isTheSame")

@@ -1,0 +1,78 @@
+"""Language model: a toy. It has read Python's documentation, and knows which words follow which."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import cache
+from pydoc_data.topics import topics
+from random import choice
+from typing import Any
+
+from fasthtml.common import FT, APIRouter, Button, Form, Input, Label, P
+from starlette.datastructures import State
+from starlette.requests import Request
+
+from sse_components import AlreadyRunning, LiveText, TokenStream
+
+WORDS = 150
+# Seconds in which it seems to think of a word.
+PAUSE = 0.05
+rt = APIRouter("/model")
+
+
+def setup(state: State) -> None:
+    """Nothing has been asked yet."""
+    state.question = ""
+
+
+def page(request: Request) -> tuple[FT, ...]:
+    """Show a form, what was asked last, and the answer, which may be stopped."""
+    prompt = Input(id="prompt", value="What is a class?", required=True, maxlength=200, autocomplete="off")
+    form = Form(Label("Ask it about Python", fr="prompt"), prompt, Button("Ask"), hx_post=ask, hx_swap="none")
+    return form, *glance(request, stop=stop)
+
+
+def glance(request: Request, **options: Any) -> tuple[FT, ...]:
+    """Show what was asked last, and the answer, as far as it has come."""
+    state = request.app.state
+    asked = P(LiveText(state.question, id="question", live="off"), cls="question")
+    return asked, TokenStream(state.sse.tokens("answer"), P("It has not been asked anything yet."), **options)
+
+
+@rt.post
+async def ask(state: State, prompt: str) -> None:
+    """Stream an answer to every tab, unless it is still giving one."""
+    answer = state.sse.tokens("answer")
+    with suppress(AlreadyRunning):
+        if not answer.present.running:
+            state.question = prompt[:200]
+            await state.sse.text("question").set(state.question)
+        await answer.stream(think(prompt))
+
+
+@rt.post
+def stop(state: State) -> None:
+    """Stop the answer, in whichever tab it was asked for."""
+    state.sse.tokens("answer").stop()
+
+
+async def think(prompt: str) -> AsyncIterator[str]:
+    """Begin with a word of the prompt, and then follow one word with one that has followed it."""
+    asked = set(prompt.lower().strip("?!. ").split()) - {"what", "is", "a", "the", "how"}
+    pair = choice([pair for pair in read() if pair[0].lower() in asked] or [*read()])
+    for _ in range(WORDS):
+        yield f"{pair[0]} "
+        pair = pair[1], choice(read().get(pair, ["\N{HORIZONTAL ELLIPSIS}"]))
+        await asyncio.sleep(PAUSE)
+
+
+@cache
+def read() -> dict[tuple[str, str], list[str]]:
+    """Read the documentation, once: which words have followed each two."""
+    following, words = defaultdict(list), " ".join(topics.values()).split()
+    for one, two, three in zip(words, words[1:], words[2:], strict=False):
+        following[one, two].append(three)
+    return following

@@ -1,0 +1,71 @@
+"""Sign in: and out again in one tab. All others say so, and so they do when a session ends."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from fasthtml.common import FT, APIRouter, Button, Div, Form, Input, Label, P, RedirectResponse, Strong
+from starlette.datastructures import State
+from starlette.requests import Request
+
+from sse_components import SessionGuard
+
+SECONDS = 5
+rt = APIRouter("/sign-in")
+
+
+def setup(state: State) -> None:
+    """Nobody is signed in: names by what the browsers' sessions know."""
+    state.users = {}
+
+
+def who(request: Request) -> None:
+    """Find out whose a request is, before it is handled: FastHTML's `before`."""
+    request.scope["auth"] = request.app.state.users.get(request.session.get("user"))
+
+
+def guard() -> FT:
+    """Return what says that one has been signed out. It stands on every page of the gallery, for who is signed in."""
+    return SessionGuard(sign_in="/sign-in")
+
+
+def page(request: Request) -> tuple[FT, ...]:
+    """Show a form to sign in, or who is signed in, and two ways for that to end."""
+    if request.scope["auth"] is None:
+        name = Input(id="name", required=True, maxlength=30, autocomplete="off")
+        label = Label("Your name, any will do", fr="name")
+        return glance(request), Form(label, name, Button("Sign in"), action=enter, method="post")
+    out = Form(Button("Sign out", cls="primary"), action=leave, method="post", data_sse_sign_out=True)
+    end = Button(f"Let the session end in {SECONDS} seconds", hx_post=expire, hx_swap="none")
+    return glance(request), Div(out, end, cls="row")
+
+
+def glance(request: Request) -> FT:
+    """Show who is signed in."""
+    user = request.scope["auth"]
+    return P("Nobody is signed in.") if user is None else P("You are signed in as ", Strong(user), ".")
+
+
+@rt.post
+def enter(state: State, request: Request, name: str) -> RedirectResponse:
+    """Sign in."""
+    request.session["user"] = key = secrets.token_urlsafe()
+    state.users[key] = name.strip()[:30] or "Somebody"
+    return RedirectResponse("/sign-in", 303)
+
+
+@rt.post
+async def leave(state: State, request: Request) -> RedirectResponse:
+    """Sign out: forget the session, and have the browser's streams looked at anew."""
+    state.users.pop(request.session.get("user"), None)
+    await state.sse.disconnect(session=request.session)
+    return RedirectResponse("/sign-in", 303)
+
+
+@rt.post
+async def expire(state: State, request: Request) -> None:
+    """Let the session end by itself."""
+    await asyncio.sleep(SECONDS)
+    state.users.pop(request.session.get("user"), None)
+    await state.sse.disconnect(session=request.session)

@@ -1,0 +1,45 @@
+"""Toasts: to everyone, this browser or this tab. Closed in one tab, they are closed in all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fasthtml.common import FT, APIRouter, Button, Div, Form, Input, Label, Option, Select
+from starlette.datastructures import State
+from starlette.requests import Request
+
+from sse_components import ToastStack, this_tab
+
+LEVELS = ("info", "success", "warning", "error")
+rt = APIRouter("/toasts")
+
+
+def stack() -> FT:
+    """Return what shows toasts. It stands on every page of the gallery, once."""
+    return ToastStack()
+
+
+def page(request: Request) -> FT:
+    """Show a form that says what, how, and to whom."""
+    text = Input(id="text", value="Tea is ready", required=True, maxlength=200, autocomplete="off")
+    level = Select(*map(Option, LEVELS), id="level", aria_label="Level")
+    whom = [("everyone", "To everyone"), ("browser", "To this browser"), ("tab", "To this tab")]
+    buttons = [Button(words, name="to", value=to, cls="primary" if to == "everyone" else "") for to, words in whom]
+    return Form(Label("What to say", fr="text"), text, level, Div(*buttons, cls="row"), hx_post=tell, hx_swap="none")
+
+
+def glance(request: Request) -> FT:
+    """Show a button that greets everyone."""
+    values = '{"text": "Hello from the gallery", "level": "success"}'
+    return Button("Greet everyone", hx_post=tell, hx_vals=values, hx_swap="none")
+
+
+@rt.post
+async def tell(state: State, request: Request, text: str, level: str = "info", to: str = "everyone") -> None:
+    """Send a toast. Text is text, whoever has typed it."""
+    whom: dict[str, Any] = {}
+    if to == "browser":
+        whom["session"] = request.session
+    if to == "tab":
+        whom["tab"] = this_tab()
+    await state.sse.toast(text[:200], level=level if level in LEVELS else "info", **whom)

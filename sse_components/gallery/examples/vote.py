@@ -1,0 +1,68 @@
+"""Vote: the list keeps its order by itself in every tab, and so it does with what is added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fasthtml.common import FT, APIRouter, Button, Form, Input, Label, Li, Span, Strong
+from starlette.datastructures import State
+from starlette.requests import Request
+
+from sse_components import LiveList
+
+MOST = 8
+rt = APIRouter("/vote")
+
+
+def setup(state: State) -> None:
+    """Begin with something to vote on: names, and how many votes each has."""
+    state.votes = {"Mountains": 3, "The sea": 2, "A very long book": 1}
+
+
+def page(request: Request) -> tuple[FT, ...]:
+    """Show the list, and a form for one more."""
+    title = Input(id="option", required=True, maxlength=40, autocomplete="off")
+    form = Form(Label("Something else", fr="option"), title, Button("Add"), hx_post=add, hx_swap="none")
+    return form, glance(request)
+
+
+def glance(request: Request) -> FT:
+    """Show the list."""
+    items = [item(name, votes) for name, votes in ranked(request.app.state.votes)]
+    return LiveList(*items, id="votes", tag="ol", max_length=MOST, empty="Nothing to vote on")
+
+
+@rt.post
+async def up(state: State, name: str) -> None:
+    """Count a vote: the item changes, and moves to where it belongs now."""
+    if name in state.votes:
+        state.votes[name] += 1
+        await state.sse.list("votes").update(item(name, state.votes[name]))
+
+
+@rt.post
+async def add(state: State, option: str) -> None:
+    """Add an item; the last one gives way to the ninth."""
+    if (name := option.strip()[:40]) and name not in state.votes:
+        state.votes = dict(ranked(state.votes)[: MOST - 1]) | {name: 1}
+        await state.sse.list("votes").insert(item(name, 1))
+
+
+@rt.post
+async def remove(state: State, name: str) -> None:
+    """Take an item away."""
+    if state.votes.pop(name, None) is not None:
+        await state.sse.list("votes").remove(item(name, 0))
+
+
+def ranked(votes: dict[str, int]) -> list[tuple[str, int]]:
+    """Return what has the most votes first."""
+    return sorted(votes.items(), key=lambda vote: -vote[1])
+
+
+def item(name: str, votes: int) -> FT:
+    """Make an item, with the key that it is sorted by."""
+    more = {"hx_post": up.to(name=name), "hx_swap": "none", "aria_label": f"Vote for {name}"}
+    less = {"hx_post": remove.to(name=name), "hx_swap": "none", "aria_label": f"Remove {name}"}
+    shown: list[Any] = [Strong(votes), Span(name), Button("+1", **more), Button("Remove", **less, cls="quiet")]
+    return Li(*shown, id=f"vote-{name.encode().hex()}", data_sse_key=-votes)
