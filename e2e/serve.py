@@ -1,8 +1,12 @@
-"""The child's end of `PageServer`: `python -m e2e.serve <page> <generation of htmx> <descriptor of its socket>`."""
+"""The child's end of `PageServer`: `python -m e2e.serve <page> <generation of htmx> <descriptor of its socket>`.
+
+A page is a module of `e2e/pages`, or a file that makes an `app`.
+"""
 
 from __future__ import annotations
 
 import importlib
+import runpy
 import socket
 import sys
 
@@ -10,7 +14,10 @@ import uvicorn
 
 
 def serve(page: str, generation: int, descriptor: int) -> None:
-    app = importlib.import_module(f"e2e.pages.{page}").make_app(htmx4=generation == 4)
+    if page.endswith(".py"):
+        app = runpy.run_path(page)["app"]
+    else:
+        app = importlib.import_module(f"e2e.pages.{page}").make_app(htmx4=generation == 4)
     server = uvicorn.Server(uvicorn.Config(app))
     server.run(sockets=[socket.socket(fileno=descriptor)])
 

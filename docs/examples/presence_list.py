@@ -1,0 +1,16 @@
+from fasthtml.common import *
+
+from sse_components import PresenceList, setup_sse
+
+app, rt = fast_app(before=lambda req: req.scope.update(auth=req.session.get("name")))
+sse = setup_sse(app)
+
+
+@rt
+def index(session, name: str = ""):
+    session["name"] = name or session.get("name", "Somebody")  # a real app asks for a password
+    rename = Form(Input(name="name", aria_label="Name"), Button("That is me"), action=index)
+    return Titled("Who is here?", PresenceList(sse.here), rename)
+
+
+serve()

@@ -1,0 +1,15 @@
+from fasthtml.common import *
+
+from sse_components import TabCount, setup_sse
+
+app, rt = fast_app()
+sse = setup_sse(app)
+
+
+@rt
+def index():
+    again = A("Open another one", href=index, target="_blank")
+    return Titled("Tabs", TabCount(sse.here), again)
+
+
+serve()
