@@ -16,5 +16,5 @@ def expect_no_serious_violations(tab: Page) -> None:
     if not tab.evaluate("'axe' in globalThis"):
         tab.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text("utf-8"))
     for scheme in ("light", "dark"):
-        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        tab.emulate_media(color_scheme=scheme)
         assert tab.evaluate(RUN) == [], scheme

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -15,13 +15,13 @@ HOSTILE = "<script>window.hacked = 1</script>"
 
 
 @pytest.fixture
-def other(new_context: Callable[..., BrowserContext], server: PageServer, room: str) -> Iterator[Page]:
+def other(new_context: Callable[..., BrowserContext], server: PageServer, room: str) -> Page:
     """Give a tab in another browser, where somebody with a name that hurts is signed in."""
     tab = new_context().new_page()
     tab.goto(f"{server.url}/{room}/here")
     sign_in(tab, HOSTILE)
     tab.reload()
-    yield tab
+    return tab
 
 
 def sign_in(tab: Page, user: str) -> None:

@@ -19,6 +19,15 @@ def field(tab: Page, label: str) -> Locator:
     return tab.get_by_role("textbox", name=label, exact=True)
 
 
+def open_browser_tab(open_tab: OpenTab, room: str) -> Page:
+    """Open the page whose fields are the browser's, and wait until they are wired: they asked for it before."""
+    tab = open_tab(f"/{room}/browser")
+    tab.evaluate(
+        """() => import(new URL("synced-browser.js", document.querySelector("script[src*='/sse/assets/']").src))"""
+    )
+    return tab
+
+
 def caret(one: Locator) -> list[int]:
     return list(one.evaluate("(field) => [field.selectionStart, field.selectionEnd]"))
 
@@ -29,7 +38,7 @@ def test_a_field_is_the_same_in_all_tabs_of_a_browser_without_the_server(
     painted = server.get(f"/{room}/browser")
     assert 'value="untitled"' in painted
     assert "\n\n first\n</textarea>" in painted  # the parser takes one newline away
-    one, other = open_tab(f"/{room}/browser"), open_tab(f"/{room}/browser")
+    one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     assert count_sources(one) == 0
     expect(field(one, "Note")).to_have_value("\n first\n")
 
@@ -64,7 +73,7 @@ def test_a_field_is_the_same_in_all_tabs_of_a_browser_without_the_server(
 
 
 def test_what_comes_in_the_middle_of_a_word_waits_and_all_tabs_end_with_the_last(open_tab: OpenTab, room: str) -> None:
-    one, other = open_tab(f"/{room}/browser"), open_tab(f"/{room}/browser")
+    one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     field(one, "Title").press_sequentially("a")
     field(other, "Title").fill("from there")
     field(one, "Title").press_sequentially("b")
@@ -81,7 +90,7 @@ def test_a_switch_sets_the_theme_in_all_tabs_before_what_follows_it_is_painted(
     open_tab: OpenTab, context: BrowserContext, room: str
 ) -> None:
     context.add_init_script(WATCH_THEME)
-    one, other = open_tab(f"/{room}/browser"), open_tab(f"/{room}/browser")
+    one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     switch = one.get_by_role("switch", name="Dark theme")
     expect(switch).not_to_be_checked()
     expect(one.get_by_role("switch", name="Dense")).to_be_checked()
@@ -106,7 +115,7 @@ def test_a_switch_sets_the_theme_in_all_tabs_before_what_follows_it_is_painted(
 
 
 def test_a_tab_that_was_left_has_what_was_set_meanwhile(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    one, other = open_tab(f"/{room}/browser"), open_tab(f"/{room}/browser")
+    one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     one.goto(f"{server.url}/{room}/server")
     field(other, "Title").fill("meanwhile")
     one.go_back()
@@ -186,7 +195,7 @@ def test_what_the_server_refuses_stays_where_it_was_typed(
 
 
 def test_a_word_that_is_being_composed_is_not_disturbed(open_tab: OpenTab, room: str) -> None:
-    one, other = open_tab(f"/{room}/browser"), open_tab(f"/{room}/browser")
+    one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     field(one, "Title").focus()
     session = one.context.new_cdp_session(one)
     session.send("Input.imeSetComposition", {"text": "に", "selectionStart": 1, "selectionEnd": 1})

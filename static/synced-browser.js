@@ -3,7 +3,7 @@ import { initial, read, write } from "./synced-field.js";
 
 // How long a pause in typing lasts before a change from elsewhere may show, in milliseconds.
 const QUIET_MS = 1_000;
-// Marks a field in which somebody has typed while this module was still to come.
+// Marks a field in which somebody has typed, or which was reset, while this module was still to come.
 const TYPED = "data-sse-typed";
 
 /**
@@ -36,6 +36,7 @@ export function attach(element) {
 
   function reset() {
     quietAt = 0;
+    field.removeAttribute(TYPED);
     tabs.set(key, initial(field));
   }
 

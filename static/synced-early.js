@@ -7,8 +7,10 @@
   const { sseSynced, sseAttribute, sseOn = "", sseOff = "", sseMedia } = field.dataset;
   const isSwitch = field instanceof HTMLInputElement && field.type === "checkbox";
 
-  // What is typed before the module is there, it finds marked.
-  field.addEventListener("input", () => field.setAttribute("data-sse-typed", ""));
+  // What is typed, or taken back, before the module is there, it finds marked.
+  const mark = () => field.setAttribute("data-sse-typed", "");
+  field.addEventListener("input", mark);
+  field.form?.addEventListener("reset", mark);
 
   const value = remembered(sseSynced);
   if (value !== undefined && !isSwitch) field.value = value;

@@ -242,12 +242,11 @@ async def test_what_is_revoked_while_the_application_is_asked_is_not_granted() -
     async with visited(authorize=decide) as house:
         ann = house.browser()
         grants = await ann.grants()
-        answers = [asyncio.create_task(ann.refused(grants)), asyncio.create_task(ann.renew(grants))]
+        stream, renewal = asyncio.create_task(ann.refused(grants)), asyncio.create_task(ann.renew(grants))
         await asking.wait()
         await house.sse.revoke(channel="todos")
         answer.set()
-        refused, renewed = await asyncio.gather(*answers)
-        assert refused[1][0]["reason"] == renewed[0]["denied"] == "revoked"
+        assert (await stream)[1][0]["reason"] == (await renewal)[0]["denied"] == "revoked"
 
 
 # ---------------------------------------------------------------------- renewal

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import pytest
+
+from sse_components.identity import Who
+from sse_components.presence import Person, Presence, Tab
+
+ALICE, BOB, GUEST = Who("alice", "s1"), Who("bob", "s2"), Who(None, "s3")
+# Seconds: short, since these tests wait for it.
+LEAVE = 0.05
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def told() -> list[str]:
+    """Give the rooms in which something has changed, as they are told of."""
+    return []
+
+
+@pytest.fixture
+async def presence(told: list[str]) -> AsyncIterator[Presence]:
+    presence = Presence(told.append, leave_after=LEAVE)
+    yield presence
+    presence.close()
+
+
+def tab(name: str, *rooms: str, visible: bool = True) -> Tab:
+    return Tab(name, visible, frozenset(rooms or ["hall"]))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def names(people: Iterable[Person]) -> list[str | None]:
+    return [one.user for one in people]
+
+
+async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) -> None:
+    presence.report("c1", ALICE, [tab("t1"), tab("t2", visible=False)])
+    presence.report("c2", Who("alice", "s9"), [tab("t3", visible=False)])
+    presence.report("c3", BOB, [tab("t4", visible=False)])
+    presence.report("c4", GUEST, [tab("t5"), tab("t6", "yard")])
+    assert presence.people("hall") == [
+        Person("alice", browsers=2, tabs=3, visible=True),
+        Person("bob", browsers=1, tabs=1, visible=False),
+        Person(None, browsers=1, tabs=1, visible=True),
+    ]
+    assert (presence.tabs("hall"), presence.tabs("yard"), presence.tabs("cellar")) == (5, 1, 0)
+
+
+async def test_guests_are_told_apart_by_their_browsers(presence: Presence) -> None:
+    presence.report("c1", Who(None, "s1"), [tab("t1"), tab("t2")])
+    presence.report("c2", Who(None, "s2"), [tab("t3")])
+    assert sorted(one.tabs for one in presence.people("hall")) == [1, 2]
+
+
+async def test_a_tab_that_a_browser_no_longer_tells_of_has_left(presence: Presence) -> None:
+    presence.report("c1", ALICE, [tab("t1"), tab("t2")])
+    presence.report("c1", ALICE, [tab("t2")])
+    assert presence.tabs("hall") == 1
+
+
+async def test_a_tab_over_two_connections_is_one_and_the_latest_report_counts(presence: Presence) -> None:
+    presence.report("old", ALICE, [tab("t1", visible=False)])
+    presence.report("new", ALICE, [tab("t1", visible=True)])
+    assert presence.people("hall") == [Person("alice", browsers=1, tabs=1, visible=True)]
+
+
+async def test_nobody_takes_the_place_of_another_users_tab(presence: Presence) -> None:
+    presence.report("c1", ALICE, [tab("t1")])
+    presence.report("c2", BOB, [tab("t1")])
+    assert names(presence.people("hall")) == ["alice", "bob"]
+
+
+async def test_who_loses_the_connection_leaves_a_little_later(presence: Presence, told: list[str]) -> None:
+    presence.report("c1", ALICE, [tab("t1")])
+    await until(lambda: told == ["hall"])
+    presence.end("c1")
+    presence.end("c1")
+    assert presence.tabs("hall") == 1
+    await until(lambda: told == ["hall", "hall"])
+    assert presence.tabs("hall") == 0
+
+
+async def test_who_comes_back_in_time_has_not_left(presence: Presence, told: list[str]) -> None:
+    presence.report("c1", ALICE, [tab("t1")])
+    presence.end("c1")
+    presence.report("c2", ALICE, [tab("t1")])
+    presence.report("other", BOB, [tab("t2", "yard")])
+    await until(lambda: not presence._leaving)
+    await until(lambda: "yard" in told)
+    assert presence.tabs("hall") == 1
+    assert told == ["hall", "yard"]
+
+
+async def test_only_changes_are_told_and_together(presence: Presence, told: list[str]) -> None:
+    presence.report("c1", ALICE, [tab("t1", "hall", "yard")])
+    presence.report("c2", BOB, [tab("t2", "hall")])
+    await until(lambda: told)
+    assert told == ["hall", "yard"]
+    presence.report("c2", BOB, [tab("t2", "hall")])
+    presence.report("c1", ALICE, [tab("t1", "yard")])
+    await until(lambda: len(told) > 2)
+    assert told == ["hall", "yard", "hall"]
+
+
+async def test_nobody_is_told_after_the_end(presence: Presence, told: list[str]) -> None:
+    presence.report("c1", ALICE, [tab("t1")])
+    presence.end("c1")
+    presence.close()
+    assert presence.people("hall") == []
+    await asyncio.sleep(2 * LEAVE)
+    assert told == []
