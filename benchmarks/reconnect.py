@@ -29,7 +29,7 @@ from typing import Any
 from fasthtml.common import FastHTML
 from starlette.responses import PlainTextResponse
 
-from sse_components import setup_sse
+from sse_components import Limits, setup_sse
 from sse_components.page import this_page
 
 HERE = Path(__file__).parent
@@ -74,14 +74,21 @@ class Run:
 # ---------------------------------------------------------------------- the restart
 
 
+def granted(channel: str) -> str:
+    """Return the address of a stream for whoever has it: the clients here have no session."""
+    page = this_page()
+    page.enter({})
+    return page.stream_url([channel])
+
+
 def application() -> Any:
     """Return the application that is restarted."""
     app = FastHTML(secret_key="benchmark")
-    setup_sse(app)
+    setup_sse(app, limits=Limits(connections=100_000, connections_per_client=100_000))
 
     @app.route("/path")
     def path() -> PlainTextResponse:
-        return PlainTextResponse(this_page().stream_url(["news"]))
+        return PlainTextResponse(granted("news"))
 
     return app
 

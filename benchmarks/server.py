@@ -20,9 +20,12 @@ from fasthtml.common import FastHTML
 from sse_starlette import EventSourceResponse
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from sse_components import servers
+from sse_components import Limits, servers
 from sse_components.app import setup_sse
 from sse_components.page import this_page
+
+# All clients are one address here.
+ONE_ADDRESS = Limits(connections=100_000, connections_per_client=100_000)
 
 Publish = Callable[[str], Awaitable[Any]]
 
@@ -47,6 +50,13 @@ async def publish_all(publish: Publish, mode: str, start: int, m: int, rate: flo
             await asyncio.sleep(0)
 
 
+def granted(channel: str) -> str:
+    """Return the address of a stream for whoever has it: the clients here have no session."""
+    page = this_page()
+    page.enter({})
+    return page.stream_url([channel])
+
+
 def fasthtml(path: str | None) -> tuple[FastHTML, Callable[[Publish], None]]:
     """Return an app with the benchmark's own routes, and what tells it how to publish."""
     app = FastHTML(secret_key="benchmark")
@@ -62,7 +72,7 @@ def fasthtml(path: str | None) -> tuple[FastHTML, Callable[[Publish], None]]:
 
     @app.route("/path")
     def where() -> PlainTextResponse:
-        return PlainTextResponse(path or this_page().stream_url(["bench"]))
+        return PlainTextResponse(path or granted("bench"))
 
     return app, how.append
 
@@ -70,7 +80,7 @@ def fasthtml(path: str | None) -> tuple[FastHTML, Callable[[Publish], None]]:
 def ours() -> FastHTML:
     """Return an app with the kit, as its users have it."""
     app, publish_by = fasthtml(None)
-    sse = setup_sse(app)
+    sse = setup_sse(app, limits=ONE_ADDRESS)
     publish_by(lambda html: sse.publish("bench", NotStr(html)))
     return app
 

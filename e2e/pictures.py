@@ -17,11 +17,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 from e2e.cdn import OUTSIDE, Cdn
 from e2e.conftest import BROWSERS, HTMX, PATIENCE
 from e2e.page_server import ROOT, PageServer, wait_until
-from sse_components.gallery.examples import EXAMPLES
+from e2e.png import reduced
+from sse_components.gallery.examples import EXAMPLES, toasts
 from sse_components.gallery.layout import path
 
 PICTURES = ROOT / "docs" / "pictures"
-PAGES = {"gallery": "/", **{path(example)[1:]: path(example) for example in EXAMPLES}}
+# Toasts come last: they go with their readers to the next page.
+ORDER = sorted(EXAMPLES, key=lambda example: example is toasts)
+PAGES = {"gallery": "/", **{path(example)[1:]: path(example) for example in ORDER}}
 SIZES = {"": (1280, 800), "-narrow": (390, 844)}
 SCHEMES: dict[str, Literal["light", "dark"]] = {"": "light", "-dark": "dark"}
 README = ["", "-narrow-dark"]
@@ -90,6 +93,8 @@ def take_all(context: BrowserContext, folder: Path, which: list[str]) -> None:
         prepare(page, name)
         for ending in which:
             take(page, folder / f"{name}{ending}.png", *names()[ending])
+        if which == README and name != "gallery":
+            take_part(page, folder / f"{name}-part.png", ".sse-toasts" if name == "toasts" else ".stage")
 
 
 def prepare(page: Page, name: str) -> None:
@@ -106,10 +111,6 @@ def prepare(page: Page, name: str) -> None:
             page.get_by_label("Level").select_option(level)
             page.get_by_role("button", name="To this browser").click()
             expect(page.locator(".sse-toast", has_text=text)).to_be_visible()
-    else:
-        for toast in page.get_by_role("button", name="Close").all():
-            toast.click()
-        expect(page.locator(".sse-toast")).to_have_count(0)
     if name == "job":
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.locator(".sse-progress-detail")).to_contain_text("left")
@@ -120,7 +121,18 @@ def prepare(page: Page, name: str) -> None:
 def take(page: Page, file: Path, size: tuple[int, int], scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.screenshot(path=file)
+    file.write_bytes(reduced(page, page.screenshot()))
+
+
+def take_part(page: Page, file: Path, selector: str) -> None:
+    """Take what a page is about, as high as a line of a table may be."""
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    part = page.locator(selector)
+    part.scroll_into_view_if_needed()
+    box = part.bounding_box()
+    assert box is not None
+    file.write_bytes(reduced(page, page.screenshot(clip={**box, "height": min(box["height"], 280)})))
 
 
 def names() -> dict[str, tuple[tuple[int, int], Literal["light", "dark"]]]:

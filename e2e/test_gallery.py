@@ -86,10 +86,10 @@ def test_votes_move_up_in_every_tab(open_tab: OpenTab, room: str) -> None:
     item = one.locator("#votes li").filter(has_text=room)
     expect(item).to_have_text(re.compile("^1"))
     for votes in range(2, 12):
-        button(item, f"Vote for {name}").click()
+        button(item, f"+1 for {name}").click()
         expect(item).to_have_text(re.compile(f"^{votes}"))
         settle(one)
-    expect(button(item, f"Vote for {name}")).to_be_focused()
+    expect(button(item, f"+1 for {name}")).to_be_focused()
     for tab in (one, other, index):
         expect(tab.locator("#votes > [id]").first).to_have_text(re.compile(f"^11{re.escape(name)}"))
     button(other.locator("#votes > [id]").first, f"Remove {name}").click()
@@ -140,7 +140,7 @@ def test_an_answer_is_stopped_from_another_tab(open_tab: OpenTab, room: str) -> 
     one.get_by_label("Ask it").fill(f"class? {HOSTILE} {room}")
     button(one, "Ask").click()
     expect_in_all([*tabs], "#question", f"class? {HOSTILE} {room}")
-    expect_in_all([*tabs], "#answer-text", re.compile(r"^[Cc]lass (\S+ ){5}"))
+    expect_in_all([*tabs], "#answer-text", re.compile(r"^(\S+ ){5}"))
     button(other, "Stop").click()
     expect_in_all([*tabs], ".sse-token-stream-state", "Stopped")
     expect(other.locator("#answer-text")).to_have_text(one.locator("#answer-text").inner_text())

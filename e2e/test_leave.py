@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.conftest import OpenTab
 from e2e.page_server import PageServer, wait_until
@@ -109,3 +109,20 @@ def test_a_page_that_slept_longer_than_its_leave_is_healed(open_tab: OpenTab, se
     server.post("/publish", channel=room, html="<p>new</p>")
     expect(tab.locator("#one")).to_have_text("new")
     assert tab.evaluate("isTheSame")
+
+
+def test_a_page_whose_session_has_changed_under_it_fetches_itself_anew(
+    open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str
+) -> None:
+    """Two first pages that are opened at once bring a session each, and the browser keeps one of them."""
+    first = open_tab(f"/{room}/page")
+    expect_state(first, "one", "live")
+    held = str(first.locator("#one").get_attribute("data-sse-connect"))
+    context.clear_cookies()
+    second = open_tab(f"/{room}/page")
+    expect(first.locator("#one")).not_to_have_attribute("data-sse-connect", held)
+    for tab in (first, second):
+        expect_state(tab, "one", "live")
+    server.post("/publish", channel=f"{room}/one", html="<p>new</p>")
+    for tab in (first, second):
+        expect(tab.locator("#one")).to_have_text("new")

@@ -66,4 +66,4 @@ SHUTDOWN_RETRY_MS: Final = 1_000
 HEAL_SPREAD_MS: Final = 2_000
 
 # Statuses after which a client must not try again.
-FINAL_STATUSES: Final = (204, 401, 403, 404)
+FINAL_STATUSES: Final = (204, 401, 403, 404, 413, 414, 415)

@@ -8,7 +8,8 @@ import { sources } from "./sources.js";
 import { tabId } from "./tab.js";
 
 const GAP = "gap";
-const EXPIRED = "expired";
+// Leave that a page had when it was made: fetched anew, it brings what it has now.
+const OUTDATED = ["expired", "foreign"];
 
 /** @typedef {import("./message-queue.js").MessageQueue} MessageQueue */
 /** @typedef {import("./message-queue.js").LogEvent} LogEvent */
@@ -43,8 +44,8 @@ export class PageSource extends EventTarget {
   #received;
   #stale = false;
   #shown = "";
-  /** Whether there has been a connection since the page's content was made. */
-  #proven = false;
+  /** Whether the page was fetched anew for leave that was outdated, and that has led to nothing yet. */
+  #renewed = false;
 
   /**
    * @param {string} url
@@ -127,7 +128,6 @@ export class PageSource extends EventTarget {
     this.#received = cursor(id);
     this.queue?.forget();
     if (id) this.element?.setAttribute(CURSOR_ATTRIBUTE, id);
-    this.#proven = false;
     this.#way.moveTo(url, id);
     this.resume(GAP);
     this.#stale = false;
@@ -160,7 +160,8 @@ export class PageSource extends EventTarget {
    * @param {Loss} [loss]
    */
   show(loss = {}) {
-    const state = this.#stale ? "stale" : this.state;
+    const isOut = this.#renewed && loss.final;
+    const state = this.#stale ? (isOut ? "denied" : "stale") : this.state;
     if (state === this.#shown && loss.status === undefined) return;
     this.#shown = state;
     this.element?.setAttribute(STATE_ATTRIBUTE, state);
@@ -181,15 +182,18 @@ export class PageSource extends EventTarget {
   }
 
   /**
-   * A page that was away for longer than its grants last is healed, which brings new ones, or the page to sign in.
+   * A page that was away for longer than its grants last, or whose session has changed, is healed once: that brings new
+   * grants, or the page to sign in.
    *
    * @param {Loss & { state: string }} change
    */
   #change(change) {
     this.show(change);
-    if (change.state === "live") this.#proven = true;
-    const isExpired = change.refusal?.denied?.some(({ reason }) => reason === EXPIRED);
-    if (isExpired && this.#proven) heal(this, { channels: [], cursor: "" });
+    if (change.state === "live") this.#renewed = false;
+    const isOutdated = change.refusal?.denied?.some(({ reason }) => OUTDATED.includes(reason));
+    if (!isOutdated || this.#renewed) return;
+    this.#renewed = true;
+    heal(this, { channels: [], cursor: "" });
   }
 
   /** @param {LogEvent & Partial<import("./parser.js").StreamEvent>} event */

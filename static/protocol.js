@@ -47,4 +47,4 @@ export const RETRY_CAP_MS = 30_000;
 export const SHUTDOWN_RETRY_MS = 1_000;
 export const HEAL_SPREAD_MS = 2_000;
 
-export const FINAL_STATUSES = [204, 401, 403, 404];
+export const FINAL_STATUSES = [204, 401, 403, 404, 413, 414, 415];

@@ -22,8 +22,8 @@ import sse_components
 from sse_components import BroadcastManager
 from sse_components.fanout import StreamConnection
 from sse_components.gallery import create_app
-from sse_components.gallery.examples import EXAMPLES, access_log, machine
-from sse_components.gallery.layout import path, source_of
+from sse_components.gallery.examples import EXAMPLES, access_log, connection, machine
+from sse_components.gallery.layout import NAMED, path, source_of
 from sse_components.gallery.source import highlighted
 from tests.serving import serving, until
 
@@ -79,8 +79,8 @@ async def test_a_page_has_its_landmarks_and_nothing_inline(address: str, htmx: i
     async with gallery(htmx=htmx) as one:
         page = await one.page(address)
     assert found(page, "html")["lang"] == "en"
-    assert [len(page.select(tag)) for tag in ("header", "nav", "main", "footer", "h1", "#tabs")] == [1] * 6
-    assert len(page.select("[data-sse-connect]")) == 1
+    once = ("header", "nav", "main", "body > footer", "h1", "#tabs", "#status", "#breaking", ".sse-toasts")
+    assert [len(page.select(selector)) for selector in once] == [1] * len(once)
     assert [link["href"] for link in page.select("a[target=_blank]")] == [address]
     assert page.select("[style], style, script:not([src])") == []
     assert f"htmx.org@{htmx}." in str(page.head)
@@ -149,7 +149,9 @@ async def test_a_database_of_ones_own_is_kept_and_so_is_its_key(tmp_path: Path) 
     async with gallery(db=db) as one:
         await one.post("/todos/add", title="milk")
         address = found(await one.page("/todos"), "[data-sse-connect]")["data-sse-connect"]
+        cookies = one.client.cookies
     async with gallery(db=db) as one:
+        one.client.cookies = cookies
         assert await one.todos() == {"milk": False}
         grants = str(address).partition("sub=")[2]
         assert (await one.client.head(f"/sse/stream?sub={grants}")).status_code == 200
@@ -167,6 +169,12 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
+async def test_the_examples_show_every_component() -> None:
+    async with gallery() as one:
+        pages = [await one.page(path(example)) for example in EXAMPLES]
+    assert {part.get_text() for page in pages for part in page.select(".hero .row code")} == set(NAMED)
+
+
 async def test_every_request_but_for_assets_is_a_line_of_the_access_log_without_its_query() -> None:
     async with gallery() as one:
         assert (await one.client.get("/sse/stream?sub=secret")).status_code == 403
@@ -174,7 +182,7 @@ async def test_every_request_but_for_assets_is_a_line_of_the_access_log_without_
         await one.client.get("/" + "long" * 100)
         await one.client.get(str(found(await one.page("/access-log"), "[rel=stylesheet]")["href"]))
         page = await one.page("/access-log")
-        assert len(one.published("access-log")) == 5
+        assert len(one.published("lines")) == 5
     rows = [[cell.get_text().strip() for cell in row.select("td")[1:]] for row in page.select("#lines tr")]
     assert rows == [
         ["GET", "/access-log", "200"],
@@ -185,13 +193,11 @@ async def test_every_request_but_for_assets_is_a_line_of_the_access_log_without_
     assert found(page, "#answered").get_text() == "4 requests answered"
 
 
-async def test_the_access_log_is_bounded_and_so_is_what_tabs_show() -> None:
+async def test_the_access_log_is_bounded() -> None:
     async with gallery() as one:
         for _ in range(access_log.LINES):
             await one.client.get("/nowhere")
-        assert "delete:" not in "".join(one.published("access-log"))
         await one.client.get("/nowhere")
-        assert "delete:#line-1" in one.published("access-log")[-1]
         rows = (await one.page("/access-log")).select("#lines tr")
         assert [row["id"] for row in rows] == [f"line-{number}" for number in range(access_log.LINES + 1, 1, -1)]
 
@@ -204,34 +210,56 @@ def follow(sse: BroadcastManager, channel: str) -> None:
 
 async def test_the_machine_is_measured_once_a_second_while_somebody_watches() -> None:
     async with gallery() as watched, gallery() as alone:
-        follow(watched.sse, "machine")
+        follow(watched.sse, "processor")
         await alone.sse.register()
-        await until(lambda: len(watched.published("machine")) == 3, 10)
-        at = [event.at for event in watched.sse.backend.log.latest("machine")]
+        await until(lambda: len(watched.published("processor")) == 3, 10)
+        at = [event.at for event in watched.sse.backend.log.latest("processor")]
         assert all(later - earlier >= 0.9 for earlier, later in pairwise(at))
-        assert alone.published("machine") == []
+        assert alone.published("processor") == []
         gauges = (await watched.page("/machine")).select(".gauge")
-    assert [gauge["id"] for gauge in gauges] == ["processor", "memory"]
-    for gauge in gauges:
-        assert len(str(found(gauge, "polyline")["points"]).split()) == 4
+        assert [len(watched.sse.sparkline(id).values) for id in machine.GAUGES] == [4, 4]
+        assert len(alone.sse.sparkline("memory").values) == 1
+    assert [found(gauge, ".sse-sparkline")["id"] for gauge in gauges] == ["processor", "memory"]
 
 
-async def test_the_line_of_the_machine_is_a_minute_long() -> None:
-    samples = machine.first_samples()
-    samples.extend(machine.Sample(100, percent) for percent in range(100))
-    processor, memory = machine.gauges(samples)
-    assert processor.children[2].attrs["aria-label"] == "100 to 100 % in 60 seconds"
-    assert memory.children[2].attrs["aria-label"] == "40 to 99 % in 60 seconds"
-
-
-async def test_tabs_are_told_how_many_they_are() -> None:
+async def test_a_transfer_is_told_of_if_it_is_committed() -> None:
     async with gallery() as one:
-        name, _ = await one.sse.register()
-        await until(lambda: "<strong>1</strong> tab open" in "".join(one.published("sse:broadcast")))
-        await one.sse.register()
-        await until(lambda: "<strong>2</strong> tabs open" in "".join(one.published("sse:broadcast")))
-        await one.sse.unregister(name)
-        await until(lambda: "<strong>1</strong> tab open" in one.published("sse:broadcast")[-1])
+        await one.post("/transfer/pay", payer="Ada", amount="30")
+        assert "50" in one.published("balance-Ada")[0]
+        await one.post("/transfer/pay", payer="Ada", amount="60")
+        assert [len(one.published(f"balance-{name}")) for name in ("Ada", "Grace")] == [1, 1]
+        balances = (await one.page("/transfer")).select(".stage dd")
+    assert [balance.get_text().strip() for balance in balances] == ["50", "50"]
+
+
+async def test_who_signs_in_is_known_until_the_session_ends() -> None:
+    async with gallery() as one:
+        assert "Nobody" in found(await one.page("/sign-in"), ".stage").get_text()
+        assert (await one.client.post("/sign-in/enter", data={"name": HOSTILE})).status_code == 303
+        assert found(await one.page("/sign-in"), ".stage strong").get_text() == HOSTILE[:30]
+        assert (await one.client.post("/sign-in/leave")).status_code == 303
+        assert "Nobody" in found(await one.page("/sign-in"), ".stage").get_text()
+
+
+async def test_a_delay_refuses_one_browser_for_a_while() -> None:
+    async with gallery() as one, httpx.AsyncClient(transport=one.client._transport, base_url="http://test") as other:
+        streams = []
+        for client in (one.client, other):
+            page = BeautifulSoup((await client.get("/todos")).text, "html.parser")
+            streams.append(str(found(page, "[data-sse-connect]")["data-sse-connect"]))
+        await one.post("/connection/delay")
+        refused = await one.client.head(streams[0])
+        assert (refused.status_code, int(refused.headers["retry-after"])) == (503, connection.SECONDS)
+        assert (await other.head(streams[1])).status_code == 200
+
+
+async def test_a_restart_begins_a_new_log() -> None:
+    async with gallery() as one:
+        before = one.sse.backend.cursor.epoch
+        await one.post("/connection/restart")
+        assert one.sse.backend.cursor.epoch != before
+        await one.post("/todos/add", title="milk")
+        assert len(one.published("todos")) == 1
 
 
 async def test_the_command_serves_the_gallery_and_ends_at_ctrl_c(tmp_path: Path) -> None:
@@ -239,7 +267,7 @@ async def test_the_command_serves_the_gallery_and_ends_at_ctrl_c(tmp_path: Path)
     async with serving(command, tmp_path) as server:
         page = BeautifulSoup(await server.get("/todos"), "html.parser")
         stream = await server.open(str(found(page, "[data-sse-connect]")["data-sse-connect"]))
-        await stream.until("tab open")
+        await stream.until("sse:open")
         assert "htmx.org@4" in str(page.head)
         server.stop(signal.SIGINT)
         assert await server.ended() < 2

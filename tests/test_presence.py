@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
 from sse_components.identity import Who
 from sse_components.presence import Person, Presence, Tab
+from tests.serving import until
 
 ALICE, BOB, GUEST = Who("alice", "s1"), Who("bob", "s2"), Who(None, "s3")
 # Seconds: short, since these tests wait for it.
@@ -30,12 +31,6 @@ async def presence(told: list[str]) -> AsyncIterator[Presence]:
 
 def tab(name: str, *rooms: str, visible: bool = True) -> Tab:
     return Tab(name, visible, frozenset(rooms or ["hall"]))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 def names(people: Iterable[Person]) -> list[str | None]:
@@ -103,7 +98,7 @@ async def test_who_comes_back_in_time_has_not_left(presence: Presence, told: lis
 async def test_only_changes_are_told_and_together(presence: Presence, told: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1", "hall", "yard")])
     presence.report("c2", BOB, [tab("t2", "hall")])
-    await until(lambda: told)
+    await until(lambda: bool(told))
     assert told == ["hall", "yard"]
     presence.report("c2", BOB, [tab("t2", "hall")])
     presence.report("c1", ALICE, [tab("t1", "yard")])

@@ -35,6 +35,6 @@ def make_app(*, htmx4: bool) -> Any:
     @rt("/{room}/page")
     def page(room: str, request: Request) -> Any:
         visits = request.session["visits"] = request.session.get("visits", 0) + 1
-        return P(visits, id="visits"), SSE(channels=room, id="receiver")
+        return P(visits, id="visits"), SSE(channels=room, id="receiver", shared=False)
 
     return app

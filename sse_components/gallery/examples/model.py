@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -61,7 +62,7 @@ def stop(state: State) -> None:
 
 async def think(prompt: str) -> AsyncIterator[str]:
     """Begin with a word of the prompt, and then follow one word with one that has followed it."""
-    asked = set(prompt.lower().strip("?!. ").split()) - {"what", "is", "a", "the", "how"}
+    asked = {word for word in re.findall(r"\w+", prompt.lower()) if len(word) > 4}
     pair = choice([pair for pair in read() if pair[0].lower() in asked] or [*read()])
     for _ in range(WORDS):
         yield f"{pair[0]} "
@@ -72,7 +73,7 @@ async def think(prompt: str) -> AsyncIterator[str]:
 @cache
 def read() -> dict[tuple[str, str], list[str]]:
     """Read the documentation, once: which words have followed each two."""
-    following, words = defaultdict(list), " ".join(topics.values()).split()
+    following, words = defaultdict(list), re.findall(r"[A-Za-z][\w'-]*[.,:;?]*", " ".join(topics.values()))
     for one, two, three in zip(words, words[1:], words[2:], strict=False):
         following[one, two].append(three)
     return following

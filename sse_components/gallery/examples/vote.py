@@ -20,10 +20,8 @@ def setup(state: State) -> None:
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show the list, and a form for one more."""
-    title = Input(id="option", required=True, maxlength=40, autocomplete="off")
-    form = Form(Label("Something else", fr="option"), title, Button("Add"), hx_post=add, hx_swap="none")
-    return form, glance(request)
+    """Show a form for one more, and the list."""
+    return new_option(), glance(request)
 
 
 def glance(request: Request) -> FT:
@@ -41,11 +39,12 @@ async def up(state: State, name: str) -> None:
 
 
 @rt.post
-async def add(state: State, option: str) -> None:
-    """Add an item; the last one gives way to the ninth."""
+async def add(state: State, option: str) -> FT:
+    """Add an item, and empty the form; the last item gives way to the ninth."""
     if (name := option.strip()[:40]) and name not in state.votes:
         state.votes = dict(ranked(state.votes)[: MOST - 1]) | {name: 1}
         await state.sse.list("votes").insert(item(name, 1))
+    return new_option(autofocus=True)
 
 
 @rt.post
@@ -55,6 +54,12 @@ async def remove(state: State, name: str) -> None:
         await state.sse.list("votes").remove(item(name, 0))
 
 
+def new_option(**attrs: Any) -> FT:
+    """Make the form for an item."""
+    title = Input(id="option", required=True, maxlength=40, autocomplete="off", **attrs)
+    return Form(Label("Something else", fr="option"), title, Button("Add"), hx_post=add, hx_swap="outerHTML")
+
+
 def ranked(votes: dict[str, int]) -> list[tuple[str, int]]:
     """Return what has the most votes first."""
     return sorted(votes.items(), key=lambda vote: -vote[1])
@@ -62,7 +67,7 @@ def ranked(votes: dict[str, int]) -> list[tuple[str, int]]:
 
 def item(name: str, votes: int) -> FT:
     """Make an item, with the key that it is sorted by."""
-    more = {"hx_post": up.to(name=name), "hx_swap": "none", "aria_label": f"Vote for {name}"}
+    more = {"hx_post": up.to(name=name), "hx_swap": "none", "aria_label": f"+1 for {name}"}
     less = {"hx_post": remove.to(name=name), "hx_swap": "none", "aria_label": f"Remove {name}"}
-    shown: list[Any] = [Strong(votes), Span(name), Button("+1", **more), Button("Remove", **less, cls="quiet")]
-    return Li(*shown, id=f"vote-{name.encode().hex()}", data_sse_key=-votes)
+    buttons = Button("+1", **more), Button("Remove", **less, cls="quiet")
+    return Li(Strong(votes), Span(name), *buttons, id=f"vote-{name.encode().hex()}", data_sse_key=-votes)
