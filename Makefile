@@ -10,6 +10,8 @@
 #   make clean      takes away what these targets made
 
 ARGS =
+# Browsers that tests run at once.
+BROWSERS = 3
 PYTHON_IN_VENV = .venv/bin/python
 # What is installed, as files: older than their sources, they are made again.
 DEMO = .venv/with-demo
@@ -26,7 +28,12 @@ demo: $(DEMO)
 
 test: check programs
 	npm test --silent
+ifeq ($(strip $(ARGS)),)
+	$(PYTHON_IN_VENV) -m pytest tests
+	$(PYTHON_IN_VENV) -m pytest e2e --numprocesses $(BROWSERS) --dist loadfile
+else
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
+endif
 
 check: $(DEVELOPMENT) $(NODE_MODULES)
 	$(PYTHON_IN_VENV) -m ruff check

@@ -93,7 +93,7 @@ def take_all(context: BrowserContext, folder: Path, which: list[str]) -> None:
         prepare(page, name)
         for ending in which:
             take(page, folder / f"{name}{ending}.png", *names()[ending])
-        if which == README and name != "gallery":
+        if which == README and name not in ("gallery", "todos", "access-log"):
             take_part(page, folder / f"{name}-part.png", ".sse-toasts" if name == "toasts" else ".stage")
 
 
@@ -132,7 +132,7 @@ def take_part(page: Page, file: Path, selector: str) -> None:
     part.scroll_into_view_if_needed()
     box = part.bounding_box()
     assert box is not None
-    file.write_bytes(reduced(page, page.screenshot(clip={**box, "height": min(box["height"], 280)})))
+    file.write_bytes(reduced(page, page.screenshot(clip={**box, "height": min(box["height"], 330)})))
 
 
 def names() -> dict[str, tuple[tuple[int, int], Literal["light", "dark"]]]:
