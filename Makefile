@@ -10,8 +10,8 @@
 #   make clean      takes away what these targets made
 
 ARGS =
-# Browsers that tests run at once.
-BROWSERS = 3
+# How many tests of the browser run at once.
+BROWSERS = 2
 PYTHON_IN_VENV = .venv/bin/python
 # What is installed, as files: older than their sources, they are made again.
 DEMO = .venv/with-demo

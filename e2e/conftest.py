@@ -26,7 +26,8 @@ HTMX = ["2.0.7", "4.0.0"]
 LATEST = ["2.0.11", "4.0.1"]
 ALL_HTMX = pytest.mark.parametrize("htmx", [*HTMX, *LATEST], indirect=True)
 LATEST_HTMX = pytest.mark.parametrize("htmx", LATEST, indirect=True)
-BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+# The first does half the work of a whole browser, and has all that these tests need.
+BROWSERS = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
 # Milliseconds; a busy machine is no reason to fail.
 PATIENCE = 15_000
 # How a request fails that the page itself has ended: it has closed a stream, or was left.

@@ -24,13 +24,22 @@ WATCH = """
 """
 HOPE = "document.dispatchEvent(new Event('visibilitychange'))"
 
+OpenLive = Callable[..., Page]
 Miss = Callable[..., None]
 
 
 @pytest.fixture
-def open_tab(open_tab: OpenTab, context: BrowserContext) -> OpenTab:
+def open_live(open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str) -> OpenLive:
+    """Open a page of the test's room with its three elements live, when those of earlier tests have left."""
     context.add_init_script(WATCH)
-    return open_tab
+
+    def open_live(path: str = "") -> Page:
+        server.wait_for_connections(0)
+        tab = open_tab(f"/{room}{path}")
+        expect_live(tab, 3)
+        return tab
+
+    return open_live
 
 
 @pytest.fixture
@@ -54,10 +63,8 @@ def expect_items(tab: Page, count: int) -> None:
     expect(tab.locator("#items li")).to_have_text([str(number) for number in range(count)])
 
 
-def test_a_page_is_healed_by_one_request(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+def test_a_page_is_healed_by_one_request(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+    tab = open_live()
     tab.evaluate("window.isTheSame = true")
     miss(tab, numbers=8, notes=5)
     expect_items(tab, 8)
@@ -81,10 +88,8 @@ def test_a_page_is_healed_by_one_request(open_tab: OpenTab, server: PageServer, 
     server.wait_for_connections(0)
 
 
-def test_only_a_region_is_healed(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}?heal=%23region")
-    expect_live(tab, 3)
+def test_only_a_region_is_healed(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+    tab = open_live("?heal=%23region")
     miss(tab, numbers=8)
     expect_items(tab, 8)
     expect_state(tab, "live")
@@ -95,12 +100,12 @@ def test_only_a_region_is_healed(open_tab: OpenTab, server: PageServer, room: st
 
 
 @pytest.mark.parametrize("heal", ["event", "page"])
-def test_a_gap_can_be_left_to_the_page(heal: str, open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}?heal={heal}")
+def test_a_gap_can_be_left_to_the_page(
+    heal: str, open_live: OpenLive, server: PageServer, room: str, miss: Miss
+) -> None:
+    tab = open_live(f"?heal={heal}")
     if heal == "page":
         tab.evaluate("document.addEventListener('sse:reset', (event) => event.preventDefault())")
-    expect_live(tab, 3)
     miss(tab, numbers=8)
     tab.wait_for_function("resets.length > 0")
     server.post(f"/{room}/publish", numbers=1)
@@ -113,10 +118,8 @@ def test_a_gap_can_be_left_to_the_page(heal: str, open_tab: OpenTab, server: Pag
     assert len(server.get(f"/{room}/asked")) == 1
 
 
-def test_what_the_user_did_stays(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}/form")
-    expect_live(tab, 3)
+def test_what_the_user_did_stays(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+    tab = open_live("/form")
     tab.locator("#typed").fill("typed")
     tab.locator("#text").fill("typed, too")
     tab.locator("#box").check()
@@ -155,12 +158,10 @@ def test_what_the_user_did_stays(open_tab: OpenTab, server: PageServer, room: st
 
 
 def test_what_is_published_while_the_page_is_made_is_shown_once(
-    open_tab: OpenTab, server: PageServer, room: str, miss: Miss
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     """Also what another element has shown meanwhile, whose stream had no gap."""
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+    tab = open_live()
     server.post(f"/{room}/will", meanwhile=True)
     miss(tab, numbers=8)
     expect_items(tab, 10)
@@ -172,12 +173,10 @@ def test_what_is_published_while_the_page_is_made_is_shown_once(
 
 
 def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
-    open_tab: OpenTab, server: PageServer, room: str, miss: Miss
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     """Htmx 4 waits a moment after each message, while others come; here, until the test lets it go on."""
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+    tab = open_live()
     tab.evaluate(
         """() => {
           const { setTimeout } = window;
@@ -197,11 +196,9 @@ def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
 
 
 def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
-    open_tab: OpenTab, server: PageServer, room: str, miss: Miss, problems: list[str]
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+    tab = open_live()
     tab.clock.install()
     server.post(f"/{room}/answer", status=404)
     server.post(f"/{room}/answer", status=303, header="Location", value=f"/{room}/elsewhere")
@@ -227,11 +224,9 @@ def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
 
 
 def test_a_page_that_cannot_be_morphed_says_so(
-    open_tab: OpenTab, server: PageServer, room: str, miss: Miss, problems: list[str]
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+    tab = open_live()
     tab.evaluate("void (document.importNode = () => { throw new Error('broken'); })")
     miss(tab, numbers=8)
     tab.wait_for_function("states.at(-1).final")
@@ -245,11 +240,9 @@ def test_a_page_that_cannot_be_morphed_says_so(
 
 
 def test_a_server_in_trouble_is_asked_again_when_it_says(
-    open_tab: OpenTab, server: PageServer, room: str, miss: Miss, problems: list[str]
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+    tab = open_live()
     server.post(f"/{room}/answer", status=503, header="Retry-After", value="1")
     miss(tab, numbers=8)
     tab.wait_for_function("states.at(-1).status === 503")
@@ -263,10 +256,8 @@ def test_a_server_in_trouble_is_asked_again_when_it_says(
     problems[:] = [one for one in problems if "503" not in one]
 
 
-def test_pages_do_not_all_come_at_once(open_tab: OpenTab, server: PageServer, room: str, miss: Miss) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+def test_pages_do_not_all_come_at_once(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+    tab = open_live()
     tab.evaluate("Math.random = () => 0.5")
     tab.evaluate("document.addEventListener('sse:reset', () => { window.toldAt = performance.now(); })")
     miss(tab, numbers=8)
@@ -276,11 +267,9 @@ def test_pages_do_not_all_come_at_once(open_tab: OpenTab, server: PageServer, ro
 
 
 def test_an_element_that_the_fresh_page_lacks_lets_go(
-    open_tab: OpenTab, server: PageServer, room: str, miss: Miss
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
-    server.wait_for_connections(0)
-    tab = open_tab(f"/{room}")
-    expect_live(tab, 3)
+    tab = open_live()
     server.post(f"/{room}/will", over=True)
     miss(tab, numbers=8)
     expect_items(tab, 8)

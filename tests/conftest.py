@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+
 import hypothesis
 import pytest
+
+from sse_components import BroadcastManager
+from sse_components.page import Page
+from tests.clock import Clock
+from tests.rendering import rendering
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -14,3 +21,23 @@ hypothesis.settings.load_profile("patient")
 def anyio_backend() -> str:
     """Run `async def` tests on asyncio, as the servers do."""
     return "asyncio"
+
+
+@pytest.fixture
+async def sse() -> AsyncIterator[BroadcastManager]:
+    """Give a manager that has started."""
+    async with BroadcastManager() as manager:
+        yield manager
+
+
+@pytest.fixture
+def rendered_page() -> Iterator[Page]:
+    """Give the page that is being rendered while the test runs."""
+    with rendering() as page:
+        yield page
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands still."""
+    return Clock()

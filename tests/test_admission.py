@@ -18,7 +18,7 @@ from sse_components.log import Cursor
 from sse_components.tokens import Grants
 from tests.running import running
 from tests.serving import Stream, until
-from tests.visiting import FORM, Browser, connection_of, data_of, make_app, visited
+from tests.visiting import FORM, Browser, Decision, connection_of, data_of, make_app, visited
 
 pytestmark = pytest.mark.anyio
 
@@ -232,20 +232,14 @@ async def test_a_grant_of_which_one_channel_is_forbidden_is_refused_as_a_whole()
 
 
 async def test_what_is_revoked_while_the_application_is_asked_is_not_granted() -> None:
-    asking, answer = asyncio.Event(), asyncio.Event()
-
-    async def decide(request: Request, channel: str) -> bool:
-        asking.set()
-        await answer.wait()
-        return True
-
-    async with visited(authorize=decide) as house:
+    decision = Decision()
+    async with visited(authorize=decision) as house:
         ann = house.browser()
         grants = await ann.grants()
         stream, renewal = asyncio.create_task(ann.refused(grants)), asyncio.create_task(ann.renew(grants))
-        await asking.wait()
+        await decision.asked.wait()
         await house.sse.revoke(channel="todos")
-        answer.set()
+        decision.made.set()
         assert (await stream)[1][0]["reason"] == (await renewal)[0]["denied"] == "revoked"
 
 
@@ -450,6 +444,7 @@ async def test_neither_grants_nor_channels_nor_ids_reach_the_log_at_info_level(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "uvicorn.access")  # which a server before it may have silenced
     async with visited(secret_key="key") as house:
         house.sse.debug = house.sse.registry.debug = True
         ann = house.browser()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,20 +7,8 @@ import pytest
 from fasthtml.common import FT, Li, to_xml
 
 from sse_components import SSE, ChannelError, GrantError, MarkupError, SetupError, WireError
-from sse_components.log import Cursor
-from sse_components.page import Page, current_page
-from sse_components.tokens import Grant, Grants
-
-GRANTS = Grants("key")
-HERE = Cursor("epoch", 7)
-
-
-@pytest.fixture
-def rendered_page() -> Iterator[Page]:
-    page = Page("/live", GRANTS, HERE)
-    token = current_page.set(page)
-    yield page
-    current_page.reset(token)
+from sse_components.tokens import Grant
+from tests.rendering import GRANTS, HERE
 
 
 def grant(element: FT) -> Grant:

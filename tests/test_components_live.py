@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,26 +12,11 @@ from fasthtml.common import FT, B, Li, Table, Td, Tr, to_xml
 from sse_components import BroadcastManager, LiveList, LiveRegion, LiveText, MarkupError, SetupError
 from sse_components.components.live_content import ItemList, Pace, Region, Text
 from sse_components.log import Cursor
-from sse_components.page import Page, current_page
-from sse_components.tokens import Grants
 from tests.serving import until
 
 pytestmark = pytest.mark.anyio
 
 HOSTILE = ["<script>x</script>", '"><img src=x onerror=x>', "</textarea></template>", "‮right to left‬"]
-
-
-@pytest.fixture
-def rendered_page() -> Iterator[None]:
-    token = current_page.set(Page("/live", Grants("key"), Cursor("epoch", 7)))
-    yield
-    current_page.reset(token)
-
-
-@pytest.fixture
-async def sse() -> AsyncIterator[BroadcastManager]:
-    async with BroadcastManager() as manager:
-        yield manager
 
 
 def sent(sse: BroadcastManager, channel: str) -> list[str]:

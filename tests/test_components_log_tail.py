@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,31 +9,10 @@ from fasthtml.common import Div, Safe, to_xml
 
 from sse_components import BroadcastManager, LogTail, MarkupError, NotRunning
 from sse_components.components.log_tail import Log, LogLine, level_of
-from sse_components.log import Cursor
-from sse_components.page import Page, current_page
-from sse_components.tokens import Grants
+from tests.rendering import rendering
 from tests.serving import until
 
 pytestmark = pytest.mark.anyio
-
-
-@contextmanager
-def rendering() -> Iterator[None]:
-    token = current_page.set(Page("/sse", Grants("key"), Cursor("epoch", 7)))
-    yield
-    current_page.reset(token)
-
-
-@pytest.fixture
-def rendered_page() -> Iterator[None]:
-    with rendering():
-        yield
-
-
-@pytest.fixture
-async def sse() -> AsyncIterator[BroadcastManager]:
-    async with BroadcastManager() as manager:
-        yield manager
 
 
 class Sent:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -16,31 +14,10 @@ from hypothesis import strategies as st
 
 from sse_components import BroadcastManager, MarkupError, NotRunning, Sparkline
 from sse_components.components.sparkline import Look, Spark
-from sse_components.log import Cursor
-from sse_components.page import Page, current_page
-from sse_components.tokens import Grants
+from tests.rendering import rendering
 from tests.serving import until
 
 pytestmark = pytest.mark.anyio
-
-
-@contextmanager
-def rendering() -> Iterator[None]:
-    token = current_page.set(Page("/sse", Grants("key"), Cursor("epoch", 7)))
-    yield
-    current_page.reset(token)
-
-
-@pytest.fixture
-def rendered_page() -> Iterator[None]:
-    with rendering():
-        yield
-
-
-@pytest.fixture
-async def sse() -> AsyncIterator[BroadcastManager]:
-    async with BroadcastManager() as manager:
-        yield manager
 
 
 def svg(values: Any, length: int = 0, **look: Any) -> ElementTree.Element:

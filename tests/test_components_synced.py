@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -8,22 +7,11 @@ import pytest
 from fasthtml.common import FT, to_xml
 
 from sse_components import BroadcastManager, MarkupError, SetupError, SyncedInput, SyncedToggle
-from sse_components.log import Cursor
-from sse_components.page import Page, current_page
 from sse_components.protocol import FIELD_KEY
-from sse_components.tokens import Grants
 
 pytestmark = pytest.mark.anyio
 
 HOSTILE = "</textarea>\"><script>alert('1')</script>&amp;"
-
-
-@pytest.fixture
-def rendered_page() -> Iterator[Page]:
-    page = Page("/live", Grants("key"), Cursor("epoch", 7))
-    token = current_page.set(page)
-    yield page
-    current_page.reset(token)
 
 
 def attributes(component: FT, tag: str = "input") -> dict[str, str | None]:
@@ -118,15 +106,12 @@ def test_a_switch_drives_an_attribute() -> None:
 @pytest.mark.parametrize(
     ("value", "said"), [("a\nb", "a\nb"), (True, "true"), (False, "false"), (7, "7"), (HOSTILE, HOSTILE)]
 )
-async def test_the_server_says_what_a_field_holds(value: Any, said: str) -> None:
-    async with BroadcastManager() as manager:
-        begin = manager.backend.cursor
-        id = await manager.synced("title").set(value)
-        (event,) = manager.backend.since({"title"}, begin)
-        assert event.id == id
-        html = b"\n".join(
-            line.removeprefix(b"data: ") for line in event.frame.split(b"\n") if line.startswith(b"data: ")
-        )
+async def test_the_server_says_what_a_field_holds(value: Any, said: str, sse: BroadcastManager) -> None:
+    begin = sse.backend.cursor
+    id = await sse.synced("title").set(value)
+    (event,) = sse.backend.since({"title"}, begin)
+    assert event.id == id
+    html = b"\n".join(line.removeprefix(b"data: ") for line in event.frame.split(b"\n") if line.startswith(b"data: "))
     parsed = HTMLParser()
     assert b'hx-swap-oob="innerHTML:#title-said"' in html
     found: list[Any] = []
@@ -135,7 +120,6 @@ async def test_the_server_says_what_a_field_holds(value: Any, said: str) -> None
     assert found[-1] == ("data", {"value": said})
 
 
-async def test_the_server_names_a_field_that_selectors_can_name() -> None:
-    async with BroadcastManager() as manager:
-        with pytest.raises(MarkupError, match=r"^a synced field needs an id"):
-            manager.synced("a b")
+async def test_the_server_names_a_field_that_selectors_can_name(sse: BroadcastManager) -> None:
+    with pytest.raises(MarkupError, match=r"^a synced field needs an id"):
+        sse.synced("a b")

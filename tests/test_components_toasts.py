@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -15,30 +14,19 @@ from sse_components.identity import session_channel, user_channel
 from sse_components.log import Cursor, Event
 from sse_components.page import Page, current_page
 from sse_components.protocol import TAB_HEADER
-from sse_components.tokens import Grants
+from tests.rendering import rendering
 
 pytestmark = pytest.mark.anyio
 
 TAB = "tab_0123456789abcdef"
 
 
-@contextmanager
 def request(
     session: dict[str, Any] | None = None, user: str | None = None, tab: str = "", mode: str = "cors"
-) -> Iterator[Page]:
+) -> AbstractContextManager[Page]:
     """Be in a request, as `SSEMiddleware` and the application's own middleware leave it."""
     headers = [(TAB_HEADER.lower().encode(), tab.encode()), (b"sec-fetch-mode", mode.encode())]
-    scope: Mapping[str, Any] = {"type": "http", "headers": headers, "auth": user, "session": session}
-    page = Page("/sse", Grants("key"), Cursor("epoch", 7), scope)
-    token = current_page.set(page)
-    yield page
-    current_page.reset(token)
-
-
-@pytest.fixture
-async def sse() -> AsyncIterator[BroadcastManager]:
-    async with BroadcastManager() as manager:
-        yield manager
+    return rendering(headers=headers, auth=user, session=session)
 
 
 def sent(sse: BroadcastManager, channel: str) -> Event:

@@ -26,9 +26,7 @@ from sse_components import (
 )
 from sse_components.assets import version
 from sse_components.connections import ConnectionQueue
-from sse_components.log import Cursor
-from sse_components.page import Page, current_page
-from sse_components.tokens import Grants
+from tests.rendering import rendering
 
 pytestmark = pytest.mark.anyio
 
@@ -379,13 +377,10 @@ def test_a_script_is_a_tag_that_loads_a_file_and_has_no_code(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_comes_from_where_the_apps_assets_are(name: str) -> None:
-    token = current_page.set(Page("/mounted/live", Grants("key"), Cursor("epoch", 0)))
-    try:
+    with rendering("/mounted/live"):
         assert SCRIPTS[name]().attrs["src"] == f"/mounted/live/assets/{version()}/{name}"
         assert create_connection_manager_script().attrs["data-endpoint"] == "/mounted/live/connections"
         assert create_connection_manager_script("/my/own").attrs["data-endpoint"] == "/my/own"
-    finally:
-        current_page.reset(token)
 
 
 def test_settings_travel_in_attributes() -> None:

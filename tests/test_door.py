@@ -13,7 +13,7 @@ from sse_components.fanout import StreamConnection
 from sse_components.identity import user_channel
 from sse_components.tokens import Grants
 from tests.serving import Stream, until
-from tests.visiting import Browser, House, connection_of, data_of, visited
+from tests.visiting import Browser, Decision, House, connection_of, data_of, visited
 
 pytestmark = pytest.mark.anyio
 
@@ -144,19 +144,13 @@ async def test_disconnected_streams_come_back_and_are_looked_at_anew() -> None:
 
 
 async def test_who_is_sent_away_while_the_application_is_asked_is_looked_at_anew() -> None:
-    asking, answer = asyncio.Event(), asyncio.Event()
-
-    async def decide(request: object, channel: str) -> bool:
-        asking.set()
-        await answer.wait()
-        return True
-
-    async with visited(authorize=decide) as house:
+    decision = Decision()
+    async with visited(authorize=decision) as house:
         ann = await house.browser().login("ann")
         request = asyncio.create_task(ann.follow(await ann.grants()))
-        await asking.wait()
+        await decision.asked.wait()
         await house.sse.disconnect(user="ann")
-        answer.set()
+        decision.made.set()
         assert await ended(await request) is None
         await ann.follow(await ann.grants())
         await until(lambda: len(house.streams) == 1)

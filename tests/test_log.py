@@ -11,16 +11,7 @@ from hypothesis import strategies as st
 from sse_components import EventLog, HistoryGap, WireError
 from sse_components.log import Cursor, Event
 from sse_components.wire import encode
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.clock import Clock
 
 
 def filled(*channels: str, **bounds: Any) -> EventLog:
@@ -165,13 +156,12 @@ def test_the_latest_event_is_kept_whatever_its_size() -> None:
     assert sequences(log.latest("a")) == [2]
 
 
-def test_an_old_event_is_dropped_when_someone_looks() -> None:
-    clock = Clock()
+def test_an_old_event_is_dropped_when_someone_looks(clock: Clock) -> None:
     log = EventLog(max_age=10, clock=clock)
     log.append("a", "x")
-    clock.seconds += 10
+    clock.now += 10
     assert sequences(log.since(["a"], Cursor(log.epoch, 0))) == [1]
-    clock.seconds += 0.1
+    clock.now += 0.1
     with pytest.raises(HistoryGap):
         log.since(["a"], Cursor(log.epoch, 0))
     assert log.since(["a"], log.cursor) == log.latest("a") == []
@@ -191,11 +181,10 @@ def test_a_channel_that_comes_back_still_has_its_gap() -> None:
     assert sequences(log.since(["a"], Cursor(log.epoch, 2))) == [3]
 
 
-def test_a_channel_that_had_aged_away_is_still_missed() -> None:
-    clock = Clock()
+def test_a_channel_that_had_aged_away_is_still_missed(clock: Clock) -> None:
     log = EventLog(max_age=10, max_channels=1, clock=clock)
     log.append("a", "x")
-    clock.seconds += 11
+    clock.now += 11
     assert log.latest("a") == []
     log.append("b", "y")
     with pytest.raises(HistoryGap):
@@ -248,7 +237,7 @@ def run(log: EventLog, clock: Clock, steps: list[Step]) -> list[Event]:
     appended = []
     for step in steps:
         if isinstance(step, float):
-            clock.seconds += step
+            clock.now += step
         else:
             appended.append(log.append(step[0], step[1] * "x"))
     return appended
@@ -272,7 +261,7 @@ def test_a_log_is_a_list_that_has_forgotten_its_beginning(
         model.events += run(log, clock, [step])
         channels = data.draw(st.lists(st.sampled_from([*CHANNELS, "silent"]), unique=True))
         sequence = data.draw(st.integers(0, len(model.events)))
-        assert read(log, channels, sequence) == model.since(channels, sequence, clock.seconds)
+        assert read(log, channels, sequence) == model.since(channels, sequence, clock.now)
         assert log.cursor == Cursor(log.epoch, len(model.events))
 
 

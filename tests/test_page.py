@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,20 +7,8 @@ import pytest
 
 from sse_components import GrantError, SetupError, this_tab
 from sse_components.identity import Who, session_channel, user_channel
-from sse_components.log import Cursor
-from sse_components.page import Page, current_page, kit_prefix, session_of_request, this_page
-from sse_components.tokens import Grants
-
-GRANTS = Grants("key")
-HERE = Cursor("epoch", 7)
-
-
-@pytest.fixture
-def rendered_page() -> Iterator[Page]:
-    page = Page("/live", GRANTS, HERE)
-    token = current_page.set(page)
-    yield page
-    current_page.reset(token)
+from sse_components.page import Page, kit_prefix, session_of_request, this_page
+from tests.rendering import GRANTS, HERE, rendering
 
 
 def test_a_stream_has_its_channels_and_the_pages_cursor_in_its_address(rendered_page: Page) -> None:
@@ -86,15 +73,13 @@ def test_without_sessions_a_grant_is_for_whoever_has_it() -> None:
 
 @pytest.mark.parametrize(("header", "tab"), [(b"tab_12345678", "tab_12345678"), (b"tab_1 2", None), (b"", None)])
 def test_the_tab_of_the_request_can_be_asked_for(header: bytes, tab: str | None) -> None:
-    token = current_page.set(request(headers=[(b"sse-tab", header)]))
-    assert this_tab() == this_page().tab == tab
-    current_page.reset(token)
+    with rendering(headers=[(b"sse-tab", header)]):
+        assert this_tab() == this_page().tab == tab
 
 
 def test_a_session_that_the_handler_has_cleared_is_still_known_in_its_request() -> None:
     session: dict[str, Any] = {"sse": "7"}
-    token = current_page.set(request(session=session))
-    session.clear()
-    assert session_of_request(session) == "7"
-    assert session_of_request({}) is None
-    current_page.reset(token)
+    with rendering(session=session):
+        session.clear()
+        assert session_of_request(session) == "7"
+        assert session_of_request({}) is None

@@ -150,52 +150,46 @@ class Held:
         self.after = True
 
 
-@pytest.fixture
-async def manager() -> Any:
-    async with BroadcastManager() as manager:
-        yield manager
-
-
-async def hold(manager: BroadcastManager) -> Held:
-    held = Held(await manager.stream(["news"]))
+async def hold(sse: BroadcastManager) -> Held:
+    held = Held(await sse.stream(["news"]))
     await until(lambda: not held.response.connection.busy)
     return held
 
 
-async def test_a_stream_that_the_kit_ends_is_no_failure_of_its_task(manager: BroadcastManager) -> None:
-    held = await hold(manager)
-    manager.fanout.end(held.response.connection)
+async def test_a_stream_that_the_kit_ends_is_no_failure_of_its_task(sse: BroadcastManager) -> None:
+    held = await hold(sse)
+    sse.fanout.end(held.response.connection)
     await held.task
     assert held.after
     assert held.task.cancelling() == 0
     assert held.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
-    assert manager.get_connection_count() == 0
+    assert sse.get_connection_count() == 0
 
 
-async def test_a_stream_whose_client_is_gone_is_no_failure_of_its_task(manager: BroadcastManager) -> None:
-    held = await hold(manager)
+async def test_a_stream_whose_client_is_gone_is_no_failure_of_its_task(sse: BroadcastManager) -> None:
+    held = await hold(sse)
     held.breaks = True
-    await manager.publish("news", "text")
+    await sse.publish("news", "text")
     await held.task
     assert held.after
-    assert manager.get_connection_count() == 0
+    assert sse.get_connection_count() == 0
 
 
-async def test_a_client_that_is_gone_before_it_has_caught_up_is_no_failure(manager: BroadcastManager) -> None:
-    start = manager.backend.cursor
-    await manager.publish("news", "text")
-    response = await manager.stream(["news"], since=[(frozenset({"news"}), start)])
+async def test_a_client_that_is_gone_before_it_has_caught_up_is_no_failure(sse: BroadcastManager) -> None:
+    start = sse.backend.cursor
+    await sse.publish("news", "text")
+    response = await sse.stream(["news"], since=[(frozenset({"news"}), start)])
     held = Held(response)
     held.breaks = True
     await held.task
     assert held.after
-    assert manager.get_connection_count() == 0
+    assert sse.get_connection_count() == 0
 
 
-async def test_a_client_that_is_gone_while_its_stream_is_ended_is_no_failure(manager: BroadcastManager) -> None:
-    held = await hold(manager)
+async def test_a_client_that_is_gone_while_its_stream_is_ended_is_no_failure(sse: BroadcastManager) -> None:
+    held = await hold(sse)
     held.reads.clear()
-    manager.fanout.end(held.response.connection)
+    sse.fanout.end(held.response.connection)
     await asyncio.sleep(0)
     held.gone.set()
     await held.task
@@ -203,19 +197,19 @@ async def test_a_client_that_is_gone_while_its_stream_is_ended_is_no_failure(man
     assert held.sent[-1]["more_body"] is False
 
 
-async def test_a_task_that_another_cancels_is_cancelled(manager: BroadcastManager) -> None:
-    held = await hold(manager)
+async def test_a_task_that_another_cancels_is_cancelled(sse: BroadcastManager) -> None:
+    held = await hold(sse)
     held.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await held.task
-    assert manager.get_connection_count() == 0
-    assert len(manager.fanout) == 0
+    assert sse.get_connection_count() == 0
+    assert len(sse.fanout) == 0
 
 
-async def test_a_task_that_both_cancel_is_cancelled(manager: BroadcastManager) -> None:
-    held = await hold(manager)
-    manager.fanout.cut(held.response.connection)
+async def test_a_task_that_both_cancel_is_cancelled(sse: BroadcastManager) -> None:
+    held = await hold(sse)
+    sse.fanout.cut(held.response.connection)
     held.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await held.task
-    assert manager.get_connection_count() == 0
+    assert sse.get_connection_count() == 0

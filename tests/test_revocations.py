@@ -4,20 +4,9 @@ import pytest
 
 from sse_components.identity import Who
 from sse_components.revocations import Revocations
+from tests.clock import Clock
 
 ANN, BOB = Who("ann", "one"), Who("bob", "two")
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import logging
 import re
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,6 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     yield connection
     connection.close()
     assert _turns._queues == {}
-
-
-@pytest.fixture
-async def sse() -> AsyncIterator[BroadcastManager]:
-    async with BroadcastManager() as manager:
-        yield manager
 
 
 def titles(db: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -54,6 +55,17 @@ def make_app(**options: Any) -> tuple[FastHTML, BroadcastManager]:
         return PlainTextResponse(str(await sse.disconnect(session=request.session)))
 
     return app, sse
+
+
+class Decision:
+    """What `authorize` of an application may be: it lets everyone in, but only when a test has it made."""
+
+    def __init__(self) -> None:
+        self.asked, self.made = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, request: Request, channel: str) -> bool:
+        self.asked.set()
+        return await self.made.wait()
 
 
 class Browser(Site):

@@ -1,4 +1,4 @@
-"""What the server side of the components shares: ids that selectors can name, and updates that are sent together."""
+"""What the server side of the components shares: its id and channel, and updates that are sent together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ..errors import MarkupError, NotRunning
 from ..oob import named_id
@@ -25,6 +25,31 @@ def check_id(id: str | None, what: str) -> str:
     if found is None:
         raise MarkupError(f"{what} needs an id of letters, digits, - and _ to be updated by, not {id!r}")
     return found
+
+
+class Handle:
+    """Base of the components' server sides.
+
+    Attributes:
+        CALLED: what errors call it.
+        id: of the component.
+        channel: what the component follows.
+
+    Args:
+        publisher: sends the updates.
+        id: of the component.
+        channel: by default the id.
+
+    Raises:
+        MarkupError: for an id that selectors cannot name.
+    """
+
+    CALLED: ClassVar[str]
+
+    def __init__(self, publisher: Publisher, id: str, *, channel: str | None = None) -> None:
+        self.id = check_id(id, self.CALLED)
+        self.channel = channel or self.id
+        self._publisher = publisher
 
 
 class Coalescer:

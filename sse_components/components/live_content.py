@@ -19,7 +19,7 @@ from ..oob import as_ft, flat, id_selector, own_id, render
 from ..publisher import Publisher
 from ..transactions import Action, hold
 from .element import following
-from .handles import check_id
+from .handles import Handle, check_id
 
 logger = logging.getLogger("sse_components")
 
@@ -241,7 +241,7 @@ class Pace:
             logger.exception("an update that had waited for its turn has failed")
 
 
-class Text:
+class Text(Handle):
     """The server side of a `LiveText`.
 
     Args:
@@ -255,12 +255,13 @@ class Text:
         ValueError: for an interval that is not above 0.
     """
 
+    CALLED = "a text"
+
     def __init__(
         self, publisher: Publisher, id: str, *, channel: str | None = None, interval: float = INTERVAL
     ) -> None:
-        self.id = check_id(id, "a text")
-        self.channel = channel or self.id
-        self._publisher, self._pace = publisher, Pace(interval)
+        super().__init__(publisher, id, channel=channel)
+        self._pace = Pace(interval)
 
     async def set(self, value: Any) -> None:
         """Show a value in every tab: at once, or as the last one that was set within the interval.
@@ -275,7 +276,7 @@ class Text:
             await action()
 
 
-class ItemList:
+class ItemList(Handle):
     """The server side of a `LiveList`. Each call is one message, and safe to come twice: an item is known by its id.
 
     Args:
@@ -287,10 +288,7 @@ class ItemList:
         MarkupError: for an id that selectors cannot name.
     """
 
-    def __init__(self, publisher: Publisher, id: str, *, channel: str | None = None) -> None:
-        self.id = check_id(id, "a list")
-        self.channel = channel or self.id
-        self._publisher = publisher
+    CALLED = "a list"
 
     async def append(self, *items: Any) -> None:
         """Put items at the end; what stands there under the same id moves there.
@@ -360,7 +358,7 @@ def morph(*content: Any) -> FT:
     return Template(*content, data_sse_morph=True)
 
 
-class Region:
+class Region(Handle):
     """A function's FT that is rendered anew, and sent to every tab, by `refresh()`. Call it to have it in a page.
 
     Args:
@@ -375,6 +373,8 @@ class Region:
         ValueError: for an interval that is not above 0.
     """
 
+    CALLED = "a region"
+
     def __init__(
         self,
         publisher: Publisher,
@@ -384,9 +384,8 @@ class Region:
         channel: str | None = None,
         interval: float = INTERVAL,
     ) -> None:
-        self.id = check_id(id, "a region")
-        self.channel, self.render = channel or self.id, render
-        self._publisher, self._pace = publisher, Pace(interval)
+        super().__init__(publisher, id, channel=channel)
+        self.render, self._pace = render, Pace(interval)
 
     def __call__(self, **kwargs: Any) -> Any:
         """Return the `LiveRegion` for a page, with its present content. If the function is async, await it.

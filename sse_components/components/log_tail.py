@@ -17,7 +17,7 @@ from fasthtml.common import FT, B, Bdi, Button, Details, Div, Input, Option, Out
 from ..errors import MarkupError, NotRunning
 from ..publisher import Publisher
 from .element import following
-from .handles import Coalescer, check_id
+from .handles import Coalescer, Handle, check_id
 
 # As `logging` has them, and in its order.
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -54,7 +54,7 @@ class LogLine(NamedTuple):
     batch: int = 0
 
 
-class Log:
+class Log(Handle):
     """The server side of a `LogTail`: remembers its latest lines, and sends new ones to every tab that shows it.
 
     Args:
@@ -69,6 +69,8 @@ class Log:
         ValueError: for a bound below 1.
     """
 
+    CALLED = "a log"
+
     def __init__(
         self,
         publisher: Publisher,
@@ -78,9 +80,8 @@ class Log:
         max_lines: int = MAX_LINES,
         interval: float = INTERVAL,
     ) -> None:
-        self.id = check_id(id, "a log")
-        self.channel, self.max_lines = channel or self.id, check_max_lines(max_lines)
-        self._publisher, self._coalescer = publisher, Coalescer(publisher, self._send, interval)
+        super().__init__(publisher, id, channel=channel)
+        self.max_lines, self._coalescer = check_max_lines(max_lines), Coalescer(publisher, self._send, interval)
         self._lines: deque[LogLine] = deque(maxlen=max_lines)
         self._lock = threading.Lock()
         # Batches are numbered in each process anew; the token keeps their ids apart.

@@ -79,6 +79,8 @@ class Job(Work):
         `async with sse.job('import', total=len(rows)) as job: ...; await job.step()`
     """
 
+    CALLED = "a job"
+
     done: float
     total: float | None
     message: str

@@ -15,7 +15,7 @@ from fasthtml.svg import Path, Svg
 from ..errors import MarkupError
 from ..publisher import Publisher
 from .element import following
-from .handles import Coalescer, check_id
+from .handles import Coalescer, Handle, check_id
 
 LENGTH = 60
 WIDTH, HEIGHT = 160, 40
@@ -80,7 +80,7 @@ class Look:
             yield None if value is None else (self.width - MARGIN - back * step, y)
 
 
-class Spark:
+class Spark(Handle):
     """The server side of a `Sparkline`: remembers its latest values, and sends the line to every tab that shows it.
 
     Args:
@@ -96,6 +96,8 @@ class Spark:
         ValueError: for a length below 1.
     """
 
+    CALLED = "a sparkline"
+
     def __init__(
         self,
         publisher: Publisher,
@@ -108,10 +110,10 @@ class Spark:
     ) -> None:
         if length < 1:
             raise ValueError(f"length must be at least 1, not {length!r}")
-        self.id, self.look = check_id(id, "a sparkline"), Look(**{"label": id, **look})
-        self.channel, self.length = channel or self.id, length
+        super().__init__(publisher, id, channel=channel)
+        self.look, self.length = Look(**{"label": id, **look}), length
         self.values: deque[float | None] = deque(maxlen=length)
-        self._publisher, self._coalescer = publisher, Coalescer(publisher, self._send, interval)
+        self._coalescer = Coalescer(publisher, self._send, interval)
 
     async def push(self, *values: Value) -> None:
         """Append values; each tab shows them within a moment. Thousands a second are fine.

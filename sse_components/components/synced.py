@@ -12,9 +12,8 @@ from ..assets import asset_url
 from ..errors import MarkupError
 from ..page import kit_prefix
 from ..protocol import FIELD_KEY
-from ..publisher import Publisher
 from .element import following
-from .handles import check_id
+from .handles import Handle, check_id
 
 Scope = Literal["browser", "server"]
 
@@ -23,7 +22,7 @@ SWITCH_KEY = "sse:switch:"
 DARK = "(prefers-color-scheme: dark)"
 
 
-class Synced:
+class Synced(Handle):
     """The server side of a `SyncedInput` or a `SyncedToggle` with `scope='server'`.
 
     Args:
@@ -35,10 +34,7 @@ class Synced:
         MarkupError: for an id that selectors cannot name.
     """
 
-    def __init__(self, publisher: Publisher, id: str, *, channel: str | None = None) -> None:
-        self.id = check_id(id, "a synced field")
-        self.channel = channel or self.id
-        self._publisher = publisher
+    CALLED = "a synced field"
 
     async def set(self, value: str | float | bool) -> str:
         """Let the field hold a value in all tabs, and return the event's id.

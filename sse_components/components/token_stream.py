@@ -52,6 +52,7 @@ class Answer(Work):
         `await sse.tokens('answer').stream(model(prompt))`
     """
 
+    CALLED = "an answer"
     RUNNING = "streaming"
     INTERRUPTED = "stopped"
 

@@ -10,7 +10,7 @@ from typing import Self
 
 from ..errors import AlreadyRunning, NotRunning, SSEComponentsError
 from ..publisher import Publisher
-from .handles import Coalescer, check_id
+from .handles import Coalescer, Handle
 
 # Ended works are forgotten after so many seconds, or when there are more of them than that.
 KEPT_SECONDS = 3_600.0
@@ -75,7 +75,7 @@ class Works:
         return not work.running and work.ended + KEPT_SECONDS < self.clock()
 
 
-class Work:
+class Work(Handle):
     """Base of `Job` and `Answer`: runs as long as an `async with` block of it, once at a time for each id.
 
     Attributes:
@@ -111,10 +111,9 @@ class Work:
         reason: Reason = unsaid,
         interval: float = 0.1,
     ) -> None:
-        self.id = check_id(id, type(self).__name__)
-        self.channel = channel or self.id
+        super().__init__(publisher, id, channel=channel)
         self.state, self.reason, self.ended = IDLE, "", 0.0
-        self._publisher, self._works, self._reason_of = publisher, works, reason
+        self._works, self._reason_of = works, reason
         self._coalescer = Coalescer(publisher, self._tell_if_due, interval)
         self._due = self._interrupted = False
         self._breathed = 0.0
