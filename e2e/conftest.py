@@ -26,8 +26,9 @@ HTMX = ["2.0.7", "4.0.0"]
 LATEST = ["2.0.11", "4.0.1"]
 ALL_HTMX = pytest.mark.parametrize("htmx", [*HTMX, *LATEST], indirect=True)
 LATEST_HTMX = pytest.mark.parametrize("htmx", LATEST, indirect=True)
-# The first does half the work of a whole browser, and has all that these tests need.
-BROWSERS = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+# Half the work of a whole browser, without hidden tabs and the back-forward cache.
+SHELL = "chromium-headless-shell"
 # Milliseconds; a busy machine is no reason to fail.
 PATIENCE = 15_000
 # How a request fails that the page itself has ended: it has closed a stream, or was left.
@@ -40,12 +41,17 @@ OpenTab = Callable[[str], Page]
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Launch the system's Chromium where there is one; root has no sandbox."""
     arguments = {**browser_type_launch_args}
-    if installed := next(filter(None, map(shutil.which, BROWSERS)), None):
+    if installed := installed_program(SHELL, *BROWSERS):
         arguments.setdefault("executable_path", installed)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments["args"] = [*arguments.get("args", []), "--no-sandbox"]
     expect.set_options(timeout=PATIENCE)
     return arguments
+
+
+def installed_program(*names: str) -> str | None:
+    """Return the path of the first of some programs that is there."""
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(params=HTMX)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ from typing import Literal
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from e2e.cdn import OUTSIDE, Cdn
-from e2e.conftest import BROWSERS, HTMX, PATIENCE
+from e2e.conftest import BROWSERS, HTMX, PATIENCE, installed_program
 from e2e.page_server import ROOT, PageServer, wait_until
 from e2e.png import reduced
 from sse_components.gallery.examples import EXAMPLES, toasts
@@ -56,7 +55,7 @@ def open_browser(playwright: Playwright, url: str) -> BrowserContext:
 
 def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(
-        executable_path=next(filter(None, map(shutil.which, BROWSERS)), None),
+        executable_path=installed_program(*BROWSERS),
         args=["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [],
     )
 

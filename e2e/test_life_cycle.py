@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright
 
 from e2e.cdn import OUTSIDE, Cdn
-from e2e.conftest import LATEST_HTMX, PATIENCE, OpenTab
+from e2e.conftest import BROWSERS, LATEST_HTMX, PATIENCE, OpenTab, installed_program
 from e2e.numbers import expect_numbers, publish, publishing
 from e2e.page_server import PageServer, wait_until
 
@@ -32,7 +32,7 @@ def context(
     playwright: Playwright, browser_type_launch_args: dict[str, Any], htmx: str, tmp_path: Path
 ) -> Iterator[BrowserContext]:
     """Give a browser as its users have it: in Playwright's, every tab is visible, and none is kept for the way back."""
-    program = browser_type_launch_args.get("executable_path", playwright.chromium.executable_path)
+    program = installed_program(*BROWSERS) or playwright.chromium.executable_path
     arguments = [*HEADLESS, *browser_type_launch_args.get("args", []), "--remote-debugging-port=0"]
     process = subprocess.Popen([program, *arguments, f"--user-data-dir={tmp_path}"], stderr=subprocess.DEVNULL)
     try:

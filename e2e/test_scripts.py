@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.conftest import OpenTab, forget_lost_connections
+from e2e.conftest import BROWSERS, OpenTab, forget_lost_connections, installed_program
 from e2e.page_server import PageServer, wait_until
 
 CHECK_INTERVAL = 600
@@ -20,7 +20,8 @@ TOLD = """for (const name of ["sse:state", "sse:stats"]) {
 @pytest.fixture(scope="module")
 def browser(launch_browser: Callable[..., Browser]) -> Iterator[Browser]:
     """Launch a browser that keeps pages for the way back; Playwright's default is one that does not."""
-    browser = launch_browser(ignore_default_args=["--disable-back-forward-cache"])
+    program = installed_program(*BROWSERS)
+    browser = launch_browser(executable_path=program, ignore_default_args=["--disable-back-forward-cache"])
     yield browser
     browser.close()
 

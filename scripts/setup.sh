@@ -4,7 +4,7 @@
 #
 #   scripts/setup.sh venv       .venv, made with Python 3.11 or newer
 #   scripts/setup.sh node       Node.js and npm
-#   scripts/setup.sh browser    Chromium: its headless shell, or the system's, or Playwright's own (needs .venv)
+#   scripts/setup.sh browser    Chromium, and its headless shell: the system's, or Playwright's own (needs .venv)
 #   scripts/setup.sh servers    redis-server, nginx and caddy, which some tests run
 set -eu
 
@@ -78,9 +78,8 @@ has_shell() { have chromium-headless-shell; }
 has_browser() { have chromium || have chromium-browser || have google-chrome; }
 
 setup_browser() {
-  has_shell && return
-  # Half the work of a whole browser, where it can be had.
-  if on_debian && add chromium-headless-shell 2>/dev/null; then return; fi
+  # For most tests half the work of a whole browser, which the others need.
+  has_shell || { on_debian && add chromium-headless-shell 2>/dev/null; } || true
   has_browser && return
   add chromium && return
   say "no Chromium on this machine: taking Playwright's own"
