@@ -186,6 +186,25 @@ describe("FetchEventSource", { timeout: 30_000 }, () => {
     assert.deepEqual(delays, [500, 1000, 2000, 500]);
   });
 
+  it("takes the way to another page, such as one to sign in, for a refusal", async () => {
+    const source = connect();
+    await server.answer(303, { Location: "/sign-in" });
+    await server.answer(200, { "Content-Type": "text/html" });
+    const error = await source.errors.next();
+    assert.deepEqual([error.status, error.final, source.state], [401, true, "denied"]);
+    assert.equal(clock.timers.size, 0);
+  });
+
+  it("hands on what a refusal says", async () => {
+    const source = connect();
+    const { response } = await server.visits.next();
+    response
+      .writeHead(403, { "Content-Type": "application/json" })
+      .end('{"denied": [{"sub": 0, "reason": "expired"}]}');
+    const error = await source.errors.next();
+    assert.deepEqual(error.refusal, { denied: [{ sub: 0, reason: "expired" }] });
+  });
+
   for (const [status, state] of /** @type {const} */ ([
     [204, "offline"],
     [401, "denied"],
