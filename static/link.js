@@ -5,7 +5,7 @@ import { tabId } from "./tab.js";
 /** @typedef {{ id: string, rooms: string[], visible: boolean }} Presence of a tab */
 
 // Milliseconds
-const HELLO_MS = 3_000;
+const HELLO_MS = 5_000;
 const PING_MS = 5_000;
 const PONG_MS = 3_000;
 // A worker that has died is followed by another once within this time; then the page connects by itself.
