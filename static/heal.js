@@ -85,7 +85,9 @@ async function attempt(tries) {
     return null;
   }
   const decision = decide({ ...answer, tries });
-  if (decision.final) console.warn(`sse: ${location.href} answered ${answer.status}, so this page stays as it was`);
+  const isNews = stale().some(({ outdated }) => !outdated);
+  if (decision.final && isNews)
+    console.warn(`sse: ${location.href} answered ${answer.status}, so this page stays as it was`);
   tell({ ...answer, ...decision });
   return decision.final ? null : decision;
 }

@@ -46,6 +46,8 @@ export class PageSource extends EventTarget {
   #shown = "";
   /** Whether the page was fetched anew for leave that was outdated, and that has led to nothing yet. */
   #renewed = false;
+  /** Whether the server would not give it anew, either. */
+  #out = false;
 
   /**
    * @param {string} url
@@ -130,8 +132,13 @@ export class PageSource extends EventTarget {
     if (id) this.element?.setAttribute(CURSOR_ATTRIBUTE, id);
     this.#way.moveTo(url, id);
     this.resume(GAP);
-    this.#stale = false;
+    this.#stale = this.#out = false;
     this.show();
+  }
+
+  /** Whether the page's leave was outdated: it may well be that the server shows this page to nobody now. */
+  get outdated() {
+    return this.#renewed;
   }
 
   /** Whether what the page shows has a gap. */
@@ -142,6 +149,7 @@ export class PageSource extends EventTarget {
   /** Apply nothing any more until `resumeAfter()`: the content lacks what came before. */
   hold() {
     this.#stale = true;
+    this.#out = false;
     this.suspend(GAP);
   }
 
@@ -160,8 +168,8 @@ export class PageSource extends EventTarget {
    * @param {Loss} [loss]
    */
   show(loss = {}) {
-    const isOut = this.#renewed && loss.final;
-    const state = this.#stale ? (isOut ? "denied" : "stale") : this.state;
+    if (this.#renewed && loss.final) this.#out = true;
+    const state = this.#stale ? (this.#out ? "denied" : "stale") : this.state;
     if (state === this.#shown && loss.status === undefined) return;
     this.#shown = state;
     this.element?.setAttribute(STATE_ATTRIBUTE, state);

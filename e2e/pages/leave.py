@@ -10,7 +10,7 @@ from e2e.pages import let_tests_publish, page_app
 from sse_components import SSE, create_sse_element, setup_sse
 
 # How long a grant is valid.
-SECONDS = 2.5
+SECONDS = 5
 
 
 def know_the_user(req: Request) -> Any:
