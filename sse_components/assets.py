@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,8 @@ from .protocol import ASSETS_PATH
 
 ENTRY = "index.js"
 STYLES = "components.css"
+# An import that a module needs before it runs; not one that it asks for later, by `import(...)`.
+IMPORT = re.compile(r"""^(?:import|\}?[^"'\n]*\bfrom) "\./([\w-]+\.js)";""", re.MULTILINE)
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -50,6 +53,16 @@ def version() -> str:
     for name, path in browser_files().items():
         digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+@cache
+def eager_modules() -> tuple[str, ...]:
+    """Return the modules that every page loads: the entry, and what it and they import."""
+    found = [ENTRY]
+    for name in found:  # it grows on the way
+        text = browser_files()[name].read_text("utf-8")
+        found += [other for other in dict.fromkeys(IMPORT.findall(text)) if other not in found]
+    return tuple(found)
 
 
 def asset_url(name: str, prefix: str) -> str:
@@ -91,6 +104,10 @@ def _response(method: str, asked: str, name: str) -> Response:
 
 
 def entry_tags(prefix: str) -> tuple[Any, ...]:
-    """Return the tags that load the kit in a page's head."""
-    url, styles = asset_url(ENTRY, prefix), asset_url(STYLES, prefix)
-    return Link(rel="stylesheet", href=styles), Link(rel="modulepreload", href=url), Script(src=url, type="module")
+    """Return the tags that load the kit in a page's head.
+
+    All modules are named there, so that the browser asks for them at once, and not one after another as it finds out.
+    """
+    preloads = [Link(rel="modulepreload", href=asset_url(name, prefix)) for name in eager_modules()]
+    styles = Link(rel="stylesheet", href=asset_url(STYLES, prefix))
+    return styles, *preloads, Script(src=asset_url(ENTRY, prefix), type="module")

@@ -100,12 +100,22 @@ def test_only_browser_files_count(elsewhere: Path) -> None:
     assert assets.browser_files() == {"index.js": folder / "index.js"}
 
 
-def test_the_entry_is_preloaded_and_is_a_module() -> None:
+def test_all_that_the_entry_needs_is_preloaded() -> None:
     url, styles = assets.asset_url("index.js", "/sse"), assets.asset_url("components.css", "/sse")
-    assert "".join(to_xml(tag, indent=False) for tag in assets.entry_tags("/sse")) == (
-        f'<link rel="stylesheet" href="{styles}"><link rel="modulepreload" href="{url}">'
-        f'<script src="{url}" type="module"></script>'
-    )
+    preloads = [f'<link rel="modulepreload" href="{assets.asset_url(n, "/sse")}">' for n in assets.eager_modules()]
+    assert [to_xml(tag, indent=False) for tag in assets.entry_tags("/sse")] == [
+        f'<link rel="stylesheet" href="{styles}">',
+        *preloads,
+        f'<script src="{url}" type="module"></script>',
+    ]
+
+
+def test_a_page_needs_what_is_imported_and_not_what_may_be_asked_for_later() -> None:
+    names = assets.eager_modules()
+    assert names[0] == "index.js"
+    assert len(set(names)) == len(names)
+    assert {"htmx-bridge.js", "event-source.js", "hub.js", "link.js", "protocol.js"} <= set(names)
+    assert not {"worker.js", "morph.js", "idiomorph.js", "toast-stack.js"} & set(names)
 
 
 # ---------------------------------------------------------------------- serving them
