@@ -56,6 +56,8 @@ def test_an_example_is_short_and_what_is_done_in_one_tab_shows_in_the_other(
     for tab in (there, here):
         tab.goto(server.url)
         expect(tab.locator("[data-sse-connect]:not([data-sse-state=live])")).to_have_count(0)
+        if not tab.locator("[data-sse-connect]").count():
+            tab.wait_for_load_state("networkidle")  # then its behaviours are there, too
     before = there.evaluate(SHOWN)
     use(here)
     there.wait_for_function(f"(before) => ({SHOWN})() !== before", arg=before, polling=50)

@@ -118,7 +118,7 @@ def test_the_monitor_follows_tabs(open_tab: OpenTab, server: PageServer) -> None
 def test_the_monitor_tells_errors_and_goes_on(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
-    tab = open_tab(f"/monitor?endpoint=/{room}/numbers&update_interval=50")
+    tab = open_tab(f"/monitor?endpoint=/{room}/numbers&update_interval=150")
     expect(tab.locator("#sentence")).to_have_text(re.compile("of 9 connections active"))
     errors = [one["error"] for one in told(tab, "sse:stats") if "error" in one]
     assert [error.partition(":")[0] for error in errors] == ["Error", "SyntaxError", "TimeoutError"]

@@ -42,7 +42,7 @@ export class Hub {
 
   /**
    * @param {string} address of streams
-   * @param {string} [name] of the lock that is held as long as this hub lives
+   * @param {string | Promise<string>} [name] of the lock that is held as long as this hub lives, once it is held
    * @param {Partial<import("./event-source.js").Environment>} [env]
    */
   constructor(address, name = "", env = {}) {
@@ -60,12 +60,12 @@ export class Hub {
    *
    * @param {MessagePort} port
    */
-  join(port) {
+  async join(port) {
     const tab = new TabPort(port);
     tab.heardAt = Date.now();
     this.#tabs.add(tab);
     port.onmessage = ({ data }) => this.#hear(tab, data);
-    port.postMessage({ type: "hello", lock: this.#name });
+    port.postMessage({ type: "hello", lock: await this.#name });
   }
 
   /**

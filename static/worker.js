@@ -3,7 +3,7 @@
 import { Hub } from "./hub.js";
 
 const lock = `sse:hub:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
-const hub = new Hub(self.name, lock);
+const hub = new Hub(self.name, held(lock));
 /** @type {MessagePort[]} */
 const ports = [];
 
@@ -13,8 +13,22 @@ addEventListener("connect", (event) => {
   hub.join(port);
 });
 
-// Held as long as this worker lives: its tabs wait for it. Without locks they ask it now and then.
-navigator.locks?.request(lock, () => new Promise(() => {}));
+/**
+ * Hold a lock as long as this worker lives: its tabs wait for it, once they are told that it is held. Where there are no
+ * locks, they ask the worker now and then.
+ *
+ * @param {string} name
+ * @returns {Promise<string>} the name, as soon as it is held
+ */
+function held(name) {
+  return new Promise((resolve) => {
+    if (!navigator.locks) return resolve(name);
+    return navigator.locks.request(name, () => {
+      resolve(name);
+      return new Promise(() => {});
+    });
+  });
+}
 
 /** @param {string} text */
 function tell(text) {
