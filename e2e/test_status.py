@@ -60,7 +60,9 @@ def test_it_says_how_the_page_is_connected_and_tries_at_once_when_it_is_told_to(
     expect(tab.locator("#status")).to_be_focused()  # its button is gone
     expect(retry).to_be_hidden()
     said = tab.evaluate("said")  # once each, and the countdown is not among it
-    assert said in (["Reconnecting", "Live"], ["Reconnecting", "Catching up", "Live"])
+    assert (said[0], said[-1]) == ("Reconnecting", "Live")
+    # A state that is over at once is not said; how long each takes is the machine's affair.
+    assert set(said[1:-1]) <= {"Catching up", "Reconnecting"}
     expect_no_serious_violations(tab)
     forget_lost_connections(problems, server)
 
