@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .broadcast import BroadcastManager
 from .door import denials
 from .errors import GrantError
 from .fanout import Since, StreamConnection
@@ -18,6 +17,7 @@ from .guard import check_same_origin
 from .identity import Who, who_is
 from .limits import Refused, refused
 from .log import Cursor
+from .manager import BroadcastManager
 from .protocol import BROADCAST_CHANNEL, CONTROL_PREFIX, CURSOR_SEPARATOR, LAST_EVENT_ID, SUB_PARAM
 from .tokens import REFUSALS, Grant, Grants, refusal
 from .visitor import Held, Visitor

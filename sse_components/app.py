@@ -15,10 +15,11 @@ from . import assets
 from .admission import Admission, Authorize
 from .attendance import attend
 from .backends import Backend
-from .broadcast import BroadcastManager, ElementBuilder, setup_broadcast_routes
+from .broadcast import setup_broadcast_routes
 from .connections import SSEConnection
 from .errors import SetupError
 from .limits import Limits
+from .manager import BroadcastManager, ElementBuilder
 from .middleware import SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
 from .page import kit_prefix
 from .protocol import (

@@ -8,13 +8,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from .broadcast import BroadcastManager
 from .components.presence import room_channel
 from .errors import ChannelError
 from .fanout import StreamConnection
 from .guard import check_same_origin
 from .identity import is_tab, who_is
 from .limits import Refused, refused
+from .manager import BroadcastManager
 from .presence import Tab
 from .visitor import Visitor
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .broadcast import BroadcastManager
+from .manager import BroadcastManager
 from .page import Page, current_page
 from .response import SCOPE_KEY, Handover, StreamResponse
 from .tokens import Grants

@@ -43,6 +43,7 @@ ORDER = [
     "fanout",
     "door",
     "response",
+    "manager",
     "broadcast",
     "sources",
     "throttle",
