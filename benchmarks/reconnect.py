@@ -30,7 +30,7 @@ from fasthtml.common import FastHTML
 from starlette.responses import PlainTextResponse
 
 from sse_components import Limits, setup_sse
-from sse_components.page import this_page
+from sse_components.html.page_context import this_page
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "docs" / "pictures" / "reconnect.svg"

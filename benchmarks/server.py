@@ -20,9 +20,10 @@ from fasthtml.common import FastHTML
 from sse_starlette import EventSourceResponse
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from sse_components import Limits, servers
+from sse_components import Limits
 from sse_components.app import setup_sse
-from sse_components.page import this_page
+from sse_components.delivery import servers
+from sse_components.html.page_context import this_page
 
 # All clients are one address here.
 ONE_ADDRESS = Limits(connections=100_000, connections_per_client=100_000)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
+from .access.limits import Limits
 from .app import setup_sse
 from .backends import Backend, MemoryBackend
-from .broadcast import (
-    BroadcastManager,
-    BroadcastMessage,
-    create_broadcast_endpoint,
-    create_broadcast_handler,
-    setup_broadcast_routes,
-)
 from .components import (
     SSE,
     ConnectionStats,
@@ -29,15 +23,9 @@ from .components import (
     ToastStack,
     TokenStream,
 )
-from .connections import (
-    ConnectionRegistry,
-    ConnectionState,
-    SSEConnection,
-    cleanup_sse_on_unload,
-    create_connection_manager_script,
-    create_reconnection_script,
-    create_sse_element,
-)
+from .delivery.connection import ConnectionState, SSEConnection
+from .delivery.registry import ConnectionRegistry
+from .endpoints.broadcast import create_broadcast_endpoint, create_broadcast_handler, setup_broadcast_routes
 from .errors import (
     AlreadyRunning,
     ChannelError,
@@ -51,19 +39,16 @@ from .errors import (
     SSEComponentsError,
     WireError,
 )
-from .limits import Limits
-from .log import EventLog
-from .oob import OOBStreamBuilder, oob
-from .page import this_tab
-from .streaming import (
-    SSEStream,
-    StreamConfig,
-    create_progress_stream,
-    create_sse_endpoint,
-    create_throttled_stream,
-    sse_generator,
-    stream_updates,
-)
+from .events.log import EventLog
+from .generators.endpoint import create_sse_endpoint
+from .generators.progress import create_progress_stream
+from .generators.streams import SSEStream, StreamConfig, sse_generator, stream_updates
+from .generators.throttle import create_throttled_stream
+from .html.connect import create_sse_element
+from .html.oob import OOBStreamBuilder, oob
+from .html.page_context import this_tab
+from .html.scripts import cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script
+from .manager import BroadcastManager, BroadcastMessage
 
 __version__ = "0.1.0"
 

@@ -11,26 +11,19 @@ from typing import Any
 from fasthtml.common import Request, Script, to_xml
 from starlette.responses import Response
 
-from . import assets
-from .admission import Admission, Authorize
-from .attendance import attend
+from .access.grants import GRANT_SECONDS, Grants
+from .access.limits import Limits
 from .backends import Backend
-from .broadcast import setup_broadcast_routes
-from .connections import SSEConnection
+from .delivery.connection import SSEConnection
+from .endpoints.broadcast import setup_broadcast_routes
+from .endpoints.presence_report import attend
+from .endpoints.stream import Admission, Authorize
 from .errors import SetupError
-from .limits import Limits
+from .html import assets
+from .html.page_context import kit_prefix
 from .manager import BroadcastManager, ElementBuilder
 from .middleware import SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
-from .page import kit_prefix
-from .protocol import (
-    CONNECTIONS_PATH,
-    HEARTBEAT_SECONDS,
-    PREFIX,
-    PRESENCE_PATH,
-    RENEW_PATH,
-    STREAM_PATH,
-)
-from .tokens import GRANT_SECONDS, Grants
+from .protocol import CONNECTIONS_PATH, HEARTBEAT_SECONDS, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
 
 AuthorizeAdmin = Callable[[Request], bool | Awaitable[bool]]
 

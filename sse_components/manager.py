@@ -18,30 +18,25 @@ from typing import Any
 
 from fastcore.xml import NotStr
 
-from . import servers
+from .access.identity import is_tab
+from .access.limits import Limits
+from .access.subscriber import Visitor
 from .backends import Backend, MemoryBackend
-from .connections import ConnectionRegistry, ConnectionState, SSEConnection, now
-from .door import Door, Whom
+from .delivery import servers
+from .delivery.connection import ConnectionState, SSEConnection, now
+from .delivery.enforcement import Door, Whom
+from .delivery.fanout import FanOut
+from .delivery.feed import Render, Since, StreamConnection
+from .delivery.registry import ConnectionRegistry
+from .delivery.response import StreamResponse
 from .errors import MessageTooLarge, NotRunning, WireError
-from .fanout import FanOut, Render, Since, StreamConnection
-from .identity import is_tab
-from .limits import Limits
-from .live import Live
-from .log import Event
-from .oob import oob, render
-from .page import session_of_request
-from .protocol import (
-    BROADCAST_CHANNEL,
-    HEARTBEAT_SECONDS,
-    OPEN_EVENT,
-    RETRY_BASE_MS,
-    SHUTDOWN_EVENT,
-    SHUTDOWN_RETRY_MS,
-)
-from .response import StreamResponse
+from .events.log import Event
+from .events.wire import check_channel, check_event, encode
+from .html.oob import oob, render
+from .html.page_context import session_of_request
+from .kit import Live
+from .protocol import BROADCAST_CHANNEL, HEARTBEAT_SECONDS, OPEN_EVENT, RETRY_BASE_MS, SHUTDOWN_EVENT, SHUTDOWN_RETRY_MS
 from .transactions import Outbox
-from .visitor import Visitor
-from .wire import check_channel, check_event, encode
 
 logger = logging.getLogger("sse_components")
 

@@ -9,10 +9,10 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .access.grants import Grants
+from .delivery.handover import SCOPE_KEY, Handover, Stream
+from .html.page_context import Page, current_page
 from .manager import BroadcastManager
-from .page import Page, current_page
-from .response import SCOPE_KEY, Handover, StreamResponse
-from .tokens import Grants
 
 
 class SSEMiddleware:
@@ -41,7 +41,7 @@ class SSEMiddleware:
         elif (stream := await self._handed_over(scope, receive, send)) is not None:
             await stream.run(receive, send)  # type: ignore[arg-type]
 
-    async def _handed_over(self, scope: Scope, receive: Receive, send: Send) -> StreamResponse | None:
+    async def _handed_over(self, scope: Scope, receive: Receive, send: Send) -> Stream | None:
         given = set(scope)
         handover = scope[SCOPE_KEY] = Handover(send)  # type: ignore[arg-type]
         await self._respond(scope, receive, handover.send)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .identity import Who
+from .access.identity import Who
 
 # Seconds after which the tabs of a connection that has ended have left.
 LEAVE_SECONDS = 3.0

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextvars import Context, ContextVar, Token
 from typing import Any, Self
 
-from .log import Event
+from .events.log import Event
 from .publisher import Publisher
 
 logger = logging.getLogger("sse_components")

@@ -8,9 +8,9 @@ import hypothesis
 import pytest
 
 from sse_components import BroadcastManager
-from sse_components.page import Page
-from tests.clock import Clock
-from tests.rendering import rendering
+from sse_components.html.page_context import Page
+from tests.support.clock import Clock
+from tests.support.rendering import rendering
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile("patient", deadline=None)

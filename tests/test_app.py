@@ -17,11 +17,11 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from sse_components import SSE, BroadcastManager, GrantError, MemoryBackend, NotRunning, SetupError, setup_sse
+from sse_components.access.grants import Grants
 from sse_components.app import EXTENSIONS
-from sse_components.assets import version
-from sse_components.tokens import Grants
-from tests.running import running
-from tests.serving import Site, Stream
+from sse_components.html.assets import version
+from tests.support.running import running
+from tests.support.serving import Site, Stream
 
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "static"

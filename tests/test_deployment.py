@@ -28,11 +28,10 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived
 
-from tests.serving import HOST, TESTS, Site, free_port, until
+from tests.support.serving import HOST, ROOT, SUPPORT, Site, free_port, until
 
 pytestmark = pytest.mark.anyio
 
-ROOT = TESTS.parent
 FILES = ("nginx.conf", "Caddyfile", "app.service")
 NAME = "app.example.com"
 UPSTREAM = f"{HOST}:8000"
@@ -137,7 +136,7 @@ async def application(port: int, folder: Path) -> AsyncIterator[Process]:
         ("8000", str(port)),
     )
     (command,) = re.findall("^ExecStart=(.*)$", unit, re.MULTILINE)
-    environment = {"PYTHONPATH": f"{TESTS}{os.pathsep}{ROOT}", "SERVED": json.dumps({"heartbeat": HEARTBEAT})}
+    environment = {"PYTHONPATH": f"{SUPPORT}{os.pathsep}{ROOT}", "SERVED": json.dumps({"heartbeat": HEARTBEAT})}
     async with running(*shlex.split(command), port=port, folder=folder, **environment) as process:
         yield process
 

@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 
 import sse_components
 from sse_components import BroadcastManager
-from sse_components.fanout import StreamConnection
+from sse_components.delivery.feed import StreamConnection
 from sse_components.gallery import create_app
 from sse_components.gallery.examples import EXAMPLES, access_log, connection, machine
 from sse_components.gallery.layout import NAMED, path, source_of
 from sse_components.gallery.source import highlighted
-from tests.serving import serving, until
+from tests.support.serving import serving, until
 
 pytestmark = pytest.mark.anyio
 

@@ -20,10 +20,11 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sse_components import NotRunning, response, setup_sse
-from sse_components.response import StreamResponse
-from tests.served import build
-from tests.serving import Site, Stream, in_a_thread, until
+from sse_components import NotRunning, setup_sse
+from sse_components.delivery import response as response
+from sse_components.delivery.response import StreamResponse
+from tests.support.served import build
+from tests.support.serving import Site, Stream, in_a_thread, until
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ import pytest
 
 from e2e.pages.notebook import create_app_with_broadcast
 from sse_components import BroadcastManager
-from tests.running import running
+from tests.support.running import running
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
-from sse_components.identity import Who
+from sse_components.access.identity import Who
 from sse_components.presence import Person, Presence, Tab
-from tests.serving import until
+from tests.support.serving import until
 
 ALICE, BOB, GUEST = Who("alice", "s1"), Who("bob", "s2"), Who(None, "s3")
 # Seconds: short, since these tests wait for it.

@@ -11,7 +11,7 @@ import pytest
 from fasthtml.common import Li
 
 from sse_components import MarkupError, oob
-from tests.running import running
+from tests.support.running import running
 
 pytestmark = pytest.mark.anyio
 

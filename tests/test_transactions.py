@@ -16,10 +16,10 @@ from fasthtml.common import FastHTML, Li
 from fastlite import database  # type: ignore[import-untyped]
 
 from sse_components import BroadcastManager, MarkupError, setup_sse
-from sse_components.log import Cursor
+from sse_components.events.log import Cursor
 from sse_components.transactions import _turns, connection_of
-from tests.running import running
-from tests.serving import until
+from tests.support.running import running
+from tests.support.serving import until
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from ..log import Cursor, Event
+from ..events.log import Cursor, Event
 
 Listener = Callable[[Event], None]
 

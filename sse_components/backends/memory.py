@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..log import Cursor, Event, EventLog
+from ..events.log import Cursor, Event, EventLog
 from .base import Listener
 
 

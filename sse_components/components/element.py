@@ -7,9 +7,9 @@ from typing import Any
 
 from fasthtml.common import FT
 
-from ..connections import connecting, sse_div
 from ..errors import MarkupError
-from ..page import this_page
+from ..html.connect import connecting, sse_div
+from ..html.page_context import this_page
 
 MESSAGE = "message"
 

@@ -10,7 +10,7 @@ from contextvars import Context
 from typing import Any, ClassVar, TypeVar
 
 from ..errors import MarkupError, NotRunning
-from ..oob import named_id
+from ..html.oob import named_id
 from ..publisher import Publisher
 
 T = TypeVar("T")

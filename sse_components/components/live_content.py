@@ -15,7 +15,7 @@ from typing import Any
 from fasthtml.common import FT, Li, NotStr, Template, ft_hx
 
 from ..errors import MarkupError, NotRunning
-from ..oob import as_ft, flat, id_selector, own_id, render
+from ..html.oob import as_ft, flat, id_selector, own_id, render
 from ..publisher import Publisher
 from ..transactions import Action, hold
 from .element import following

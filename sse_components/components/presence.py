@@ -10,11 +10,11 @@ from typing import Any
 from fasthtml.common import FT, Li, P, Small, Span, Strong, Ul
 
 from ..errors import NotRunning
-from ..oob import oob
+from ..events.wire import KitChannel, check_channel
+from ..html.oob import oob
 from ..presence import Person, Presence
 from ..protocol import CONTROL_PREFIX, ROOM_ATTRIBUTE
 from ..publisher import Publisher
-from ..wire import KitChannel, check_channel
 from .element import following
 
 # Where a tab is that names no room: anywhere in the application.

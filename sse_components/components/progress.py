@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from fasthtml.common import FT, Bdi, Button, Div, P, Progress, Span
 
-from ..oob import oob
+from ..html.oob import oob
 from ..publisher import Publisher
 from .element import following
 from .work import DONE, IDLE, Reason, Work, Works, short, unsaid

@@ -6,8 +6,8 @@ from typing import Any
 
 from fasthtml.common import FT, H2, A, Article, Button, Dialog, Footer, Form, P
 
-from ..identity import digest
-from ..page import this_page
+from ..access.identity import digest
+from ..html.page_context import this_page
 from .handles import check_id
 
 

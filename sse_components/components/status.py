@@ -7,7 +7,7 @@ from typing import Any
 
 from fasthtml.common import FT, Button, Dd, Div, Dl, Dt, Noscript, Span
 
-from ..connections import create_connection_manager_script
+from ..html.scripts import create_connection_manager_script
 from ..protocol import CONNECTIONS_PATH, PREFIX, STATE_ATTRIBUTE, STATS_ATTRIBUTE
 
 UNKNOWN = "…"

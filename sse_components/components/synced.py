@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from fasthtml.common import FT, Data, Div, Input, Label, Script, Span, Textarea
 
-from ..assets import asset_url
 from ..errors import MarkupError
-from ..page import kit_prefix
+from ..html.assets import asset_url
+from ..html.page_context import kit_prefix
 from ..protocol import FIELD_KEY
 from .element import following
 from .handles import Handle, check_id

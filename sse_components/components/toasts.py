@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from fasthtml.common import FT, B, Button, Div, Safe, Section
 
+from ..access.identity import ensure_session_id, session_channel, user_channel
 from ..errors import MarkupError
-from ..identity import ensure_session_id, session_channel, user_channel
-from ..oob import render
-from ..page import Page, current_page, session_of_request, this_page
+from ..events.wire import KitChannel
+from ..html.oob import render
+from ..html.page_context import Page, current_page, session_of_request, this_page
 from ..protocol import CONTROL_PREFIX
-from ..wire import KitChannel
 from .element import following
 
 # Seconds that a toast of a level stays; None: until it is closed.

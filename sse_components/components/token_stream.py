@@ -9,7 +9,7 @@ from typing import Any
 
 from fasthtml.common import FT, Button, Div, NotStr, P, Section, Span
 
-from ..oob import oob, render
+from ..html.oob import oob, render
 from ..publisher import Publisher
 from .element import following
 from .work import IDLE, Reason, Work, Works, unsaid

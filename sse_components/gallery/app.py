@@ -14,11 +14,10 @@ from fasthtml.common import FastHTML
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from sse_components import setup_sse
-
-from ..assets import asset_url
+from .. import setup_sse
+from ..gallery import layout
+from ..html.assets import asset_url
 from ..protocol import PREFIX
-from . import layout
 from .examples import EXAMPLES, access_log, connection, sign_in, todos
 
 WELCOME = (

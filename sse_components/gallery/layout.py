@@ -32,9 +32,7 @@ from fasthtml.common import (
 )
 from starlette.requests import Request
 
-from sse_components import __version__
-
-from .. import components
+from .. import __version__, components
 from .examples import EXAMPLES, connection, fields, presence, sign_in, toasts
 from .source import highlighted
 

@@ -7,7 +7,7 @@ runs beside the pages, and `rt` has routes of its own.
 
 from __future__ import annotations
 
-from . import (
+from ..examples import (
     access_log,
     board,
     connection,

@@ -12,7 +12,7 @@ from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sse_components import LiveList, LiveText
+from ... import LiveList, LiveText
 
 LINES = 16
 logger = logging.getLogger("gallery")

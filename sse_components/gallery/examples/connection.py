@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sse_components import ConnectionStats, ConnectionStatus, LiveList, MemoryBackend
-from sse_components.identity import session_id
+from ... import ConnectionStats, ConnectionStatus, LiveList, MemoryBackend
+from ...access.identity import session_id
 
 SECONDS = 5
 LATEST = 12

@@ -6,7 +6,7 @@ from fasthtml.common import FT, APIRouter, Small
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import SyncedInput, SyncedToggle
+from ... import SyncedInput, SyncedToggle
 
 rt = APIRouter("/fields")
 

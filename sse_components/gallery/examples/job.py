@@ -11,7 +11,7 @@ from fasthtml.common import FT, APIRouter, Button, Div
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import AlreadyRunning, ProgressBar
+from ... import AlreadyRunning, ProgressBar
 
 FILES = sorted(Path(os.__file__).parent.glob("*.py"))
 # Counting takes no time at all. Waiting does, so that there is something to see.

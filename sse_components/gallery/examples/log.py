@@ -9,7 +9,7 @@ from fasthtml.common import FT, APIRouter, Button, Div, Form, Input, Label, Opti
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import LogTail
+from ... import LogTail
 
 LEVELS = ("debug", "info", "warning", "error")
 logger = logging.getLogger("gallery")

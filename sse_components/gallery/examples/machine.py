@@ -10,7 +10,7 @@ from fasthtml.common import FT, Figcaption, Figure, Strong
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import LiveText, Sparkline
+from ... import LiveText, Sparkline
 
 SECONDS = 60
 GAUGES: dict[str, tuple[str, Callable[[], float]]] = {

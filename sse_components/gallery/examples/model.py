@@ -16,7 +16,7 @@ from fasthtml.common import FT, APIRouter, Button, Form, Input, Label, P
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import AlreadyRunning, LiveText, TokenStream
+from ... import AlreadyRunning, LiveText, TokenStream
 
 WORDS = 150
 # Seconds in which it seems to think of a word.

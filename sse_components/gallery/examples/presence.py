@@ -5,7 +5,7 @@ from __future__ import annotations
 from fasthtml.common import FT, H2, A, P
 from starlette.requests import Request
 
-from sse_components import PresenceList, TabCount
+from ... import PresenceList, TabCount
 
 
 def tabs(request: Request) -> FT:

@@ -9,7 +9,7 @@ from fasthtml.common import FT, APIRouter, Button, Div, Form, Input, Label, P, R
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import SessionGuard
+from ... import SessionGuard
 
 SECONDS = 5
 rt = APIRouter("/sign-in")

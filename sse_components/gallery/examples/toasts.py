@@ -8,7 +8,7 @@ from fasthtml.common import FT, APIRouter, Button, Div, Form, Input, Label, Opti
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import ToastStack, this_tab
+from ... import ToastStack, this_tab
 
 LEVELS = ("info", "success", "warning", "error")
 rt = APIRouter("/toasts")

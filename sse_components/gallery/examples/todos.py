@@ -9,7 +9,7 @@ from fasthtml.common import FT, APIRouter, Button, Form, Input, Label, Li, P, Pr
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import SSE, oob
+from ... import SSE, oob
 
 CHANNEL = "todos"
 TABLE = "CREATE TABLE IF NOT EXISTS todo (id INTEGER PRIMARY KEY, title, done DEFAULT FALSE)"

@@ -8,7 +8,7 @@ from fasthtml.common import FT, APIRouter, Button, Dd, Div, Dl, Dt, Form, Input,
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import LiveText, this_tab
+from ... import LiveText, this_tab
 
 ACCOUNTS = {"Ada": 80, "Grace": 20}
 TABLE = "CREATE TABLE IF NOT EXISTS account (name PRIMARY KEY, balance CHECK (balance >= 0))"

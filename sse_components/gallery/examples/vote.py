@@ -8,7 +8,7 @@ from fasthtml.common import FT, APIRouter, Button, Form, Input, Label, Li, Span,
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from sse_components import LiveList
+from ... import LiveList
 
 MOST = 8
 rt = APIRouter("/vote")

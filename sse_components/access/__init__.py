@@ -1,0 +1,1 @@
+"""Who may follow what: identity, grants, revocations, limits."""

@@ -1,0 +1,1 @@
+"""From the log to the sockets: connections, feeds, fan-out, the response."""

@@ -1,0 +1,351 @@
+"""Fan-out: every connection is a reader of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from operator import attrgetter
+from types import coroutine
+from typing import Any
+
+from ..backends.base import Backend
+from ..delivery import servers
+from ..errors import ConnectionClosed, HistoryGap
+from ..events.log import Cursor, Event
+from ..events.wire import encode
+from ..protocol import BROADCAST_CHANNEL, RESET_EVENT
+from .connection import ConnectionState
+from .feed import HEARTBEAT, Feed, Render, Since, StreamConnection, chunk, taken
+
+logger = logging.getLogger("sse_components")
+
+# Bytes handed to `send` at once, beside a single larger event: what a slow reader costs beside the server's buffer.
+CHUNK_BYTES = 256 * 1024
+
+# Part of a heartbeat by which it may come early, so that one look at the feeds serves many of them.
+EARLY = 0.1
+
+
+class FanOut:
+    """Hands the backend's events to the connections.
+
+    Args:
+        backend: the log that connections read.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.feeds: dict[tuple[frozenset[str], Render | None, float], Feed] = {}
+        self._by_channel: defaultdict[str, dict[Feed, None]] = defaultdict(dict)
+        self._pending: list[Event] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._farewell: Callable[[], bytes] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(feed.connections) for feed in self.feeds.values())
+
+    def followers(self, channel: str) -> int:
+        """Return how many connections follow a channel."""
+        return sum(len(feed.connections) for feed in self._by_channel.get(channel, ()))
+
+    # ------------------------------------------------------------------ publishing
+
+    def enqueue(self, event: Event) -> None:
+        """Take an event for the flush at the end of this tick of the loop."""
+        if not self._pending:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._pending.append(event)
+
+    def flush(self) -> None:
+        """Send everything that is pending to each connection that is not busy, in one chunk if it is not large."""
+        events, self._pending = self._pending, []
+        touched: dict[Feed, None] = {}
+        for event in events:
+            for feed in self._by_channel.get(event.channel, ()):
+                feed.batch.append(event)
+                touched[feed] = None
+        for feed in touched:
+            batch, feed.batch = feed.batch, []
+            while batch:
+                part, batch = split(batch, CHUNK_BYTES)
+                self._deliver(feed, part)
+
+    def _deliver(self, feed: Feed, batch: list[Event]) -> None:
+        feed.total += len(batch)
+        if body := feed.body(batch):
+            feed.last = time.monotonic()
+            self._send_all(feed, body, batch)
+
+    def _send_all(self, feed: Feed, body: bytes, batch: list[Event]) -> None:
+        message, after = chunk(body), batch[-1].sequence
+        excluded = frozenset().union(*[event.exclude for event in batch])
+        for connection in list(feed.connections):
+            if connection.busy:
+                continue
+            if connection.connection_id in excluded:
+                # A heartbeat at least: what it is excluded from must not make its stream look dead.
+                own = feed.body(batch, connection.connection_id) or HEARTBEAT
+                self._step(connection, chunk(own), after)
+            else:
+                self._step(connection, message, after)
+
+    def _step(self, connection: StreamConnection, message: dict[str, Any], sequence: int) -> None:
+        if connection.steppable:
+            sending: Any = connection.send_raw(message)  # type: ignore[misc]
+            try:
+                waiting_for = sending.send(None)
+            except StopIteration:
+                return
+            except Exception:
+                self._lost(connection)
+                return
+            under_way = taken(resume, sending, waiting_for)
+        else:
+            # Middleware may keep the message, or write into it.
+            under_way = connection.write(message["body"])
+        connection.busy, connection.cursor = True, sequence
+        self._spawn(self.catch_up(connection, under_way))
+
+    # ------------------------------------------------------------------ joining and leaving
+
+    def feed(self, channels: Iterable[str], *, render: Render | None = None, heartbeat: float) -> Feed:
+        """Return the feed of these channels, and of the broadcast channel that everyone follows.
+
+        Args:
+            channels: what it follows.
+            render: makes the bytes of an event, where its own frame is not wanted.
+            heartbeat: seconds of silence before a comment.
+        """
+        key = (frozenset(channels) | {BROADCAST_CHANNEL}, render, heartbeat)
+        return self.feeds.get(key) or Feed(*key)
+
+    def join(self, connection: StreamConnection, since: Iterable[Since] = ()) -> None:
+        """Let a connection follow its feed, with what was published after its cursors first.
+
+        Reading the log's end and joining are one step: nothing can be published in between. The connection stays busy
+        until `catch_up` has brought it to the log's end.
+        """
+        self.flush()
+        here = self.backend.cursor
+        connection.backlog, gaps = self._backlog(since)
+        connection.feed = self._joined(connection.feed)
+        connection.feed.connections[connection] = None
+        connection.cursor, connection.message_count = here.sequence, len(connection.backlog)
+        if gaps:
+            connection.backlog.insert(0, letter(0, reset_frame(gaps, here)))
+        if self._farewell is not None:
+            connection.last = letter(here.sequence, self._farewell())
+
+    def _joined(self, feed: Feed) -> Feed:
+        if feed.key not in self.feeds:
+            self.feeds[feed.key] = feed
+            for channel in feed.channels:
+                self._by_channel[channel][feed] = None
+            feed.last = time.monotonic()
+            self._beat_by(feed.due)
+        return self.feeds[feed.key]
+
+    def _backlog(self, since: Iterable[Since]) -> tuple[list[Event], list[str]]:
+        events: dict[int, Event] = {}
+        gaps: list[str] = []
+        for channels, cursor in since:
+            try:
+                events.update((event.sequence, event) for event in self.backend.since(channels, cursor))
+            except HistoryGap as gap:
+                gaps += gap.channels
+        return [events[sequence] for sequence in sorted(events)], gaps
+
+    def leave(self, connection: StreamConnection) -> None:
+        """Let a connection follow nothing any more. Leaving twice is allowed."""
+        if not connection.following:
+            return
+        feed = connection.feed
+        del feed.connections[connection]
+        if not feed.connections:
+            del self.feeds[feed.key]
+            for channel in feed.channels:
+                del self._by_channel[channel][feed]
+                if not self._by_channel[channel]:
+                    del self._by_channel[channel]
+
+    # ------------------------------------------------------------------ catching up
+
+    async def catch_up(self, connection: StreamConnection, under_way: Coroutine[Any, Any, None] | None = None) -> None:
+        """Send what a busy connection has missed, until it is at the log's end; then it is no longer busy.
+
+        Args:
+            connection: it must be busy.
+            under_way: what it is busy with; that comes first.
+        """
+        try:
+            if under_way is not None:
+                await under_way
+            while connection.following and (part := self._next_part(connection)):
+                if body := connection.feed.body(part, connection.connection_id):
+                    await connection.write(body)
+            if connection.last is not None:
+                await connection.write(connection.last.frame, more=False)
+                self._drop(connection)
+        except ConnectionClosed:
+            self._lost(connection)
+        else:
+            # What is pending is in the log, and so has been sent: let the flush pass by while still busy.
+            self.flush()
+            connection.busy = connection.last is not None
+
+    def _next_part(self, connection: StreamConnection) -> list[Event]:
+        if connection.backlog:
+            part, connection.backlog = split(connection.backlog, CHUNK_BYTES)
+            return part
+        part, rest = split(self._missed(connection), CHUNK_BYTES)
+        connection.mailbox = [event for event in rest if not event.channel]
+        if part:
+            connection.cursor = part[-1].sequence
+        return part
+
+    def _missed(self, connection: StreamConnection) -> list[Event]:
+        here = self.backend.cursor
+        try:
+            events = self.backend.since(connection.feed.channels, Cursor(here.epoch, connection.cursor))
+        except HistoryGap as gap:
+            events = [letter(here.sequence, reset_frame(gap.channels, here))]
+        if connection.mailbox:
+            events = sorted([*events, *connection.mailbox], key=attrgetter("sequence"))
+        if connection.last is not None:
+            events = [event for event in events if event.sequence <= connection.last.sequence]
+        return events
+
+    def post(self, connection: StreamConnection, frame: bytes) -> bool:
+        """Send a frame to this connection only, after what was published before it; it has no place in the log.
+
+        Returns:
+            False if the connection is gone, or has not read what was posted before.
+        """
+        if connection.last is not None or not connection.following:
+            return False
+        self.flush()
+        sequence = self.backend.cursor.sequence
+        if not connection.busy:
+            self._step(connection, chunk(frame), sequence)
+        elif len(connection.mailbox) < connection.mailbox_size:
+            connection.mailbox.append(letter(sequence, frame))
+        else:
+            return False
+        connection._direct += 1
+        return True
+
+    # ------------------------------------------------------------------ heartbeats
+
+    def _beat_by(self, due: float) -> None:
+        delay = due - time.monotonic()
+        loop = asyncio.get_running_loop()
+        if self._timer is not None and self._timer.when() <= loop.time() + delay:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_later(delay, self._beat)
+
+    def _beat(self) -> None:
+        self._timer = None
+        self.flush()
+        present, sequence, message = time.monotonic(), self.backend.cursor.sequence, chunk(HEARTBEAT)
+        for feed in [feed for feed in self.feeds.values() if feed.due - EARLY * feed.heartbeat <= present]:
+            feed.last = present
+            for connection in [one for one in feed.connections if not one.busy]:
+                self._step(connection, message, sequence)
+        if self.feeds:
+            self._beat_by(min(feed.due for feed in self.feeds.values()))
+
+    # ------------------------------------------------------------------ ending
+
+    def end(self, connection: StreamConnection, frame: bytes = b"") -> None:
+        """End a stream as its client expects it: what was published until now, then `frame`, then the body's end."""
+        if connection.last is not None:
+            return
+        self.flush()
+        sequence = self.backend.cursor.sequence
+        connection.last = letter(sequence, frame)
+        if not connection.busy:
+            connection.busy, connection.cursor = True, sequence
+            self._spawn(self.catch_up(connection))
+
+    async def close(self, farewell: Callable[[], bytes], *, grace: float) -> None:
+        """End every stream with a farewell frame, and after `grace` seconds those that cannot take it without one.
+
+        Args:
+            farewell: makes the frame for a connection.
+            grace: seconds that busy connections have to become free.
+        """
+        self._farewell = farewell
+        everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
+        for connection in everyone:
+            self.end(connection, farewell())
+        holders = {connection.task for connection in everyone if connection.task is not None}
+        if waited_for := holders | self._tasks:
+            await asyncio.wait(waited_for, timeout=grace)
+        for connection in everyone:
+            self.cut(connection)
+        for task in self._tasks:
+            task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def cut(self, connection: StreamConnection) -> None:
+        """End a stream at once, without a frame: its reader does not read. One that has ended is left alone."""
+        if connection.following:
+            servers.abort(connection.send_raw, connection.receive)
+            self._drop(connection)
+
+    def _lost(self, connection: StreamConnection) -> None:
+        logger.debug("connection lost while sending: %s", connection.connection_id, exc_info=True)
+        self._drop(connection)
+        connection.close(state=ConnectionState.ERROR)
+
+    def _drop(self, connection: StreamConnection) -> None:
+        """Let go of a connection, and let the task that holds its stream come to its end."""
+        self.leave(connection)
+        task, connection.task = connection.task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+@coroutine
+def resume(stepped: Any, waiting_for: Any) -> Generator[Any, Any, None]:
+    """Go on, inside a real task, with a coroutine that was stepped once and then yielded `waiting_for`."""
+    try:
+        yield waiting_for
+    except BaseException:
+        stepped.close()
+        raise
+    yield from stepped
+
+
+def letter(sequence: int, frame: bytes) -> Event:
+    """Return a frame for one connection, to be sent after what the log has up to `sequence`."""
+    return Event("", sequence, "", frame)
+
+
+def split(events: list[Event], size: int) -> tuple[list[Event], list[Event]]:
+    """Return the first events up to `size` bytes, at least one, and the others."""
+    total = 0
+    for index, event in enumerate(events):
+        total += len(event.frame)
+        if total > size and index:
+            return events[:index], events[index:]
+    return events, []
+
+
+def reset_frame(channels: Iterable[str], cursor: Cursor) -> bytes:
+    """Return the frame that tells of a gap: which channels have one, and from which cursor the stream goes on."""
+    names = [name for name in channels if name != BROADCAST_CHANNEL]
+    return encode(json.dumps({"channels": names, "cursor": str(cursor)}), event=RESET_EVENT, id=str(cursor))

@@ -1,0 +1,88 @@
+"""The ASGI response that writes a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+
+from ..delivery import servers
+from .fanout import FanOut
+from .feed import Since, StreamConnection, chunk
+from .handover import SCOPE_KEY, Handover
+
+HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store, no-transform",
+    "x-accel-buffering": "no",
+}
+
+
+class StreamResponse(Response):
+    """A `text/event-stream` response that follows a feed until its client leaves or the server ends.
+
+    Args:
+        fanout: what the connection joins.
+        connection: the connection, not yet joined.
+        opening: the first frame; it is sent at once, which defeats what would hold back headers.
+        since: what of the log to send before what is live: channels, and the cursor to begin after.
+        on_start: called with the connection when it has joined.
+        on_end: called with the connection when the stream has ended, however it ended.
+    """
+
+    def __init__(
+        self,
+        fanout: FanOut,
+        connection: StreamConnection,
+        *,
+        opening: bytes,
+        since: Iterable[Since] = (),
+        on_start: Callable[[StreamConnection], None],
+        on_end: Callable[[StreamConnection], None],
+    ) -> None:
+        self.fanout, self.connection, self.opening, self.since = fanout, connection, opening, since
+        self.on_start, self.on_end = on_start, on_end
+        self.status_code = 200
+        self.background: BackgroundTask | None = None
+        self.init_headers(HEADERS)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send headers and first frame; then hand over, or stream from here."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] == "HEAD":
+            await send(chunk(b"", more=False))
+            return
+        await send(chunk(self.opening))
+        handover: Handover | None = scope.get(SCOPE_KEY)
+        if handover is None or not await handover.take(self):
+            await self.run(receive, send)
+
+    async def run(self, receive: servers.Receive, send: servers.Send) -> None:
+        """Follow the feed until the client is gone or the stream is ended, and then do what is to be done after it."""
+        connection = self.connection
+        connection.send_raw, connection.receive, connection.steppable = send, receive, servers.can_step(send)
+        connection.task = task = asyncio.current_task()
+        self.fanout.join(connection, self.since)
+        # There are thousands of these for hours: what has been used is let go.
+        self.since, self.opening, self.raw_headers = (), b"", []
+        self.on_start(connection)
+        try:
+            await self._follow(connection, receive)
+        except asyncio.CancelledError:
+            # That the fan-out has let go of the connection is no reason for its task to fail. Any other reason is one.
+            if connection.task is not None or task is None or task.uncancel():
+                raise
+        finally:
+            self.fanout.leave(connection)
+            connection.task = None
+            self.on_end(connection)
+        if self.background is not None:
+            await self.background()
+
+    async def _follow(self, connection: StreamConnection, receive: servers.Receive) -> None:
+        await self.fanout.catch_up(connection)
+        while connection.task is not None and (await receive())["type"] != "http.disconnect":
+            pass

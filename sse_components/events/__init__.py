@@ -1,0 +1,1 @@
+"""Events: their frames on the wire, and the log that keeps them."""

@@ -1,0 +1,210 @@
+"""The event log: bounded per channel, one sequence over all channels.
+
+An id is `<epoch>-<sequence>`. A new log has a new epoch, so that an id of another log is known for what it is.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..access.identity import is_tab
+from ..errors import HistoryGap
+from .wire import encode
+
+
+class Cursor(NamedTuple):
+    """A place in a log: everything up to `sequence` has been seen."""
+
+    epoch: str
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.sequence}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor | None:
+        """Return the cursor that an event id stands for, or None if it is none of ours."""
+        epoch, dash, sequence = text.rpartition("-")
+        if not (dash and epoch and sequence.isascii() and sequence.isdigit() and len(sequence) < 20):
+            return None
+        return cls(epoch, int(sequence))
+
+
+@dataclass(slots=True, frozen=True)
+class Event:
+    """One published message: its place in the log, and its frame as every connection gets it.
+
+    Attributes:
+        id: `<epoch>-<sequence>`.
+        sequence: its number in the log.
+        channel: the channel that it was published on.
+        frame: its bytes on the wire.
+        exclude: connections and tabs that do not get it.
+        message: what it was made from, for those who render it in their own way.
+        at: when it was appended, in seconds of the monotonic clock.
+    """
+
+    id: str
+    sequence: int
+    channel: str
+    frame: bytes
+    exclude: frozenset[str] = frozenset()
+    message: Any = None
+    at: float = 0.0
+
+
+class ChannelLog:
+    """The latest events of one channel."""
+
+    __slots__ = ("events", "missing", "size")
+
+    def __init__(self, missing: int) -> None:
+        self.events: deque[Event] = deque()
+        self.size = 0
+        self.missing = missing  # the sequence of the latest event that is no longer here
+
+    def append(self, event: Event) -> None:
+        """Keep an event."""
+        self.events.append(event)
+        self.size += len(event.frame)
+
+    def drop_first(self) -> None:
+        """Let go of the oldest event, and remember that it was here."""
+        event = self.events.popleft()
+        self.size -= len(event.frame)
+        self.missing = event.sequence
+
+
+class EventLog:
+    """A bounded log of events over any number of channels.
+
+    Args:
+        max_events: events kept for each channel.
+        max_bytes: bytes of frames kept for each channel; the latest event is kept whatever its size.
+        max_age: seconds that an event is kept; None keeps it until another bound drops it.
+        max_channels: channels kept; the one that was published on least recently goes first.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_events: int = 1_000,
+        max_bytes: int = 4_000_000,
+        max_age: float | None = None,
+        max_channels: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        for name, bound in (("max_events", max_events), ("max_bytes", max_bytes), ("max_channels", max_channels)):
+            if bound < 1:
+                raise ValueError(f"{name} must be at least 1, not {bound!r}")
+        if max_age is not None and not max_age > 0:
+            raise ValueError(f"max_age must be more than 0 seconds, or None, not {max_age!r}")
+        self.max_events, self.max_bytes, self.max_age, self.max_channels = max_events, max_bytes, max_age, max_channels
+        self.epoch = secrets.token_hex(4)
+        self.sequence = 0
+        self._clock = clock
+        self._channels: OrderedDict[str, ChannelLog] = OrderedDict()
+        self._missing = 0  # of channels that are no longer kept
+
+    @property
+    def cursor(self) -> Cursor:
+        """The place after the latest event."""
+        return Cursor(self.epoch, self.sequence)
+
+    def append(
+        self,
+        channel: str,
+        data: str,
+        *,
+        event: str | None = None,
+        exclude: frozenset[str] = frozenset(),
+        only: frozenset[str] = frozenset(),
+        message: Any = None,
+    ) -> Event:
+        """Append an event and return it, with its id and its encoded frame.
+
+        Args:
+            channel: of the event.
+            data: of the event.
+            event: its name.
+            exclude: connections and tabs that do not get it; the frame tells the tabs.
+            only: tabs that alone show it.
+            message: what it was made from.
+
+        Raises:
+            WireError: if a field cannot be carried; the log is then as it was.
+        """
+        sequence = self.sequence + 1
+        id = f"{self.epoch}-{sequence}"
+        tabs = [name for name in exclude if is_tab(name)]
+        frame = encode(data, event=event, id=id, channel=channel, exclude=tabs, only=only)
+        appended = Event(id, sequence, channel, frame, exclude, message, self._clock())
+        self.sequence = sequence
+        kept = self._channel(channel)
+        kept.append(appended)
+        self._trim(kept)
+        return appended
+
+    def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
+        """Return the events of `channels` after `cursor`, in the order of their publication.
+
+        Raises:
+            HistoryGap: if events after the cursor are no longer here, or the cursor is of another log.
+        """
+        if cursor is None or cursor.epoch != self.epoch or cursor.sequence > self.sequence:
+            raise HistoryGap(sorted(set(channels)))
+        after = cursor.sequence
+        kept = [(name, self._kept(name)) for name in dict.fromkeys(channels)]
+        if gaps := sorted(name for name, log in kept if (log.missing if log else self._missing) > after):
+            raise HistoryGap(gaps)
+        found = [event for _, log in kept if log for event in _after(log.events, after)]
+        found.sort(key=lambda event: event.sequence)
+        return found
+
+    def latest(self, channel: str, limit: int | None = None) -> list[Event]:
+        """Return the last `limit` events of a channel that are still here, oldest first."""
+        log = self._kept(channel)
+        events = list(log.events) if log else []
+        return events if limit is None else events[max(0, len(events) - limit) :]
+
+    def _channel(self, name: str) -> ChannelLog:
+        log = self._channels.get(name)
+        if log is None:
+            log = self._channels[name] = ChannelLog(self._missing)
+            if len(self._channels) > self.max_channels:
+                _, dropped = self._channels.popitem(last=False)
+                self._missing = max(self._missing, dropped.events[-1].sequence if dropped.events else dropped.missing)
+        else:
+            self._channels.move_to_end(name)
+        return log
+
+    def _kept(self, name: str) -> ChannelLog | None:
+        log = self._channels.get(name)
+        if log is not None:
+            self._trim(log)
+        return log
+
+    def _trim(self, log: ChannelLog) -> None:
+        events = log.events
+        while len(events) > self.max_events or (log.size > self.max_bytes and len(events) > 1):
+            log.drop_first()
+        if self.max_age is not None:
+            oldest = self._clock() - self.max_age
+            while events and events[0].at < oldest:
+                log.drop_first()
+
+
+def _after(events: deque[Event], sequence: int) -> Iterable[Event]:
+    # From the end, since who asks has usually seen nearly everything.
+    found = []
+    for event in reversed(events):
+        if event.sequence <= sequence:
+            break
+        found.append(event)
+    return reversed(found)

@@ -1,0 +1,143 @@
+"""The only place that formats a Server-Sent Events frame.
+
+Source: WHATWG HTML, "9.2.5 Parsing an event stream" and "9.2.6 Interpreting an event stream".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..errors import ChannelError, WireError
+from ..protocol import CONTROL_PREFIX
+
+NOT_IN_FIELD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+NOT_IN_EVENT = re.compile(r"[\s,]")
+RESERVED_EVENTS = ("open", "error")
+MAX_NAME_LENGTH = 200
+
+
+class KitChannel(str):
+    """A channel of the kit's own, which may have the prefix that is kept for those."""
+
+    __slots__ = ()
+
+
+class Frame(str):
+    """Text that is framed already, which a stream therefore sends as it is."""
+
+    __slots__ = ()
+
+
+def encode(
+    data: str,
+    *,
+    event: str | None = None,
+    id: str | None = None,
+    channel: str | None = None,
+    exclude: Iterable[str] = (),
+    only: Iterable[str] = (),
+    retry: int | None = None,
+) -> bytes:
+    r"""Return one event as the bytes of its frame.
+
+    Line ends in `data` (`\r\n`, `\r`, `\n`, and no other character) become one `data` field a line,
+    so that a parser gives them back as `\n`.
+
+    Args:
+        data: any text, the empty one included.
+        event: the event's name; `None` and `'message'` leave the field out, as htmx 4 needs.
+        id: what becomes the client's last event id.
+        channel: an extra field that other parsers ignore.
+        exclude: tabs that leave it out; an extra field, too.
+        only: tabs that alone show it; without any, all do.
+        retry: the client's new reconnection time, in milliseconds.
+
+    Raises:
+        WireError: if a name has a control character, or a tab's a space, `retry` is negative, or a text is not Unicode
+            (a lone surrogate).
+
+    Source: WHATWG HTML 9.2.6.
+    """
+    fields = {
+        "id": id,
+        "channel": channel,
+        "exclude": in_one_line("exclude", exclude),
+        "only": in_one_line("only", only),
+        "event": None if event == "message" else event,
+    }
+    head = "".join(f"{name}: {check_field(name, value)}\n" for name, value in fields.items() if value is not None)
+    if retry is not None:
+        head += f"retry: {check_retry(retry)}\n"
+    try:
+        return f"{head}data: {data_lines(data)}\n\n".encode()
+    except UnicodeEncodeError as error:
+        raise WireError(f"data is not Unicode text: it has the lone surrogate {error.object[error.start]!r}") from error
+
+
+def comment(text: str = "") -> bytes:
+    """Return a comment frame, which clients ignore: a heartbeat.
+
+    Raises:
+        WireError: if `text` has a control character or a lone surrogate.
+    """
+    return f":{' ' if text else ''}{check_field('comment', text)}\n\n".encode()
+
+
+def data_lines(text: str) -> str:
+    """Return `text` with each line end turned into the start of a further `data` field."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\n", "\ndata: ")
+
+
+def check_field(name: str, value: str) -> str:
+    """Return `value` if a one-line field can carry it, else raise `WireError`."""
+    if not isinstance(value, str):
+        raise WireError(f"{name} must be a str, not {type(value).__name__}")
+    if found := NOT_IN_FIELD.search(value):
+        raise WireError(f"{name} {value!r} has {found[0]!r}; anything but control characters and surrogates is allowed")
+    return value
+
+
+def in_one_line(field: str, names: Iterable[str]) -> str | None:
+    """Return names in order, with a space between them; None without any."""
+    ordered = sorted(set(names))
+    if any(" " in name or not name for name in ordered):
+        raise WireError(f"{field} takes names without spaces, not {ordered!r}")
+    return " ".join(ordered) or None
+
+
+def check_retry(milliseconds: int) -> int:
+    """Return `milliseconds` if it is a whole number of at least 0, else raise `WireError`."""
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int) or milliseconds < 0:
+        raise WireError(f"retry must be a whole number of milliseconds, at least 0, not {milliseconds!r}")
+    return milliseconds
+
+
+def check_channel(name: str) -> str:
+    """Return `name` if it can be a channel of the user's, else raise `ChannelError`."""
+    try:
+        check_field("channel", name)
+    except WireError as error:
+        raise ChannelError(str(error)) from None
+    if not 0 < len(name) <= MAX_NAME_LENGTH or name != name.strip():
+        raise ChannelError(f"channel {name!r} must have 1 to {MAX_NAME_LENGTH} characters, and no space at its ends")
+    if name.startswith(CONTROL_PREFIX) and not isinstance(name, KitChannel):
+        raise ChannelError(f"channel {name!r} must not start with {CONTROL_PREFIX!r}: those are the kit's own")
+    return name
+
+
+def check_event(name: str | None) -> str | None:
+    """Return `name` if a page can listen to it (`'message'` as `None`), else raise `WireError`."""
+    if name is None or name == "message":
+        return None
+    check_field("event", name)
+    if not 0 < len(name) <= MAX_NAME_LENGTH or NOT_IN_EVENT.search(name):
+        raise WireError(f"event {name!r} must have 1 to {MAX_NAME_LENGTH} characters, without spaces or commas")
+    if name in RESERVED_EVENTS or name.startswith(CONTROL_PREFIX):
+        raise WireError(
+            f"event {name!r} is taken: {', '.join(RESERVED_EVENTS)} are EventSource's own,"
+            f" and names that start with {CONTROL_PREFIX!r} are the kit's"
+        )
+    return name

@@ -1,0 +1,1 @@
+"""Streams of an application's own sources."""

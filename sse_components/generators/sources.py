@@ -1,0 +1,285 @@
+"""What a stream can be fed with: any source as one async iterator, read in a task of its own; any item as a frame."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import re
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import asynccontextmanager
+from dataclasses import asdict, is_dataclass
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any
+
+from anyio import CancelScope, CapacityLimiter, to_thread
+from fastcore.basics import NotStr
+
+from ..errors import ConnectionClosed
+from ..events.wire import Frame, encode
+from ..html.oob import render
+
+# Seconds between the items of a list, and between two calls of a callable.
+INTERVAL = 0.5
+
+logger = logging.getLogger("sse_components")
+
+_END = object()
+_QUEUE_ENDED = (ConnectionClosed, getattr(asyncio, "QueueShutDown", ConnectionClosed))
+_FRAMES = re.compile(r"(?:(?:(?:data|event|id|retry|channel)?:[^\r\n]*\r?\n)+\r?\n)+")
+
+
+# ---------------------------------------------------------------------- items
+
+
+def frame(item: Any, *, event: str | None = None, id: str | None = None) -> Frame:
+    """Return what a source yields as a frame.
+
+    FT, `oob(...)`, objects with `__ft__` or `__html__`, and tuples or lists with one of them become HTML. A `str`, and
+    `bytes` as UTF-8, are data, whatever they look like. A `Frame`, and what an object's `to_sse()` returns, stay as
+    they are. All else becomes JSON: numbers, dicts, lists, dataclasses, objects with `to_dict()`.
+
+    Args:
+        item: anything of these.
+        event: the event's name, by default `message`. Frames keep their own.
+        id: what becomes the client's last event id. Frames keep their own.
+
+    Raises:
+        TypeError: if JSON has no form for the item.
+        ValueError: if it holds a number that JSON does not have, such as `nan`.
+        WireError: for an event's name or id with control characters.
+    """
+    if isinstance(item, Frame):
+        return item
+    if not is_markup(item) and callable(to_sse := getattr(item, "to_sse", None)):
+        return Frame(to_sse())
+    return Frame(encode(_data(item), event=event, id=id).decode())
+
+
+def is_markup(item: Any) -> bool:
+    """Tell whether an item is HTML: FT and the like, or a tuple or list with one of them."""
+    if isinstance(item, tuple | list):
+        return any(map(is_markup, item))
+    return isinstance(item, NotStr) or hasattr(item, "__ft__") or hasattr(item, "__html__")
+
+
+def as_framed(item: Any) -> Any:
+    """Return text of whole frames, as FastHTML's `sse_message` makes them, as a `Frame`, and all else as it is."""
+    text = item.decode() if isinstance(item, bytes) else item
+    return Frame(text) if isinstance(text, str) and _FRAMES.fullmatch(text) else item
+
+
+def _data(item: Any) -> str:
+    if isinstance(item, bytes):
+        return item.decode()
+    if isinstance(item, str):
+        return item
+    if is_markup(item):
+        return render(item)
+    return json.dumps(item, default=_plain, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(item: Any) -> Any:
+    if is_dataclass(item) and not isinstance(item, type):
+        return asdict(item)
+    if callable(to_dict := getattr(item, "to_dict", None)):
+        return to_dict()
+    raise TypeError(
+        f"cannot send {type(item).__name__}: a source yields FT, text, JSON data, dataclasses,"
+        " or objects with to_sse() or to_dict()"
+    )
+
+
+# ---------------------------------------------------------------------- sources
+
+
+def items(source: Any, interval: float = INTERVAL) -> AsyncIterator[Any]:
+    """Return any source as an async iterator.
+
+    - An async generator or async iterable is read as it is.
+    - An `asyncio.Queue` is read until it is shut down, or its connection closed.
+    - A list, or another collection, gives an item every `interval`.
+    - A generator or other iterator is stepped in a worker thread, so that it may block.
+    - A callable is called once if it returns a generator or iterator, which is then the source. Else it is called again
+      every `interval`, until it raises `StopIteration` or, if it is async, `StopAsyncIteration`. What is not async is
+      called in a worker thread.
+
+    Each source has at most one worker thread at a time, and takes none from the application's handlers. A thread cannot
+    be interrupted: a source that blocks ends with its present step.
+
+    Args:
+        source: one of these.
+        interval: seconds between two items of a collection, and between two calls.
+
+    Raises:
+        TypeError: if `source` is none of these. Text, mappings and FT are items, not sources.
+    """
+    if isinstance(source, AsyncIterable):
+        return aiter(source)
+    if isinstance(source, asyncio.Queue):
+        return _queued(source)
+    if not isinstance(source, str | bytes | Mapping) and (isinstance(source, list | tuple) or not is_markup(source)):
+        if isinstance(source, Collection):
+            return _spaced(source, interval)
+        if isinstance(source, Iterable):
+            return _stepped(iter(source))
+        if callable(source):
+            return _polled(source, interval)
+    raise TypeError(
+        f"a source is an async generator, a queue, a list, an iterator or a callable, not {type(source).__name__}"
+    )
+
+
+def check_seconds(name: str, value: float, *, zero: bool = False) -> None:
+    """Raise `ValueError` if `value` is not a number of seconds above 0 (or, with `zero`, of 0)."""
+    if not isinstance(value, int | float) or not (0 < value < math.inf or (zero and value == 0)):
+        raise ValueError(f"{name} must be a number of seconds, {'0 or more' if zero else 'above 0'}, not {value!r}")
+
+
+@asynccontextmanager
+async def closing(source: AsyncIterator[Any]) -> AsyncGenerator[AsyncIterator[Any], None]:
+    """Close `source` when the block is left, if it can be closed."""
+    try:
+        yield source
+    finally:
+        if callable(aclose := getattr(source, "aclose", None)):
+            try:
+                await aclose()
+            except* GeneratorExit:
+                # How a task group that is open at a `yield` lets its generator be closed.
+                pass
+
+
+async def _queued(queue: asyncio.Queue[Any]) -> AsyncGenerator[Any, None]:
+    while True:
+        try:
+            item = await queue.get()
+        except _QUEUE_ENDED:
+            return
+        yield item
+
+
+async def _spaced(collection: Collection[Any], interval: float) -> AsyncGenerator[Any, None]:
+    for number, item in enumerate(collection):
+        if number:
+            await asyncio.sleep(interval)
+        yield item
+
+
+async def _stepped(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
+    limiter = CapacityLimiter(1)
+    try:
+        while (item := await _in_thread(iterator.__next__, limiter)) is not _END:
+            yield item
+    finally:
+        if isinstance(iterator, Generator):
+            await _in_thread(iterator.close, limiter)
+
+
+async def _polled(function: Callable[[], Any], interval: float) -> AsyncGenerator[Any, None]:
+    limiter = CapacityLimiter(1)
+    while (result := await _called(function, limiter)) is not _END:
+        if isinstance(result, AsyncIterable | Iterator):
+            async with closing(items(result, interval)) as produced:
+                async for item in produced:
+                    yield item
+            return
+        yield result
+        await asyncio.sleep(interval)
+
+
+async def _called(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
+    """Return what `function` returns, awaited if need be, or `_END`."""
+    try:
+        result = function() if iscoroutinefunction(function) else await _in_thread(function, limiter)
+        return await result if isawaitable(result) else result
+    except StopAsyncIteration:
+        return _END
+
+
+async def _in_thread(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
+    """Return what `function` returns in a worker thread, or `_END` if it raises `StopIteration`.
+
+    A cancellation is raised when the thread is done, so that nothing is closed under its feet.
+    """
+
+    def step() -> Any:
+        try:
+            return function()
+        except StopIteration:
+            return _END
+
+    thread = asyncio.ensure_future(to_thread.run_sync(step, limiter=limiter))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait({thread})
+        thread.result()
+        raise
+
+
+# ---------------------------------------------------------------------- reading
+
+
+@asynccontextmanager
+async def reading(
+    source: AsyncIterator[Any], take: Callable[[Any], Awaitable[None]], failed: Callable[[BaseException], None]
+) -> AsyncGenerator[asyncio.Task[None], None]:
+    """Read `source` in a task, until the block is left; then the source is closed, whatever it is doing.
+
+    It is one task from the first item to the closing, because a source may hold what belongs to its task: a time-out,
+    a task group, a context variable.
+
+    Args:
+        source: what to read, and to close.
+        take: awaited with each item before the next is asked for.
+        failed: called with what the source or `take` raises. What is raised while it is closed goes to the log.
+
+    Yields:
+        The task. It is done when the source has ended or failed, and raises nothing.
+    """
+    reader = asyncio.create_task(_read(source, take, failed))
+    try:
+        # Cancelled before its first step, the task would not close the source.
+        await asyncio.sleep(0)
+        yield reader
+    finally:
+        reader.cancel()
+        with CancelScope(shield=True):
+            await asyncio.wait({reader})
+
+
+async def _read(
+    source: AsyncIterator[Any], take: Callable[[Any], Awaitable[None]], failed: Callable[[BaseException], None]
+) -> None:
+    try:
+        async with closing(source):
+            async for item in source:
+                # A source may swallow its cancellation, and go on.
+                if _cancelled():
+                    break
+                await take(item)
+    except (Exception, asyncio.CancelledError) as error:
+        if not _cancelled():
+            failed(error)
+        elif isinstance(error, asyncio.CancelledError):
+            raise
+        else:
+            logger.error("the source of a stream failed while it was closed", exc_info=error)
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

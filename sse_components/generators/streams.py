@@ -1,0 +1,211 @@
+"""Streams of an application's own sources."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..delivery import servers
+from ..events.wire import Frame, comment
+from ..protocol import ERROR_EVENT
+from .sources import INTERVAL, check_seconds, frame, items, reading
+
+Transform = Callable[[Any], Any]
+
+Inbox = asyncio.Queue[Frame | None]
+
+HEARTBEAT = Frame(comment("heartbeat").decode())
+
+logger = logging.getLogger("sse_components")
+
+
+@dataclass
+class StreamConfig:
+    """Configuration for SSE streaming.
+
+    Attributes:
+        heartbeat_interval: seconds of silence before a heartbeat, which is a comment.
+        timeout: seconds that a stream lives at most; None is for ever.
+        send_initial_message: whether to begin with `initial_message`, as a comment, which pages don't see.
+        initial_message: one line of text.
+        send_close_message: whether to end with `close_message`, as a comment.
+        close_message: one line of text.
+        debug: whether the client is told what a source raised. If not, it gets an id under which the log has it.
+
+    Raises:
+        ValueError: for a time that is not above 0, or a message with more than one line.
+
+    Source: reference, `streaming`.
+    """
+
+    heartbeat_interval: float = 30.0
+    timeout: float | None = None
+    send_initial_message: bool = True
+    initial_message: str = "Connected"
+    send_close_message: bool = True
+    close_message: str = "Connection closed"
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check_seconds("heartbeat_interval", self.heartbeat_interval)
+        if self.timeout is not None:
+            check_seconds("timeout", self.timeout)
+        comment(self.initial_message)
+        comment(self.close_message)
+
+
+class SSEStream:
+    """Generic SSE stream handler.
+
+    Source: reference, `streaming`.
+    """
+
+    def __init__(self, config: StreamConfig | None = None) -> None:
+        """Initialize the SSE stream.
+
+        Args:
+            config: stream configuration.
+        """
+        self.config = config or StreamConfig()
+        self._stops = 0
+        self._enders: set[Callable[[], object]] = set()
+
+    def stream(self, data_source: Any, transform_fn: Transform | None = None) -> AsyncGenerator[str, None]:
+        """Stream data from a source through SSE.
+
+        An exception of the source or of `transform_fn` goes to the log, and to the client as an `sse:error` event with
+        `error` and `id` in JSON. After it the stream ends, as it does after the source, after `timeout` and `stop()`,
+        and when the server begins to stop.
+
+        Args:
+            data_source: async generator or callable that produces data, or another source that `sources.items` names.
+            transform_fn: optional function, sync or async, to transform data before sending. None is not sent.
+
+        Yields:
+            SSE formatted strings, as `sources.frame` makes them of what the source yields.
+
+        Raises:
+            TypeError: if `data_source` is no source.
+        """
+        return self._frames(items(data_source), transform_fn, self._stops)
+
+    def stop(self) -> None:
+        """Stop the streams that this object has given so far, from any thread. It can give new ones."""
+        self._stops += 1
+        for end in tuple(self._enders):
+            end()
+
+    async def _frames(
+        self, source: AsyncIterator[Any], transform: Transform | None, stops: int
+    ) -> AsyncGenerator[Frame, None]:
+        config, inbox = self.config, Inbox()
+
+        async def take(item: Any) -> None:
+            news = await transformed(item, transform)
+            if news is not None and (framed := frame(news)):
+                inbox.put_nowait(framed)
+                await inbox.join()
+
+        def failed(error: BaseException) -> None:
+            inbox.put_nowait(reported(error, config.debug))
+
+        with self._ended_early(inbox, stops):
+            async with reading(source, take, failed) as reader:
+                reader.add_done_callback(lambda _: inbox.put_nowait(None))
+                if config.send_initial_message:
+                    yield Frame(comment(config.initial_message).decode())
+                while (news := await next_frame(inbox, config.heartbeat_interval)) is not None:
+                    yield news
+                    if news is not HEARTBEAT:
+                        inbox.task_done()
+                if config.send_close_message:
+                    yield Frame(comment(config.close_message).decode())
+
+    @contextmanager
+    def _ended_early(self, inbox: Inbox, stops: int) -> Iterator[None]:
+        """Let `timeout`, `stop()` and the server's end end an inbox while the block lasts."""
+        loop = asyncio.get_running_loop()
+        end = partial(loop.call_soon_threadsafe, inbox.put_nowait, None)
+        self._enders.add(end)
+        timer = loop.call_later(self.config.timeout, end) if self.config.timeout else None
+        if stops != self._stops:
+            end()
+        try:
+            with servers.on_exit(end):
+                yield
+        finally:
+            self._enders.discard(end)
+            if timer:
+                timer.cancel()
+
+
+async def transformed(item: Any, transform: Transform | None) -> Any:
+    """Return an item after `transform`, which may be async."""
+    if transform is None or item is None:
+        return item
+    result = transform(item)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def next_frame(inbox: Inbox, heartbeat: float) -> Frame | None:
+    """Return what comes next, or `HEARTBEAT` when nothing has come for that many seconds."""
+    try:
+        async with asyncio.timeout(heartbeat):
+            return await inbox.get()
+    except TimeoutError:
+        return HEARTBEAT
+
+
+def reported(error: BaseException, debug: bool) -> Frame:
+    """Write an exception to the log, and return the event that tells the client."""
+    number = secrets.token_hex(4)
+    logger.error("the source of a stream failed (id %s)", number, exc_info=error)
+    text = f"{type(error).__name__}: {error}" if debug else "the stream failed; the server's log has the cause"
+    # In ASCII, so that no text an exception may have can fail to be sent.
+    return frame(json.dumps({"error": text, "id": number}), event=ERROR_EVENT)
+
+
+def sse_generator(
+    data_source: Any, interval: float = INTERVAL, heartbeat: float = 30.0, transform: Transform | None = None
+) -> AsyncGenerator[str, None]:
+    """Create an SSE generator from various data sources.
+
+    Args:
+        data_source: async generator, list, iterator, callable or queue, as `sources.items` says.
+        interval: seconds between items for list sources, and between two calls of a callable.
+        heartbeat: seconds of silence before a heartbeat.
+        transform: optional function, sync or async, to transform data before sending. None is not sent.
+
+    Raises:
+        TypeError: if `data_source` is no source.
+        ValueError: for an `interval` below 0, or a `heartbeat` that is not above 0.
+
+    Source: reference, `streaming`.
+    """
+    check_seconds("interval", interval, zero=True)
+    check_seconds("heartbeat", heartbeat)
+    return SSEStream(StreamConfig(heartbeat_interval=heartbeat)).stream(items(data_source, interval), transform)
+
+
+def stream_updates(
+    source_queue: asyncio.Queue[Any], transform_fn: Transform | None = None, config: StreamConfig | None = None
+) -> AsyncGenerator[str, None]:
+    """Stream updates from an async queue, until it is shut down or, for a manager's queue, its connection is gone.
+
+    Args:
+        source_queue: what is put here is sent. It is read only as fast as the client takes it.
+        transform_fn: optional transformation function, sync or async. None is not sent.
+        config: optional stream configuration.
+
+    Source: reference, `streaming`.
+    """
+    return SSEStream(config).stream(source_queue, transform_fn)

@@ -1,0 +1,1 @@
+"""HTML for the pages: out-of-band swaps, browser files, what a page is granted."""

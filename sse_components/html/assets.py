@@ -1,0 +1,113 @@
+"""Where `static/` lies, its versioned addresses, and the tags that load it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fasthtml.common import Link, Script
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from ..errors import SetupError
+from ..protocol import ASSETS_PATH
+
+ENTRY = "index.js"
+STYLES = "components.css"
+# An import that a module needs before it runs; not one that it asks for later, by `import(...)`.
+IMPORT = re.compile(r"""^(?:import|\}?[^"'\n]*\bfrom) "\./([\w-]+\.js)";""", re.MULTILINE)
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@cache
+def static_dir() -> Path:
+    """Return the folder of the browser files: inside the package in a wheel, beside it in an editable install.
+
+    Raises:
+        SetupError: if neither is there.
+    """
+    package = Path(str(files("sse_components")))
+    inside, beside = package / "static", package.parent / "static"
+    for folder in (inside, beside):
+        if (folder / ENTRY).is_file():
+            return folder
+    raise SetupError(f"the browser files are missing: neither in {inside} nor in {beside}")
+
+
+@cache
+def browser_files() -> dict[str, Path]:
+    """Return all browser files by their names."""
+    return {path.name: path for path in sorted(static_dir().iterdir()) if path.suffix in MEDIA_TYPES}
+
+
+@cache
+def version() -> str:
+    """Return a hash of all browser files: a version stands in the path, so that relative imports keep it."""
+    digest = hashlib.sha256()
+    for name, path in browser_files().items():
+        digest.update(name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def eager_modules() -> tuple[str, ...]:
+    """Return the modules that every page loads: the entry, and what it and they import."""
+    found = [ENTRY]
+    for name in found:  # it grows on the way
+        text = browser_files()[name].read_text("utf-8")
+        found += [other for other in dict.fromkeys(IMPORT.findall(text)) if other not in found]
+    return tuple(found)
+
+
+def asset_url(name: str, prefix: str) -> str:
+    """Return the address of a browser file below the kit's prefix."""
+    return f"{prefix}{ASSETS_PATH}/{version()}/{name}"
+
+
+def mount(app: Any, prefix: str) -> None:
+    """Serve the browser files below the kit's prefix, in front of FastHTML's catch-all for every `.js`.
+
+    What is mounted there already stays as it is.
+    """
+    path = f"{prefix}{ASSETS_PATH}"
+    if not any(getattr(route, "path", None) == path for route in app.router.routes):
+        app.router.routes.insert(0, Mount(path, serve))
+
+
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve `/<version>/<name>`, an ASGI app: for ever if the version is ours, else by the way to it.
+
+    A page that was rendered before a deployment asks for a version that is gone; it is better off with new files than
+    with none. They get them under their own address, so that no worker of the old version has that name, too.
+    """
+    _, _, tail = scope["path"].removeprefix(scope.get("root_path", "")).partition("/")
+    asked, _, name = tail.partition("/")
+    await _response(scope["method"], asked, name)(scope, receive, send)
+
+
+def _response(method: str, asked: str, name: str) -> Response:
+    if method not in ("GET", "HEAD"):
+        return PlainTextResponse("Method Not Allowed", 405, {"allow": "GET, HEAD"})
+    path = browser_files().get(name)
+    if path is None:
+        return PlainTextResponse("Not Found", 404)
+    if asked != version():
+        return RedirectResponse(f"../{version()}/{name}", 307, {"cache-control": "no-cache"})
+    headers = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff"}
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
+
+
+def entry_tags(prefix: str) -> tuple[Any, ...]:
+    """Return the tags that load the kit in a page's head.
+
+    All modules are named there, so that the browser asks for them at once, and not one after another as it finds out.
+    """
+    preloads = [Link(rel="modulepreload", href=asset_url(name, prefix)) for name in eager_modules()]
+    styles = Link(rel="stylesheet", href=asset_url(STYLES, prefix))
+    return styles, *preloads, Script(src=asset_url(ENTRY, prefix), type="module")

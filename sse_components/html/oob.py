@@ -1,0 +1,270 @@
+"""Out-of-band HTML: FT, target and swap become a fragment that htmx 2 and htmx 4 put in the same place.
+
+Both generations find elements with `hx-swap-oob`, and both insert the *content* of such an element for every
+swap but `outerHTML`. So a wrapper carries the swap, and its tag is chosen such that the HTML parser keeps the
+content: a `<tr>` needs a `<tbody>` around it, a `<circle>` an `<svg>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from html import escape
+from typing import Any
+
+from fastcore.foundation import L
+from fastcore.xml import FT, NotStr, to_xml
+
+from ..errors import MarkupError
+from ..events.wire import Frame, encode
+
+SWAPS = (
+    "outerHTML",
+    "innerHTML",
+    "beforebegin",
+    "afterbegin",
+    "beforeend",
+    "afterend",
+    "textContent",
+    "delete",
+    "none",
+)
+OOB_ATTRIBUTE = "hx-swap-oob"
+
+_PLAIN_ID = re.compile(r"#?([\w-]+)")
+_FIRST_TAG = re.compile(r"\s*<([a-zA-Z][^\s/>]*)")
+_SVG_TAGS = frozenset(
+    "g path circle ellipse line polyline polygon rect text tspan textPath use defs symbol marker mask pattern image"
+    " linearGradient radialGradient stop clipPath filter foreignObject animate animateMotion animateTransform"
+    " set desc".lower().split()
+)
+_WRAPPERS = {
+    "tr": "tbody",
+    "td": "tr",
+    "th": "tr",
+    "col": "colgroup",
+    **dict.fromkeys(("tbody", "thead", "tfoot", "caption", "colgroup"), "table"),
+    **dict.fromkeys(_SVG_TAGS, "svg"),
+}
+# Where the HTML parser drops these tags, as behind a <div>, it keeps them within a whole table or drawing.
+_WHOLES = {part: "svg" if part in _SVG_TAGS else "table" for part in _WRAPPERS}
+
+
+def render(*content: Any) -> str:
+    """Return FT, strings, objects with `__ft__` or `__html__`, and lists of them as one HTML string.
+
+    Strings, bytes, and what else is no HTML, are text and are escaped; `NotStr` and `Safe` are taken as HTML.
+    """
+    return str(to_xml(tuple(map(as_html, flat(content))), indent=False))
+
+
+def flat(content: Iterable[Any]) -> Iterator[Any]:
+    """Yield the elements of nested lists, tuples and iterators in order."""
+    for element in content:
+        if isinstance(element, (list, tuple, L, Iterator)):
+            yield from flat(element)
+        else:
+            yield element
+
+
+def as_html(element: Any) -> Any:
+    """Return what FastHTML renders safely as it is, and the text of anything else, for it to escape."""
+    if element is None or isinstance(element, (str, FT, NotStr)):
+        return element
+    if hasattr(element, "__ft__") or hasattr(element, "__html__"):
+        return element
+    return element.decode(errors="replace") if isinstance(element, bytes) else str(element)
+
+
+def check_swap(swap: str | bool) -> str:
+    """Return the htmx name of a swap (`true` is `outerHTML`), else raise `MarkupError`."""
+    if swap is True or swap == "true":
+        return "outerHTML"
+    if swap not in SWAPS:
+        raise MarkupError(f"unknown swap {swap!r}; allowed are: {', '.join(SWAPS)}, true")
+    return str(swap)
+
+
+def selector(target: Any) -> str:
+    """Return the CSS selector of a target: an id (with or without `#`), an element with an id, or a selector.
+
+    Raises:
+        MarkupError: if the target is empty, an element without id, or a selector with a colon.
+    """
+    if (id := named_id(target)) is not None:
+        return id_selector(id)
+    if not isinstance(target, str) or not target.strip():
+        raise MarkupError(f"target must be an id, a selector or an element with an id, not {target!r}")
+    if ":" in target:
+        # htmx 4 takes everything up to the last colon for the swap's name.
+        raise MarkupError(f"target {target!r} has a colon, which htmx cannot read there; give the target an id")
+    return target.strip()
+
+
+def named_id(target: Any) -> str | None:
+    """Return the id that a target names: an element's own, or a word with or without `#`; None for other selectors."""
+    if isinstance(target, FT):
+        return own_id(target)
+    found = _PLAIN_ID.fullmatch(target.strip()) if isinstance(target, str) else None
+    return found[1] if found else None
+
+
+def id_selector(id: str) -> str:
+    """Return the selector of any id, with what CSS would read otherwise escaped.
+
+    Source: CSSOM, "serialize an identifier".
+    """
+    return "#" + re.sub(r"(?:^|(?<=^-))\d|^-\Z|[^\w-]", lambda found: f"\\{ord(found[0]):x} ", id)
+
+
+def own_id(element: Any) -> str:
+    """Return the id of an FT element, else raise `MarkupError`."""
+    found = element.attrs.get("id") if isinstance(element, FT) else None
+    if not found:
+        what = f"<{element.tag}>" if isinstance(element, FT) else type(element).__name__
+        raise MarkupError(f"{what} has no id to swap by: give the element an id, or give target=")
+    return str(found)
+
+
+def as_ft(element: Any) -> Any:
+    """Return what an object's `__ft__` gives, or the object."""
+    while not isinstance(element, FT) and hasattr(element, "__ft__"):
+        element = element.__ft__()
+    return element
+
+
+def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> NotStr:
+    """Return `element` as out-of-band HTML that replaces, fills, precedes, follows or deletes `target`.
+
+    Args:
+        element: FT, a string, an object with `__ft__`, or a tuple of them. It is not altered.
+        target: an id (with or without `#`), a CSS selector, or an element with an id; by default the
+            element's own id. An element without id that replaces its target takes over the target's.
+        swap: `'outerHTML'` (or `True`), `'innerHTML'`, `'beforebegin'`, `'afterbegin'`, `'beforeend'`,
+            `'afterend'`, `'textContent'`, `'delete'` or `'none'`, as htmx has them.
+
+    Raises:
+        MarkupError: for an unknown swap, a missing id, or an `outerHTML` of anything but one element.
+
+    Source: htmx 2 and 4, `hx-swap-oob`.
+    """
+    style, element = check_swap(swap), as_ft(element)
+    where = f"{style}:{id_selector(own_id(element)) if target is None else selector(target)}"
+    if style == "outerHTML":
+        return NotStr(replaced(element, where, **kept_id(target)))
+    return NotStr(wrapped(render(element), where))
+
+
+def kept_id(target: Any) -> dict[str, str]:
+    """Return the attribute with which what replaces a target is found again by the next update."""
+    id = named_id(target)
+    return {} if id is None else {"id": id}
+
+
+def replaced(element: Any, where: str, **attributes: str) -> str:
+    """Return one element that carries its own swap, as `outerHTML` needs, with `attributes` where it has none."""
+    if not isinstance(element, FT):
+        what = type(element).__name__
+        raise MarkupError(f"outerHTML, and wrap=False, need one FT element, not {what}; innerHTML takes anything")
+    attrs = {**attributes, **element.attrs, OOB_ATTRIBUTE: where}
+    return whole(render(FT(element.tag, element.children, attrs, void_=element.void_)), where)
+
+
+def wrapped(html: str, where: str, **attributes: str) -> str:
+    """Return `html` in the wrapper that the HTML parser accepts around it, with the swap on the wrapper."""
+    tag = _WRAPPERS.get(first_tag(html), "div")
+    given = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+    return whole(f'<{tag}{given} {OOB_ATTRIBUTE}="{escape(where)}">{html}</{tag}>', where)
+
+
+def whole(html: str, where: str) -> str:
+    """Return `html` such that it can stand anywhere in a message: a part in its whole, which swaps nothing itself."""
+    tag = _WHOLES.get(first_tag(html))
+    nothing = f"none:{where.partition(':')[2]}"
+    return f'<{tag} {OOB_ATTRIBUTE}="{escape(nothing)}">{html}</{tag}>' if tag else html
+
+
+def first_tag(html: str) -> str:
+    """Return the name of the tag with which `html` begins; an empty string for text."""
+    found = _FIRST_TAG.match(html)
+    return found[1].lower() if found else ""
+
+
+class OOBStreamBuilder:
+    """Build an SSE message of several out-of-band swaps.
+
+    Example:
+        `OOBStreamBuilder().add_element(Li('milk'), 'list', 'beforeend').add_element(Span(3), 'count').build()`
+
+    Source: reference, `streaming`.
+    """
+
+    def __init__(self) -> None:
+        """Initialize the OOB stream builder."""
+        self.elements: list[Any] = []
+
+    def add_element(
+        self, element: Any, target_id: str | None = None, swap_mode: str = "innerHTML", wrap: bool = True
+    ) -> OOBStreamBuilder:
+        """Add an element with OOB swap configuration.
+
+        Args:
+            element: the element to add; it is not altered. Without `target_id` it is sent as it is.
+            target_id: id of the element to swap.
+            swap_mode: swap mode (`innerHTML`, `outerHTML`, `beforeend`, `afterbegin`, ...).
+            wrap: if True and `target_id` is provided, wrap content in an element with OOB attributes; an element that
+                replaces its target (`outerHTML`) is not wrapped. If False, add OOB attributes directly to the element.
+
+        Returns:
+            Self for chaining.
+
+        Raises:
+            MarkupError: for an unknown swap mode, a target that cannot be named, or, with `wrap=False`, anything but
+                one element.
+        """
+        style = check_swap(swap_mode)
+        self.elements.append(element if target_id is None else NotStr(_built(as_ft(element), target_id, style, wrap)))
+        return self
+
+    def add_elements(self, elements: list[tuple[Any, ...]]) -> OOBStreamBuilder:
+        """Add multiple elements with OOB configurations.
+
+        Args:
+            elements: tuples `(element, target_id, swap_mode, wrap)`, of which all but the first may be left out; or
+                elements as they are.
+
+        Returns:
+            Self for chaining.
+        """
+        for item in elements:
+            self.add_element(*(item if isinstance(item, (tuple, list)) else (item,)))
+        return self
+
+    def __ft__(self) -> NotStr:
+        """Return all elements as HTML, so that a builder can be published like an element."""
+        return NotStr(render(self.elements))
+
+    def build(self) -> str:
+        """Build the SSE message with all elements.
+
+        Returns:
+            SSE formatted message, as a `Frame`; an empty one without elements.
+        """
+        return Frame(encode(render(self)).decode() if self.elements else "")
+
+    def clear(self) -> OOBStreamBuilder:
+        """Clear all elements.
+
+        Returns:
+            Self for chaining.
+        """
+        self.elements = []
+        return self
+
+
+def _built(element: Any, target_id: str, style: str, wrap: bool) -> str:
+    where = f"{style}:{selector(target_id)}"
+    kept = kept_id(target_id) if style == "outerHTML" else {}
+    if not wrap or (style == "outerHTML" and isinstance(element, FT)):
+        return replaced(element, where, **kept)
+    return wrapped(render(element), where, **kept)

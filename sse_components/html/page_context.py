@@ -1,0 +1,123 @@
+"""What a request carries for the components of the page that it renders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.datastructures import Headers
+
+from ..access.grants import Grants
+from ..access.identity import Who, ensure_session_id, session_channel, session_id, tab_of, user_channel, user_of, who_is
+from ..errors import SetupError
+from ..events.log import Cursor
+from ..events.wire import KitChannel
+from ..protocol import PREFIX, STREAM_PATH, SUB_PARAM
+
+
+class Page:
+    """The page that a request renders: since when its content is known, whose it is, and where its streams are.
+
+    Attributes:
+        prefix: path of the kit's routes, with the mount path in front of it.
+        cursor: the log's end when the request began. What is published later reaches the page through its stream.
+        scope: the request's, as ASGI has it; what middleware and the handler put into it is seen.
+        arrived_as: the kit's id in the session as it was when the handler began.
+        shared: whether it shares its connection with the browser's other pages.
+    """
+
+    __slots__ = ("arrived_as", "cursor", "grants", "prefix", "scope", "shared")
+
+    def __init__(
+        self,
+        prefix: str,
+        grants: Grants,
+        cursor: Cursor,
+        scope: Mapping[str, Any] | None = None,
+        *,
+        shared: bool = True,
+    ) -> None:
+        self.prefix, self.grants, self.cursor, self.shared = prefix, grants, cursor, shared
+        self.enter(scope or {})
+
+    def enter(self, scope: Mapping[str, Any]) -> None:
+        """Go on with the request's scope as it is here."""
+        self.scope = scope
+        self.arrived_as = session_id(self.session)
+
+    @property
+    def session(self) -> Any:
+        """The application's session, or None."""
+        return self.scope.get("session")
+
+    @property
+    def who(self) -> Who:
+        """Whose the request is, as far as that is known by now."""
+        return who_is(self.scope)
+
+    @property
+    def tab(self) -> str | None:
+        """The tab that the request comes from, if it is one of the kit's pages."""
+        return tab_of(self.scope)
+
+    @property
+    def navigates(self) -> bool:
+        """Whether the browser shows the answer in place of the page that it was on, as after a link or a form."""
+        return Headers(raw=self.scope.get("headers", [])).get("sec-fetch-mode") == "navigate"
+
+    @property
+    def user_channel(self) -> KitChannel | None:
+        """The channel of the user, in whichever browser; None without one."""
+        user = user_of(self.scope)
+        return None if user is None else user_channel(user)
+
+    @property
+    def session_channel(self) -> KitChannel | None:
+        """The channel of the browser's session, which gets an id for it; None in an application without sessions."""
+        session = ensure_session_id(self.session)
+        return None if session is None else session_channel(session)
+
+    def stream_url(self, channels: Iterable[str]) -> str:
+        """Return the address of a stream of `channels`, as a signed grant for this page's user or session."""
+        ensure_session_id(self.session)
+        return f"{self.prefix}{STREAM_PATH}?{urlencode({SUB_PARAM: self.grants.sign(channels, self.cursor, self.who)})}"
+
+
+current_page: ContextVar[Page] = ContextVar("sse_components.page")
+
+
+def this_page() -> Page:
+    """Return the page that the present request renders.
+
+    Raises:
+        SetupError: outside of a request, or without `setup_sse`.
+    """
+    try:
+        return current_page.get()
+    except LookupError:
+        raise SetupError(
+            "channels are granted to the page of a request: call this in a handler of an app with setup_sse(app)"
+        ) from None
+
+
+def this_tab() -> str | None:
+    """Return the name of the tab that sent the present request, for `publish(..., exclude=this_tab())`.
+
+    None if the request comes from something else than htmx on a page of the kit, and outside of a request.
+    """
+    page = current_page.get(None)
+    return None if page is None else page.tab
+
+
+def session_of_request(session: Mapping[str, Any]) -> str | None:
+    """Return the kit's id in a session; of the present request's also after the handler has cleared it."""
+    page = current_page.get(None)
+    return session_id(session) or (page.arrived_as if page is not None and page.session is session else None)
+
+
+def kit_prefix(default: str = PREFIX) -> str:
+    """Return the path of the kit's routes: the present request's app's, or the default outside of one."""
+    page = current_page.get(None)
+    return default if page is None else page.prefix

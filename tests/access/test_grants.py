@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from itsdangerous import URLSafeSerializer
+
+from sse_components import ChannelError, GrantError
+from sse_components.access.grants import SALT, Grants
+from sse_components.access.identity import Who, user_channel
+from sse_components.events.log import Cursor
+from tests.support.clock import Clock
+
+GRANTS = Grants("the application's key")
+HERE = Cursor("ab12", 7)
+TOKEN = GRANTS.sign(["todos"], HERE)
+ANN = Who("ann", "one")
+NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=50).filter(
+    lambda name: not name.startswith("sse:")
+)
+NOT_OURS = "^the grant is not one of this application's: reload the page$"
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5))
+def test_a_grant_is_read_as_it_was_signed(channels: list[str]) -> None:
+    assert GRANTS.read(GRANTS.sign(channels, HERE))[:2] == (frozenset(channels), HERE)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5))
+def test_a_grant_can_stand_in_a_url(channels: list[str]) -> None:
+    assert re.fullmatch(r"[\w.-]+", GRANTS.sign(channels, HERE), re.ASCII)
+
+
+def test_a_cursor_behind_the_grant_replaces_the_one_inside() -> None:
+    token = GRANTS.sign(["todos"], HERE)
+    assert GRANTS.read(f"{token}~cd34-9")[:2] == (frozenset({"todos"}), Cursor("cd34", 9))
+    assert GRANTS.read(f"{token}~").cursor == HERE
+
+
+@pytest.mark.parametrize("later", ["nonsense", "cd34-", "~", "cd34-9~"])
+def test_a_cursor_that_is_none_is_a_place_unknown(later: str) -> None:
+    assert GRANTS.read(f"{GRANTS.sign(['todos'], HERE)}~{later}").cursor is None
+
+
+@pytest.mark.parametrize("text", ["", "~", "todos", "todos~ab12-7", "a.b.c", "\N{SNOWMAN}", "\0", '["todos"]'])
+def test_a_bare_channel_name_is_no_grant(text: str) -> None:
+    with pytest.raises(GrantError, match=NOT_OURS) as caught:
+        GRANTS.read(text)
+    assert (caught.value.reason, caught.value.channels) == ("forged", frozenset())
+
+
+@given(st.text())
+def test_no_text_that_was_not_signed_is_a_grant(text: str) -> None:
+    with pytest.raises(GrantError, match=NOT_OURS):
+        GRANTS.read(text)
+
+
+@given(st.data())
+def test_an_altered_grant_is_refused_or_says_the_same(data: st.DataObject) -> None:
+    """The last character of a signature has bits that base64 leaves out."""
+    token = TOKEN
+    place = data.draw(st.integers(0, len(token) - 1))
+    other = data.draw(st.characters(codec="ascii").filter(lambda one: one not in (token[place], "~")))
+    altered = f"{token[:place]}{other}{token[place + 1 :]}"
+    if place == len(token) - 1:
+        try:
+            assert GRANTS.read(altered) == GRANTS.read(token)
+        except GrantError:
+            return
+    else:
+        with pytest.raises(GrantError, match=NOT_OURS):
+            GRANTS.read(altered)
+
+
+@pytest.mark.parametrize("key", ["another key", "the application's key "])
+def test_a_grant_of_another_application_is_refused(key: str) -> None:
+    with pytest.raises(GrantError, match=NOT_OURS):
+        GRANTS.read(Grants(key).sign(["todos"], HERE))
+
+
+def test_what_the_key_has_signed_for_another_purpose_is_refused() -> None:
+    session = URLSafeSerializer("the application's key", salt="session").dumps([["todos"], str(HERE)])
+    with pytest.raises(GrantError, match=NOT_OURS):
+        GRANTS.read(str(session))
+
+
+def test_what_is_signed_and_yet_no_payload_is_refused() -> None:
+    signer = URLSafeSerializer("the application's key", salt=SALT).make_signer(SALT)
+    with pytest.raises(GrantError, match=NOT_OURS):
+        GRANTS.read(signer.sign(b"!").decode())
+
+
+def test_a_grant_needs_a_channel() -> None:
+    with pytest.raises(GrantError, match=r"^a grant needs at least one channel$"):
+        GRANTS.sign([], HERE)
+
+
+@pytest.mark.parametrize("channel", ["", " a", "a\nb", "sse:broadcast", 201 * "a"])
+def test_only_channels_that_are_allowed_are_granted(channel: str) -> None:
+    with pytest.raises(ChannelError):
+        GRANTS.sign(["todos", channel], HERE)
+
+
+@pytest.mark.parametrize("key", ["", None])
+def test_a_key_is_needed(key: str) -> None:
+    with pytest.raises(GrantError, match=r"secret key: give setup_sse\(\.\.\., secret_key=\.\.\.\)$"):
+        Grants(key)
+
+
+# ---------------------------------------------------------------------- for whom, and until when
+
+
+@pytest.fixture
+def grants(clock: Clock) -> Grants:
+    return Grants("key", max_age=60, clock=clock)
+
+
+def reason(grants: Grants, token: str, who: Who = ANN) -> str:
+    """Return why a grant for the todos is refused."""
+    with pytest.raises(GrantError) as caught:
+        grants.read(token, who)
+    assert caught.value.channels == {"todos"}
+    return caught.value.reason
+
+
+def test_a_grant_is_for_the_user_or_else_the_session(grants: Grants) -> None:
+    for_ann, for_session = grants.sign(["todos"], HERE, ANN), grants.sign(["todos"], HERE, Who(None, "one"))
+    assert grants.read(for_ann, Who("ann", "another browser")).channels == {"todos"}
+    assert grants.read(for_session, ANN).channels == {"todos"}
+    for other in (Who(), Who("bob", "two"), Who(None, "two")):
+        assert reason(grants, for_ann, other) == reason(grants, for_session, other) == "foreign"
+
+
+def test_what_a_grant_says_of_its_holder_is_no_name(grants: Grants) -> None:
+    payload = URLSafeSerializer("key", salt=SALT).loads(grants.sign(["todos"], HERE, ANN))
+    assert "ann" not in str(payload)
+    assert "one" not in str(payload)
+
+
+def test_a_grant_runs_out(grants: Grants, clock: Clock) -> None:
+    token = grants.sign(["todos"], HERE, ANN)
+    clock.now += 59.9
+    grant = grants.read(token, ANN)
+    assert grants.expires(grant) == 160
+    clock.now += 0.1
+    assert reason(grants, token) == "expired"
+
+
+def test_a_renewed_grant_is_the_same_from_now_on(grants: Grants, clock: Clock) -> None:
+    grant = grants.read(grants.sign([user_channel("ann")], HERE, ANN), ANN)
+    clock.now += 50
+    token, renewed = grants.renew(grant)
+    clock.now += 50
+    assert grants.read(token, ANN) == renewed == grant._replace(issued=150)
+
+
+def test_what_is_revoked_is_refused_and_what_is_granted_later_is_not(grants: Grants, clock: Clock) -> None:
+    before = grants.sign(["todos"], HERE, ANN)
+    grants.revoked.add(user="ann")
+    clock.now += 0.001
+    assert reason(grants, before) == "revoked"
+    assert grants.read(grants.sign(["todos"], HERE, ANN), ANN).channels == {"todos"}
+
+
+def test_one_grant_can_be_revoked_with_all_that_renew_it(grants: Grants) -> None:
+    token, other = grants.sign(["todos"], HERE), grants.sign(["todos"], HERE)
+    grant = grants.read(token)
+    renewed, _ = grants.renew(grant)
+    grants.revoked.add(serial=grant.serial)
+    assert reason(grants, token) == reason(grants, renewed) == "revoked"
+    assert grants.read(other).channels == {"todos"}
+
+
+def test_revocations_are_remembered_as_long_as_the_grants_that_live_longest(clock: Clock) -> None:
+    first = Grants("key", max_age=60, clock=clock)
+    second = Grants("key", max_age=5, revoked=first.revoked, clock=clock)
+    assert second.revoked.keep == 60
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_grant_is_valid_for_some_time(seconds: float) -> None:
+    with pytest.raises(ValueError, match=f"^grants are valid for more than 0 seconds, not {seconds}$"):
+        Grants("key", max_age=seconds)

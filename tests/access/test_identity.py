@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from starlette.authentication import AuthCredentials, BaseUser, SimpleUser, UnauthenticatedUser
+
+from sse_components.access.identity import (
+    Who,
+    ensure_session_id,
+    is_tab,
+    session_channel,
+    session_id,
+    tab_of,
+    user_channel,
+    user_of,
+    who_is,
+)
+from sse_components.events.wire import KitChannel, check_channel
+
+ANN, BOB = Who("ann", "one"), Who("bob", "two")
+
+
+class Nameless(BaseUser):
+    is_authenticated = True
+
+
+class Known(Nameless):
+    identity = "7"
+
+
+@pytest.mark.parametrize(
+    ("scope", "user"),
+    [
+        ({}, None),
+        ({"auth": None}, None),
+        ({"auth": ""}, None),
+        ({"auth": False}, None),
+        ({"auth": "ann"}, "ann"),
+        ({"auth": 0}, "0"),
+        ({"auth": AuthCredentials(["authenticated"]), "user": Known()}, "7"),
+        ({"auth": AuthCredentials(), "user": UnauthenticatedUser()}, None),
+        ({"auth": AuthCredentials(), "user": SimpleUser("ann")}, "ann"),
+        ({"auth": AuthCredentials(), "user": Nameless()}, None),
+    ],
+)
+def test_the_user_is_whom_fasthtml_or_starlette_has_found(scope: dict[str, Any], user: str | None) -> None:
+    assert user_of(scope) == user
+
+
+def test_a_session_gets_an_id_when_one_is_needed_and_keeps_it() -> None:
+    session: dict[str, Any] = {}
+    assert session_id(session) is None
+    assert who_is({"session": session}) == Who()
+    id = ensure_session_id(session)
+    assert id == ensure_session_id(session) == session_id(session)
+    assert who_is({"session": session, "auth": "ann"}) == Who("ann", id)
+    assert ensure_session_id({}) != id
+
+
+def test_without_a_session_there_is_no_id() -> None:
+    assert ensure_session_id(None) is None
+    assert session_id({"sse": {"not": "ours"}}) is None
+
+
+@pytest.mark.parametrize(
+    ("giver", "taker", "taken"),
+    [
+        (Who(), BOB, True),
+        (ANN, ANN, True),
+        (ANN, Who("ann", "two"), True),
+        (ANN, Who("ann"), True),
+        (ANN, Who("bob", "one"), False),
+        (ANN, Who(None, "one"), False),
+        (ANN, Who(), False),
+        (Who(None, "one"), Who("ann", "one"), True),
+        (Who(None, "one"), Who(None, "two"), False),
+        (Who(None, "one"), Who("one"), False),
+        (Who("one"), Who(None, "one"), False),
+    ],
+)
+def test_what_is_for_a_user_is_theirs_in_every_session_and_else_the_sessions(
+    giver: Who, taker: Who, taken: bool
+) -> None:
+    assert taker.owns(giver.mark) is taken
+
+
+def test_a_mark_does_not_tell_whose_it_is() -> None:
+    assert "ann" not in ANN.mark
+    assert len(ANN.mark) == 23
+
+
+def test_the_kits_own_channels_are_names_of_their_own() -> None:
+    for channel in (user_channel("ann"), user_channel(7), session_channel("one")):
+        assert re.fullmatch(r"sse:(user|session)/[\w-]{22}", channel)
+        assert check_channel(channel) is channel
+        assert isinstance(channel, KitChannel)
+    assert user_channel(7) == user_channel("7") != session_channel("7")
+
+
+@pytest.mark.parametrize(
+    ("name", "tab"),
+    [
+        ("tab_0123456789abcdef", True),
+        ("tab_" + 64 * "A", True),
+        ("tab_-_-_-_-_", True),
+        ("tab_1234567", False),
+        ("tab_" + 65 * "A", False),
+        ("tab_12345678\n", False),
+        ("tab_1234 5678", False),
+        ("TAB_12345678", False),
+        ("conn_12345678", False),
+        ("", False),
+    ],
+)
+def test_a_tab_is_known_by_its_name(name: str, tab: bool) -> None:
+    assert is_tab(name) is tab
+    headers = [(b"sse-tab", name.encode())]
+    assert tab_of({"headers": headers}) == (name if tab else None)
+
+
+def test_a_request_need_not_name_a_tab() -> None:
+    assert tab_of({"headers": []}) is None
+    assert tab_of({}) is None

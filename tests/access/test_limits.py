@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from sse_components import BroadcastManager, Limits, MessageTooLarge
+from sse_components.access.limits import COME_BACK, full, refused
+
+NAMES = [field.name for field in fields(Limits)]
+
+
+def test_there_are_defaults() -> None:
+    assert [getattr(Limits(), name) for name in NAMES] == [10_000, 100, 1_000, 8_192, 262_144, 2_000_000]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [0, -1, 1.5, "1", None, True])
+def test_a_limit_is_a_whole_number_above_0(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number above 0, not {value!r}$"):
+        Limits(**{name: value})
+
+
+def test_limits_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Limits().connections = 1  # type: ignore[misc]
+
+
+@pytest.mark.anyio
+async def test_a_message_is_bounded_by_the_limits_or_by_the_managers_own_bound() -> None:
+    for options, most in (
+        ({"limits": Limits(message_bytes=10)}, 10),
+        ({"limits": Limits(message_bytes=10), "max_message_bytes": 20}, 20),
+    ):
+        async with BroadcastManager(**options) as manager:
+            await manager.publish("todos", most * "x")
+            with pytest.raises(MessageTooLarge):
+                await manager.publish("todos", (most + 1) * "x")
+
+
+def test_a_crowd_that_found_no_room_does_not_come_back_as_one() -> None:
+    waits = {int(full(503, "no room").response.headers["retry-after"]) for _ in range(500)}
+    assert waits == set(range(COME_BACK[0], COME_BACK[1] + 1))
+
+
+def test_a_refusal_is_kept_by_no_cache() -> None:
+    response = refused(414, "too long").response
+    assert (response.status_code, response.body, response.headers["cache-control"]) == (414, b"too long", "no-store")
+    assert "retry-after" not in response.headers

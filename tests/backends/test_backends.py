@@ -1,0 +1,182 @@
+"""What every backend does. A further one passes the same tests with one line in `BACKENDS`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from sse_components import Backend, BroadcastMessage, EventLog, HistoryGap, MemoryBackend, WireError
+from sse_components.events.log import Cursor, Event
+from sse_components.events.wire import encode
+
+pytestmark = pytest.mark.anyio
+
+# Makes a backend, closed, with a log of its own that keeps so many events a channel.
+Make = Callable[[int], AbstractAsyncContextManager[Backend]]
+
+
+@asynccontextmanager
+async def memory(max_events: int) -> AsyncIterator[Backend]:
+    yield MemoryBackend(EventLog(max_events=max_events))
+
+
+BACKENDS: dict[str, Make] = {
+    "memory": memory,
+}
+
+
+@pytest.fixture(params=BACKENDS.values(), ids=list(BACKENDS))
+def make(request: pytest.FixtureRequest) -> Make:
+    made: Make = request.param
+    return made
+
+
+@asynccontextmanager
+async def opened(make: Make, max_events: int = 1_000) -> AsyncIterator[tuple[Backend, list[Event]]]:
+    """Yield an open backend, and what its listener has heard."""
+    heard: list[Event] = []
+    async with make(max_events) as backend:
+        await backend.open(heard.append)
+        yield backend, heard
+        await backend.close()
+
+
+def cursors(events: list[Event]) -> list[Cursor | None]:
+    return [Cursor.parse(event.id) for event in events]
+
+
+def texts(events: list[Event]) -> list[bytes]:
+    return [event.frame.rpartition(b"data: ")[2].strip() for event in events]
+
+
+async def test_ids_grow_over_all_channels(make: Make) -> None:
+    async with opened(make) as (backend, _):
+        begin = backend.cursor
+        appended = [await backend.append(channel, "x") for channel in ("a", "b", "a", "c")]
+        assert [event.sequence for event in appended] == [cursor.sequence for cursor in cursors(appended) if cursor]
+        places = [begin.sequence, *[event.sequence for event in appended]]
+        assert all(earlier < later for earlier, later in pairwise(places))
+        assert {cursor.epoch for cursor in cursors(appended) if cursor} == {begin.epoch}
+
+
+async def test_the_cursor_is_the_place_after_the_latest_event(make: Make) -> None:
+    async with opened(make) as (backend, _):
+        for channel in ("a", "b"):
+            event = await backend.append(channel, "x")
+            assert str(backend.cursor) == event.id
+
+
+async def test_an_event_has_its_frame(make: Make) -> None:
+    async with opened(make) as (backend, _):
+        event = await backend.append("todos", "a\nb", event="added")
+        assert event.frame == encode("a\nb", event="added", id=event.id, channel="todos")
+        assert event.channel == "todos"
+
+
+async def test_the_listener_has_each_event_in_order_before_append_returns(make: Make) -> None:
+    async with opened(make) as (backend, heard):
+        for number in range(5):
+            event = await backend.append("ab"[number % 2], str(number))
+            assert heard[-1] == event
+        assert texts(heard) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_appends_at_the_same_time_have_one_order_for_all(make: Make) -> None:
+    async with opened(make) as (backend, heard):
+        begin = backend.cursor
+        appended = await asyncio.gather(*[backend.append("ab"[number % 2], str(number)) for number in range(50)])
+        assert heard == sorted(appended, key=lambda event: event.sequence)
+        assert len({event.id for event in appended}) == 50
+        assert backend.since(["a", "b"], begin) == heard
+
+
+async def test_since_gives_what_came_after_the_cursor_on_those_channels(make: Make) -> None:
+    async with opened(make) as (backend, heard):
+        begin = backend.cursor
+        for number, channel in enumerate("abacb"):
+            await backend.append(channel, str(number))
+        after_two = Cursor.parse(heard[1].id)
+        assert texts(backend.since(["a", "b"], begin)) == [b"0", b"1", b"2", b"4"]
+        assert texts(backend.since(["b", "a"], after_two)) == [b"2", b"4"]
+        assert texts(backend.since(["c"], begin)) == [b"3"]
+        assert backend.since(["a", "b", "c"], backend.cursor) == backend.since(["silent"], begin) == []
+
+
+async def test_what_was_appended_is_read_back_whole(make: Make) -> None:
+    async with opened(make) as (backend, heard):
+        begin, message = backend.cursor, BroadcastMessage("note", {"n": 1})
+        await backend.append("a", "x", event="note", exclude=frozenset({"me", "you"}), message=message)
+        assert backend.since(["a"], begin) == heard
+        assert heard[0].exclude == {"me", "you"}
+        assert heard[0].message == message
+
+
+async def test_a_cursor_of_elsewhere_is_a_gap(make: Make) -> None:
+    async with opened(make) as (backend, _):
+        await backend.append("a", "x")
+        here = backend.cursor
+        for cursor in (None, Cursor(f"{here.epoch}0", here.sequence), Cursor(here.epoch, here.sequence + 1)):
+            with pytest.raises(HistoryGap) as caught:
+                backend.since(["b", "a"], cursor)
+            assert caught.value.channels == ["a", "b"]
+
+
+async def test_another_log_has_another_epoch(make: Make) -> None:
+    async with opened(make) as (one, _), opened(make) as (other, _):
+        assert one.cursor.epoch != other.cursor.epoch
+
+
+async def test_a_log_that_has_moved_on_is_a_gap_where_something_is_missing(make: Make) -> None:
+    async with opened(make, max_events=2) as (backend, heard):
+        begin = backend.cursor
+        for channel in "abaa":
+            await backend.append(channel, "x")
+        with pytest.raises(HistoryGap) as caught:
+            backend.since(["a", "b"], begin)
+        assert caught.value.channels == ["a"]
+        assert backend.since(["b"], begin) == [heard[1]]
+        assert backend.since(["a", "b"], Cursor.parse(heard[0].id)) == heard[1:]
+
+
+@pytest.mark.parametrize("fault", [{"event": "a\nb"}, {"channel": "a\nb"}, {"data": "\ud800"}])
+async def test_what_cannot_be_carried_is_not_appended(make: Make, fault: dict[str, str]) -> None:
+    async with opened(make) as (backend, heard):
+        begin = backend.cursor
+        with pytest.raises(WireError):
+            await backend.append(**{"channel": "a", "data": "x", **fault})  # type: ignore[arg-type]
+        assert (backend.cursor, heard) == (begin, [])
+
+
+async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> None:
+    async with opened(make) as (backend, heard):
+        before = await backend.append("a", "before")
+        await backend.close()
+        await backend.close()
+        again: list[Event] = []
+        await backend.open(again.append)
+        after = await backend.append("a", "after")
+        assert (heard, again) == ([before], [after])
+        assert backend.since(["a"], Cursor.parse(before.id)) == [after]
+
+
+async def test_a_backend_that_is_opened_twice_hands_over_each_event_once(make: Make) -> None:
+    async with opened(make) as (backend, _):
+        heard: list[Event] = []
+        await backend.open(heard.append)
+        await backend.append("a", "x")
+        assert texts(heard) == [b"x"]
+
+
+async def test_memory_keeps_what_is_appended_while_it_is_closed() -> None:
+    backend = MemoryBackend()
+    event = await backend.append("a", "x")
+    assert backend.since(["a"], Cursor(backend.log.epoch, 0)) == [event]
+
+
+async def test_memory_keeps_the_log_that_it_was_given() -> None:
+    log = EventLog()
+    assert MemoryBackend(log).log is log

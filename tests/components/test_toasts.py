@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from fasthtml.common import Safe, to_xml
+
+from sse_components import BroadcastManager, MarkupError, ToastStack
+from sse_components.access.identity import session_channel, user_channel
+from sse_components.components.toasts import EVERYONE, KEPT_BYTES, SESSION_KEY
+from sse_components.events.log import Cursor, Event
+from sse_components.html.page_context import Page, current_page
+from sse_components.protocol import TAB_HEADER
+from tests.support.rendering import rendering
+
+pytestmark = pytest.mark.anyio
+
+TAB = "tab_0123456789abcdef"
+
+
+def request(
+    session: dict[str, Any] | None = None, user: str | None = None, tab: str = "", mode: str = "cors"
+) -> AbstractContextManager[Page]:
+    """Be in a request, as `SSEMiddleware` and the application's own middleware leave it."""
+    headers = [(TAB_HEADER.lower().encode(), tab.encode()), (b"sec-fetch-mode", mode.encode())]
+    return rendering(headers=headers, auth=user, session=session)
+
+
+def sent(sse: BroadcastManager, channel: str) -> Event:
+    """Return the one event of a channel."""
+    (event,) = sse.backend.since([channel], Cursor(sse.backend.cursor.epoch, 0))
+    return event
+
+
+async def test_a_toast_goes_to_everyone(sse: BroadcastManager) -> None:
+    await sse.toast("<b>Saved</b>", Safe("<i>now</i>"), level="success")
+    frame = sent(sse, EVERYONE).frame.decode()
+    assert 'hx-swap-oob="beforeend:#sse-toasts-news"' in frame
+    assert '<b>success</b><div class="sse-toast-text">&lt;b&gt;Saved&lt;/b&gt;<i>now</i></div>' in frame
+    assert 'data-level="success" data-sse-toast="6000"' in frame
+
+
+async def test_a_toast_goes_to_a_user_or_a_session(sse: BroadcastManager) -> None:
+    await sse.toast("a", user="alice")
+    assert b">a<" in sent(sse, user_channel("alice")).frame
+    await sse.toast("b", session="an id")
+    assert b">b<" in sent(sse, session_channel("an id")).frame
+    session = {"sse": "of the browser"}
+    await sse.toast("c", session=session)
+    assert b">c<" in sent(sse, session_channel("of the browser")).frame
+    session.clear()
+    with request(session) as page:
+        await sse.toast("d", session=session)
+    assert page.session_channel is not None
+    assert b">d<" in sent(sse, page.session_channel).frame
+
+
+async def test_a_toast_goes_to_the_tab_that_asks_for_it(sse: BroadcastManager) -> None:
+    with request({}, tab=TAB) as page:
+        await sse.toast("a", tab=page.tab)
+        assert page.session_channel is not None
+        assert f"\nonly: {TAB}\n" in sent(sse, page.session_channel).frame.decode()
+    with request(None, tab=TAB) as page:
+        await sse.toast("b", tab=page.tab)
+        assert f"\nonly: {TAB}\n" in sent(sse, EVERYONE).frame.decode()
+
+
+async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: BroadcastManager) -> None:
+    with request({}) as page:
+        await sse.toast("a", tab=page.tab)
+        assert page.session_channel is not None
+        assert "only" not in sent(sse, page.session_channel).frame.decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": "loud"}, "unknown level 'loud'; allowed are: info, success, warning, error"),
+        ({"timeout": 0}, "timeout must be more than 0 seconds, or None for a toast that stays, not 0"),
+        ({"user": None}, "toast(user=None) has nobody to go to; leave user out for everyone"),
+        ({"session": None}, "toast(session=None) has nobody to go to; leave session out for everyone"),
+        ({"tab": None}, "toast(tab=None) has nobody to go to; leave tab out for everyone"),
+        ({"user": "a", "tab": TAB}, "a toast is for one of user, session and tab, not for user and tab"),
+    ],
+)
+async def test_who_is_not_known_is_not_everyone(sse: BroadcastManager, options: dict[str, Any], message: str) -> None:
+    before = sse.backend.cursor
+    with pytest.raises(MarkupError) as caught:
+        await sse.toast("a", **options)
+    assert str(caught.value) == message
+    assert sse.backend.cursor == before
+
+
+@pytest.mark.parametrize(
+    ("level", "timeout", "milliseconds", "shown_in"),
+    [
+        ("info", {}, "6000", "news"),
+        ("success", {"timeout": 0.5}, "500", "news"),
+        ("warning", {}, "12000", "alerts"),
+        ("error", {}, "0", "alerts"),
+        ("error", {"timeout": 3}, "3000", "alerts"),
+        ("info", {"timeout": None}, "0", "news"),
+    ],
+)
+async def test_a_toast_stays_as_its_level_has_it(
+    sse: BroadcastManager, level: str, timeout: dict[str, Any], milliseconds: str, shown_in: str
+) -> None:
+    await sse.toast("a", level=level, **timeout)
+    frame = sent(sse, EVERYONE).frame.decode()
+    assert f'data-sse-toast="{milliseconds}"' in frame
+    assert f"beforeend:#sse-toasts-{shown_in}" in frame
+
+
+def granted(stack: Any) -> frozenset[str]:
+    grant = re.search(r"sub=([\w.-]+)", stack.attrs["data-sse-connect"])
+    assert grant
+    page = current_page.get()
+    return page.grants.read(grant[1], page.who).channels
+
+
+def test_a_stack_follows_the_channels_of_its_page() -> None:
+    with request():
+        assert granted(ToastStack()) == {EVERYONE}
+    with request({}, user="alice") as page:
+        assert granted(ToastStack()) == {EVERYONE, page.session_channel, page.user_channel}
+
+
+def test_a_stack_has_its_parts_and_takes_attributes() -> None:
+    with request():
+        html = to_xml(ToastStack("hello", limit=2, cls="wide", title="t"), indent=False)
+    assert 'class="sse-toasts wide"' in html
+    for attribute in ('aria-label="Notifications"', 'data-sse-toasts="2"', 'title="t"'):
+        assert attribute in html
+    assert 'role="status" aria-atomic="false" hx-preserve="true" id="sse-toasts-news">hello</div>' in html
+    assert 'role="alert" aria-atomic="false" hx-preserve="true" id="sse-toasts-alerts"></div>' in html
+    with pytest.raises(ValueError, match="limit must be at least 1, not 0"):
+        ToastStack(limit=0)
+
+
+async def test_a_toast_is_shown_once_by_the_page_to_which_its_request_leads(sse: BroadcastManager) -> None:
+    session: dict[str, Any] = {}
+    with request(session, mode="navigate"):
+        await sse.toast("<b>Saved</b>", level="success")
+        await sse.toast("But", level="warning", session=session)
+        await sse.toast("not mine", user="bob")
+    with request(session):
+        assert "Saved" not in to_xml(ToastStack())  # a page that heals, or a part of one
+    with request(session, mode="navigate"):
+        shown = to_xml(ToastStack())
+    assert "&lt;b&gt;Saved&lt;/b&gt;" in shown
+    assert shown.index("sse-toasts-news") < shown.index("Saved") < shown.index("sse-toasts-alerts") < shown.index("But")
+    assert "not mine" not in shown
+    assert SESSION_KEY not in session
+    id = re.search(r'id="(toast-[\w-]+)"', shown)
+    assert id
+    assert id[1] in sent_first(sse)
+
+
+def sent_first(sse: BroadcastManager) -> str:
+    return sse.backend.since([EVERYONE], Cursor(sse.backend.cursor.epoch, 0))[0].frame.decode()
+
+
+async def test_what_is_kept_is_bounded_by_time_and_size(sse: BroadcastManager) -> None:
+    session: dict[str, Any] = {}
+    with request(session, mode="navigate"):
+        for number in range(20):
+            await sse.toast(f"toast {number}")
+        assert len(str(session[SESSION_KEY])) <= KEPT_BYTES
+        assert "toast 19" in str(session[SESSION_KEY])
+        await sse.toast("x" * 10_000)
+        assert "xxx" not in str(session[SESSION_KEY])
+        session[SESSION_KEY] = [[0, "sse-toasts-news", "old"]]
+        assert "old" not in to_xml(ToastStack())
+
+
+async def test_a_toast_may_be_sent_from_a_sync_handler(sse: BroadcastManager) -> None:
+    await asyncio.wrap_future(sse.toast_threadsafe("a", level="error"))
+    assert b">a<" in sent(sse, EVERYONE).frame

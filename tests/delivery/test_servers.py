@@ -1,0 +1,339 @@
+"""Real servers end within two seconds, their streams closed as they should be; clients that leave are gone at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from signal import SIGINT, SIGTERM
+from typing import Any
+
+import psutil
+import pytest
+
+from sse_components.delivery import servers
+from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, in_a_thread, serving, until
+
+pytestmark = pytest.mark.anyio
+
+ASYNCIO = (*UVICORN, "--loop", "asyncio")
+UVLOOP = (*UVICORN, "--loop", "uvloop")
+WORKERS = (*UVICORN, "--workers", "2")
+THREAD = ("served", "{port}")
+FAREWELL = re.compile(r"event: sse:shutdown\nretry: (\d+)\ndata: \{\}")
+
+
+async def exit_code(command: Iterable[str], number: signal.Signals, folder: Path) -> int | None:
+    """Return how a server ends that does not know of the kit."""
+    async with serving(command, folder, app="serving:plain") as server:
+        server.stop(number)
+        await server.ended()
+        return server.process.returncode
+
+
+async def end(server: Server, number: signal.Signals | None, streams: list[Stream]) -> float:
+    """Stop a server, read the streams to their ends, and return the seconds until the process has ended."""
+    server.stop(number)
+    seconds = asyncio.create_task(server.ended())
+    await asyncio.gather(*[stream.to_end(10) for stream in streams])
+    return await seconds
+
+
+def farewells(streams: list[Stream]) -> list[int]:
+    """Return in how many milliseconds each stream's client is to come back, as its last frame says."""
+    return [int(found[1]) for stream in streams if (found := FAREWELL.fullmatch(stream.frames[-1]))]
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        pytest.param((*ASYNCIO, "--http", "httptools"), SIGTERM, id="uvicorn asyncio httptools TERM"),
+        pytest.param((*ASYNCIO, "--http", "h11"), SIGINT, id="uvicorn asyncio h11 INT"),
+        pytest.param((*UVLOOP, "--http", "httptools"), SIGINT, id="uvicorn uvloop httptools INT"),
+        pytest.param((*UVLOOP, "--http", "h11"), SIGTERM, id="uvicorn uvloop h11 TERM"),
+        pytest.param(WORKERS, SIGTERM, id="uvicorn workers TERM"),
+        pytest.param(WORKERS, SIGINT, id="uvicorn workers INT"),
+        pytest.param(HYPERCORN, SIGTERM, id="hypercorn TERM"),
+        pytest.param(HYPERCORN, SIGINT, id="hypercorn INT"),
+        pytest.param(GRANIAN, SIGTERM, id="granian TERM"),
+        pytest.param(GRANIAN, SIGINT, id="granian INT"),
+    ],
+)
+async def test_a_server_with_1000_streams_ends(
+    command: tuple[str, ...], number: signal.Signals, tmp_path: Path, record_property: Any
+) -> None:
+    async with serving(command, tmp_path) as server:
+        streams = await server.streams(1000)
+        seconds = await end(server, number, streams)
+    record_property("seconds", seconds)
+    assert seconds < 2
+    returns = farewells(streams)
+    assert len(returns) == 1000
+    assert min(returns) >= 1000
+    assert len(set(returns)) > 500, "the clients come back together"
+    assert server.marks.count("stopped") == server.marks.count("started") > 0
+    assert server.trouble == []
+    assert server.process.returncode == await exit_code(command, number, tmp_path)
+
+
+async def test_a_server_in_a_background_thread_ends(tmp_path: Path) -> None:
+    async with serving(THREAD, tmp_path) as server:
+        streams = await server.streams(1000)
+        assert await end(server, None, streams) < 2
+    assert len(farewells(streams)) == 1000
+    assert (server.marks, server.trouble, server.process.returncode) == (["started", "stopped"], [], 0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(UVLOOP, id="uvicorn"),
+        pytest.param(THREAD, id="uvicorn in a thread"),
+        pytest.param(HYPERCORN, id="hypercorn"),
+        pytest.param(GRANIAN, id="granian"),
+    ],
+)
+async def test_streams_of_the_application_s_own_sources_end_too(command: tuple[str, ...], tmp_path: Path) -> None:
+    async with serving(command, tmp_path) as server:
+        streams = [await (await server.open("/endless")).until("data: 1") for _ in range(20)]
+        assert await end(server, None if command is THREAD else SIGTERM, streams) < 2
+    assert {stream.frames[-1] for stream in streams} == {": Connection closed"}
+    assert (server.marks, server.trouble) == (["started", "stopped"], [])
+
+
+async def test_a_reload_and_then_a_signal_end_the_streams(tmp_path: Path) -> None:
+    async with serving((*UVICORN, "--reload"), tmp_path) as server:
+        before = await server.streams(200)
+        (tmp_path / "changed.py").touch()
+        await asyncio.gather(*[stream.to_end(10) for stream in before])
+        await until(lambda: server.marks == ["started", "stopped", "started"], 10)
+        await until(server.answers, 10)
+        after = await server.streams(200)
+        assert await end(server, SIGTERM, after) < 2
+    assert len(farewells(before)) == len(farewells(after)) == 200
+    assert server.marks == ["started", "stopped"] * 2
+    assert server.trouble == []
+
+
+@pytest.mark.parametrize(
+    ("command", "processes"),
+    [
+        pytest.param(UVLOOP, 1, id="uvicorn uvloop httptools"),
+        pytest.param((*ASYNCIO, "--http", "h11"), 1, id="uvicorn asyncio h11"),
+        pytest.param(WORKERS, 2, id="uvicorn workers"),
+        pytest.param(HYPERCORN, 1, id="hypercorn"),
+    ],
+)
+async def test_clients_that_do_not_read_hold_nothing_up(
+    command: tuple[str, ...], processes: int, tmp_path: Path
+) -> None:
+    async with serving(command, tmp_path) as server:
+        deaf = await server.streams(20, "deaf", buffer=4096)
+        streams = await server.streams(100)
+        publishers: set[str] = set()
+        while len(publishers) < processes:
+            publishers.add(await server.publish("deaf", count=100, size=100_000))
+        assert await end(server, SIGTERM, streams) < 2
+        with pytest.raises(ConnectionError):
+            await deaf[0].to_end()
+    assert len(farewells(streams)) == 100
+    assert server.marks.count("stopped") == server.marks.count("started") > 0
+    assert server.trouble == []
+
+
+async def test_granian_needs_its_own_setting_for_clients_that_do_not_read(tmp_path: Path) -> None:
+    async with serving((*GRANIAN, "--workers-kill-timeout", "1"), tmp_path) as server:
+        await server.streams(20, "deaf", buffer=4096)
+        streams = await server.streams(100)
+        await server.publish("deaf", count=200, size=100_000)
+        assert await end(server, SIGTERM, streams) < 2
+    assert len(farewells(streams)) == 100
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param((*UVICORN, "--lifespan", "off"), id="uvicorn"),
+        pytest.param([part.replace("asgi", "asginl") for part in GRANIAN], id="granian"),
+    ],
+)
+async def test_a_server_without_lifespan_starts_with_the_first_request(command: list[str], tmp_path: Path) -> None:
+    async with serving(command, tmp_path) as server:
+        streams = await server.streams(10)
+        await server.publish(count=3)
+        assert await end(server, SIGTERM, streams) < 2
+    assert [stream.texts for stream in streams] == [["0.", "1.", "2."]] * 10
+    assert len(farewells(streams)) == 10
+    assert (server.marks, server.trouble) == ([], [])
+
+
+async def test_a_server_that_has_served_its_share_of_requests_ends(tmp_path: Path) -> None:
+    async with serving((*UVICORN, "--limit-max-requests", "20"), tmp_path) as server:
+        streams = await server.streams(5)
+        await asyncio.gather(*[server.report() for _ in range(20)])
+        await asyncio.gather(server.ended(), *[stream.to_end() for stream in streams])
+    assert len(farewells(streams)) == 5
+    assert (server.marks, server.trouble) == (["started", "stopped"], [])
+
+
+async def test_a_second_signal_ends_uvicorn_at_once(tmp_path: Path) -> None:
+    async with serving(UVICORN, tmp_path) as server:
+        streams = await server.streams(5)
+        await server.open("/wait?seconds=60")
+        await until(lambda: "waiting" in server.marks)
+        server.stop(SIGINT)
+        await asyncio.gather(*[stream.to_end() for stream in streams])
+        assert server.process.returncode is None, "it waits for the other response"
+        server.stop(SIGINT)
+        assert await server.ended() < 2
+    assert len(farewells(streams)) == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(UVICORN, id="uvicorn"), pytest.param(HYPERCORN, id="hypercorn"), pytest.param(GRANIAN, id="granian")],
+)
+async def test_clients_that_leave_are_gone_at_once(command: tuple[str, ...], tmp_path: Path) -> None:
+    async with serving(command, tmp_path) as server:
+        await server.streams(1)
+        before = await server.report()
+
+        async def back() -> bool:
+            return await server.report() == before
+
+        # They close, or reset, while nothing is on its way.
+        for stream in await server.streams(25):
+            await stream.close()
+        for stream in await server.streams(25):
+            await stream.reset()
+        await until(back, 1)
+
+        # They leave while they are busy: the one never reads, the other is sent what it will not take.
+        deaf = await server.streams(10, "deaf", buffer=4096)
+        await server.publish("deaf", count=100, size=100_000)
+        for number, stream in enumerate(deaf):
+            await (stream.reset() if number % 2 else stream.close())
+        await server.publish("deaf", count=10, size=1_000)
+        await until(back, 1)
+
+        # They leave before their first frame.
+        path = await server.get("/grant?channels=news")
+        for number in range(50):
+            stream = await Stream.open(server.port, path)
+            await (stream.reset() if number % 2 else stream.close())
+        await server.publish(count=10)
+        await until(back, 1)
+        assert await end(server, SIGTERM, []) < 2
+    assert server.trouble == []
+
+
+class Calls:
+    """A handler of signals that only remembers."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.numbers.append(number)
+
+
+@pytest.fixture
+def handlers() -> Any:
+    """Give signals back to whom they belong."""
+    before = {number: signal.getsignal(number) for number in (SIGTERM, SIGINT)}
+    yield before
+    for number in before:
+        signal.signal(number, before[number])
+
+
+def handler(number: signal.Signals) -> Any:
+    return signal.getsignal(number)
+
+
+async def test_signals_go_on_to_the_server_and_back_to_it(handlers: Any) -> None:
+    server, ended = Calls(), asyncio.Event()
+    signal.signal(SIGTERM, server)
+    watch = servers.ExitWatch(ended.set)
+    watch.start()
+    assert handler(SIGTERM) is server, "there is no stream that would need it"
+    watch.first_stream()
+    watch.first_stream()
+    signal.raise_signal(SIGTERM)
+    await asyncio.wait_for(ended.wait(), 1)
+    signal.raise_signal(SIGTERM)
+    assert server.numbers == [SIGTERM, SIGTERM]
+    watch.stop()
+    assert handler(SIGTERM) is server
+    assert handler(SIGINT) is handlers[SIGINT]
+
+
+async def test_signals_that_nobody_handles_stay_so(handlers: Any) -> None:
+    signal.signal(SIGTERM, signal.SIG_DFL)
+    signal.signal(SIGINT, signal.SIG_IGN)
+    watch = servers.ExitWatch(lambda: None)
+    watch.first_stream()
+    assert (signal.getsignal(SIGTERM), signal.getsignal(SIGINT)) == (signal.SIG_DFL, signal.SIG_IGN)
+    watch.stop()
+
+
+async def test_a_handler_that_came_later_is_left_alone(handlers: Any) -> None:
+    signal.signal(SIGTERM, Calls())
+    watch = servers.ExitWatch(lambda: None)
+    watch.first_stream()
+    later = Calls()
+    signal.signal(SIGTERM, later)
+    watch.stop()
+    assert handler(SIGTERM) is later
+
+
+def test_signals_are_not_touched_in_a_thread(handlers: Any) -> None:
+    async def watch() -> None:
+        watch = servers.ExitWatch(lambda: None)
+        watch.first_stream()
+        watch.stop()
+
+    signal.signal(SIGTERM, server := Calls())
+    thread = threading.Thread(target=asyncio.run, args=[watch()])
+    thread.start()
+    thread.join()
+    assert handler(SIGTERM) is server
+
+
+async def test_granians_handlers_are_back_when_it_has_ended(tmp_path: Path) -> None:
+    async with serving(GRANIAN, tmp_path) as server:
+        before = (await server.report())["handlers"]
+        await server.streams(1)
+        assert (await server.report())["handlers"] != before
+        worker = psutil.Process((await server.report())["pid"])
+        server.stop(SIGTERM)
+        await server.ended()
+        assert not worker.is_running()
+    assert server.marks == ["started", "stopped"]
+
+
+def test_only_sends_that_are_proven_are_stepped() -> None:
+    async def send(message: Any) -> None: ...
+
+    assert not servers.can_step(send)
+
+
+async def test_uvicorns_send_is_stepped_and_its_connection_can_be_cut() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            seen.append((servers.can_step(send), servers.find_check()))
+            servers.abort(None, send)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+    async with in_a_thread(app) as site:
+        with pytest.raises(ConnectionError):
+            await site.get("/")
+    [(steppable, check)] = seen
+    assert steppable
+    assert check is not None
+    assert check()

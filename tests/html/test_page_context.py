@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from sse_components import GrantError, SetupError, this_tab
+from sse_components.access.identity import Who, session_channel, user_channel
+from sse_components.html.page_context import Page, kit_prefix, session_of_request, this_page
+from tests.support.rendering import GRANTS, HERE, rendering
+
+
+def test_a_stream_has_its_channels_and_the_pages_cursor_in_its_address(rendered_page: Page) -> None:
+    path, query = urlsplit(rendered_page.stream_url(["todos", "chat"]))[2:4]
+    assert path == "/live/stream"
+    ((name, (token,)),) = parse_qs(query, strict_parsing=True).items()
+    assert name == "sub"
+    assert GRANTS.read(token)[:2] == (frozenset({"todos", "chat"}), HERE)
+
+
+def test_a_page_without_channels_has_no_stream(rendered_page: Page) -> None:
+    with pytest.raises(GrantError, match="at least one channel"):
+        rendered_page.stream_url([])
+
+
+def test_a_request_knows_its_page_and_where_the_kit_is(rendered_page: Page) -> None:
+    assert this_page() is rendered_page
+    assert kit_prefix() == "/live"
+
+
+def test_outside_of_a_request_there_is_no_page() -> None:
+    with pytest.raises(SetupError, match=r"call this in a handler of an app with setup_sse\(app\)$"):
+        this_page()
+    assert kit_prefix() == "/sse"
+    assert this_tab() is None
+    assert session_of_request({"sse": "7"}) == "7"
+
+
+def request(**scope: Any) -> Page:
+    return Page("/live", GRANTS, HERE, {"headers": [], **scope})
+
+
+def grant_of(page: Page) -> str:
+    return parse_qs(urlsplit(page.stream_url(["todos"])).query)["sub"][0]
+
+
+def test_a_page_knows_whose_it_is_as_soon_as_the_scope_does() -> None:
+    scope: dict[str, Any] = {"headers": []}
+    page = request()
+    page.enter(scope)
+    assert (page.who, page.user_channel, page.session_channel) == (Who(), None, None)
+    scope |= {"auth": "ann", "session": {"sse": "7"}}
+    assert page.who == Who("ann", "7")
+    assert (page.user_channel, page.session_channel) == (user_channel("ann"), session_channel("7"))
+
+
+def test_a_session_is_written_to_only_when_something_is_granted_to_it() -> None:
+    session: dict[str, Any] = {}
+    page = request(session=session)
+    assert (page.who, page.user_channel, session) == (Who(), None, {})
+    token = grant_of(page)
+    assert page.who == Who(None, session["sse"])
+    assert GRANTS.read(token, page.who).channels == {"todos"}
+    with pytest.raises(GrantError):
+        GRANTS.read(token)
+    assert page.session_channel == session_channel(session["sse"])
+
+
+def test_without_sessions_a_grant_is_for_whoever_has_it() -> None:
+    assert GRANTS.read(grant_of(request())).channels == {"todos"}
+
+
+@pytest.mark.parametrize(("header", "tab"), [(b"tab_12345678", "tab_12345678"), (b"tab_1 2", None), (b"", None)])
+def test_the_tab_of_the_request_can_be_asked_for(header: bytes, tab: str | None) -> None:
+    with rendering(headers=[(b"sse-tab", header)]):
+        assert this_tab() == this_page().tab == tab
+
+
+def test_a_session_that_the_handler_has_cleared_is_still_known_in_its_request() -> None:
+    session: dict[str, Any] = {"sse": "7"}
+    with rendering(session=session):
+        session.clear()
+        assert session_of_request(session) == "7"
+        assert session_of_request({}) is None

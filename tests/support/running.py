@@ -1,0 +1,34 @@
+"""An application in the tests' own event loop, by a real server, so that tests can call its manager themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from tests.support.serving import HOST, Site, until
+
+
+@asynccontextmanager
+async def running(app: Any, **config: Any) -> AsyncIterator[Site]:
+    """Serve an application by uvicorn until the block ends.
+
+    Args:
+        app: any ASGI application.
+        config: of uvicorn.
+    """
+    listener = socket.create_server((HOST, 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", **config))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    site = Site(listener.getsockname()[1])
+    try:
+        await until(lambda: server.started)
+        yield site
+    finally:
+        await site.close()
+        server.should_exit = True
+        await serving

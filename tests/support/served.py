@@ -1,0 +1,108 @@
+"""The application that the tests' servers run: `served:app`, or `python -m served PORT` for one in a background thread.
+
+The environment variable `SERVED` has options of `build` as JSON, and `MARKS` the file where lifespan leaves its marks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fasthtml.common import FastHTML, JSONResponse, NotStr
+from starlette.responses import PlainTextResponse
+
+from sse_components import EventLog, Limits, MemoryBackend, create_sse_endpoint, setup_sse
+from sse_components.html.page_context import this_page
+
+
+def mark(text: str) -> None:
+    if path := os.environ.get("MARKS"):
+        with Path(path).open("a") as file:
+            file.write(f"{text}\n")
+
+
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    mark("started")
+    yield
+    mark("stopped")
+
+
+def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **options: Any) -> FastHTML:
+    """Return an app with the kit, and with routes that say and do what tests need.
+
+    Args:
+        log: bounds of the log.
+        heartbeat: seconds.
+        options: of `FastHTML`.
+    """
+    app = FastHTML(secret_key="tests", lifespan=lifespan, **options)
+    # All clients are one address here.
+    limits = Limits(connections_per_client=10_000)
+    sse = setup_sse(app, backend=MemoryBackend(EventLog(**log or {})), heartbeat=heartbeat, limits=limits)
+
+    @app.route("/grant")
+    def grant(channels: str) -> PlainTextResponse:
+        """Grant channels to whoever has the address: these clients are no browsers, and have no session."""
+        page = this_page()
+        page.enter({})
+        return PlainTextResponse(page.stream_url(channels.split(",")))
+
+    @app.route("/publish")
+    async def publish(channel: str, count: int = 1, first: int = 0, size: int = 0, burst: int = 1) -> PlainTextResponse:
+        """Publish `count` numbers from `first` on, of `size` bytes, `burst` in each tick; say in which process."""
+        for number in range(first, first + count):
+            await sse.publish(channel, NotStr(f"{number}.".ljust(size, "x")))
+            if number % burst == burst - 1:
+                await asyncio.sleep(0)
+        return PlainTextResponse(str(os.getpid()))
+
+    @app.route("/wait")
+    async def wait(seconds: float) -> PlainTextResponse:
+        mark("waiting")
+        await asyncio.sleep(seconds)
+        return PlainTextResponse("done")
+
+    @app.route("/endless")
+    @create_sse_endpoint
+    async def endless() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.Event().wait()
+
+    @app.route("/report")
+    async def report() -> JSONResponse:
+        names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+        return JSONResponse(
+            {
+                "pid": os.getpid(),
+                "connections": sse.get_connection_count(),
+                "following": len(sse.fanout),
+                "tasks": sorted(names),
+                "handlers": [repr(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)],
+            }
+        )
+
+    return app
+
+
+def run_in_a_thread(port: int) -> None:
+    """Run the app in a background thread until a line comes in, and then as long as it takes to end."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    sys.stdin.readline()
+    server.should_exit = True
+    thread.join()
+
+
+app = build(**json.loads(os.environ.get("SERVED", "{}")))
+
+if __name__ == "__main__":
+    run_in_a_thread(int(sys.argv[1]))
