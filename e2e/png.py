@@ -47,9 +47,9 @@ def reduced(page: Page, png: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     palette = bytes(part for colour in found["palette"] for part in colour)
     parts = {b"IHDR": header, b"PLTE": palette, b"IDAT": zlib.compress(rows, 9), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, data) for name, data in parts.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body_message(name, data) for name, data in parts.items())
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
+def body_message(name: bytes, data: bytes) -> bytes:
     """Return a part of a PNG file."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -40,6 +40,7 @@ from .errors import (
     WireError,
 )
 from .events.log import EventLog
+from .events.message import BroadcastMessage
 from .generators.endpoint import create_sse_endpoint
 from .generators.progress import create_progress_stream
 from .generators.streams import SSEStream, StreamConfig, sse_generator, stream_updates
@@ -48,7 +49,9 @@ from .html.connect import create_sse_element
 from .html.oob import OOBStreamBuilder, oob
 from .html.page_context import this_tab
 from .html.scripts import cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script
-from .manager import BroadcastManager, BroadcastMessage
+from .kit import Kit
+from .manager import BroadcastManager
+from .publication import Outcome, Publication
 
 __version__ = "0.1.0"
 
@@ -67,6 +70,7 @@ __all__ = [
     "EventLog",
     "GrantError",
     "HistoryGap",
+    "Kit",
     "Limits",
     "LiveList",
     "LiveRegion",
@@ -77,8 +81,10 @@ __all__ = [
     "MessageTooLarge",
     "NotRunning",
     "OOBStreamBuilder",
+    "Outcome",
     "PresenceList",
     "ProgressBar",
+    "Publication",
     "SSEComponentsError",
     "SSEConnection",
     "SSEStream",

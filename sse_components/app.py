@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from fasthtml.common import Request, Script, to_xml
 from starlette.responses import Response
 
-from .access.grants import GRANT_SECONDS, Grants
+from .access.grants import Grants
 from .access.limits import Limits
 from .backends import Backend
-from .delivery.connection import SSEConnection
+from .endpoints.authorization import Authorization, Authorize
 from .endpoints.broadcast import setup_broadcast_routes
-from .endpoints.presence_report import attend
-from .endpoints.stream import Admission, Authorize
+from .endpoints.connections import AuthorizeAdmin, ConnectionsEndpoint
+from .endpoints.presence_report import PresenceReportEndpoint
+from .endpoints.renew import RenewEndpoint
+from .endpoints.stream import StreamEndpoint
 from .errors import SetupError
 from .html import assets
 from .html.page_context import kit_prefix
+from .kit import Kit
 from .manager import BroadcastManager, ElementBuilder
 from .middleware import SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
-from .protocol import CONNECTIONS_PATH, HEARTBEAT_SECONDS, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
+from .protocol import CONNECTIONS_PATH, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
 
-AuthorizeAdmin = Callable[[Request], bool | Awaitable[bool]]
+M = TypeVar("M", bound=BroadcastManager)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+# The options of `setup_sse` that are those of its manager.
+MANAGER_OPTIONS = ("backend", "heartbeat", "element_builder", "limits", "grant_seconds")
 
 CDN = "https://cdn.jsdelivr.net/npm"
 # htmx's own SSE extension for each generation, and what its file must hash to.
@@ -41,6 +47,41 @@ EXTENSIONS = {
 }
 
 
+@overload
+def setup_sse(
+    app: Any,
+    *,
+    prefix: str = PREFIX,
+    manager: M,
+    htmx: int | None = None,
+    secret_key: str | None = None,
+    authorize_admin: AuthorizeAdmin | None = None,
+    authorize: Authorize | None = None,
+    public_broadcast: bool = True,
+    shared: bool = True,
+) -> M: ...
+
+
+@overload
+def setup_sse(
+    app: Any,
+    *,
+    prefix: str = PREFIX,
+    backend: Backend | None = None,
+    manager: None = None,
+    htmx: int | None = None,
+    secret_key: str | None = None,
+    heartbeat: float | None = None,
+    element_builder: ElementBuilder | None = None,
+    authorize_admin: AuthorizeAdmin | None = None,
+    authorize: Authorize | None = None,
+    grant_seconds: float | None = None,
+    public_broadcast: bool = True,
+    limits: Limits | None = None,
+    shared: bool = True,
+) -> Kit: ...
+
+
 def setup_sse(
     app: Any,
     *,
@@ -49,58 +90,98 @@ def setup_sse(
     manager: BroadcastManager | None = None,
     htmx: int | None = None,
     secret_key: str | None = None,
-    heartbeat: float = HEARTBEAT_SECONDS,
+    heartbeat: float | None = None,
     element_builder: ElementBuilder | None = None,
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
-    grant_seconds: float = GRANT_SECONDS,
+    grant_seconds: float | None = None,
     public_broadcast: bool = True,
     limits: Limits | None = None,
     shared: bool = True,
 ) -> BroadcastManager:
     """Set an app up for live pages: routes, assets, headers, middleware and lifespan.
 
-    A second call changes nothing and returns the same manager. It stands in `app.state.sse`, too.
+    A second call changes nothing and returns the same manager, which is also in `app.state.sse`.
 
     Args:
         app: a FastHTML app that has not begun to serve.
         prefix: path of the kit's routes.
         backend: keeps the log; by default this process' memory.
-        manager: a manager of your own; then `backend`, `heartbeat`, `element_builder` and `limits` are its affair.
+        manager: a manager that you have made: a `Kit`, or a `BroadcastManager`, which has no methods for components. It
+            has its own `backend`, `heartbeat`, `element_builder`, `grant_seconds` and `limits`.
         htmx: generation of htmx on the app's pages, 2 or 4; by default read from the app's headers.
         secret_key: signs the grants; by default the app's.
-        heartbeat: seconds of silence after which a stream gets a comment.
+        heartbeat: seconds of silence after which a stream gets a comment; by default 15.
         element_builder: turns type and data of a `broadcast` into elements.
-        authorize_admin: says of a request, perhaps after an await, whether it may see each connection at
+        authorize_admin: tells, perhaps after an await, whether a request may see each connection at
             `/sse/connections`. All others see numbers only.
-        authorize: says of a request and a channel, perhaps after an await, whether it may follow what it was granted.
-            It is asked when a stream opens and when its grants are renewed, and `disconnect` lets it be asked anew.
-        grant_seconds: how long a grant is valid. Pages renew theirs in time; a stream without a valid one ends.
-        public_broadcast: whether everyone may follow all broadcasts at `/sse/broadcast`. If not, only pages with a
-            grant get them.
-        limits: how many connections there may be, and how much they may ask for.
+        authorize: tells, perhaps after an await, whether a request may follow a channel that it has a grant for. It is
+            called when a stream opens and when its grants are renewed; `disconnect` has it called again.
+        grant_seconds: seconds for which a grant is valid; by default an hour. Pages renew theirs in time; a stream
+            without a valid grant ends.
+        public_broadcast: whether anybody may follow all broadcasts at `/sse/broadcast`. If not, only pages with a grant
+            get them.
+        limits: how many connections there may be, and what they may ask for.
         shared: whether all tabs of a browser share one connection. If not, each page has one.
 
+    Returns:
+        The manager: a `Kit`, unless another one is given.
+
     Raises:
-        SetupError: if the app has begun to serve, is no FastHTML app, or `prefix` or `htmx` is not usable.
+        SetupError: if the app has begun to serve, is not a FastHTML app, `prefix` or `htmx` cannot be used, an option
+            is given twice and differently, or the manager has it already.
+
+    Example:
+        `sse = setup_sse(app)`
     """
+    options = {name: value for name, value in locals().items() if name != "app"}
     if not hasattr(app, "hdrs"):
         raise SetupError(f"setup_sse needs a FastHTML app, not {type(app).__name__}")
     if isinstance(existing := getattr(app.state, "sse", None), BroadcastManager):
+        check_same_options(options, app.state.sse_options)
         return existing
     check_app(app, prefix)
-    manager = manager or BroadcastManager(
-        backend=backend, heartbeat=heartbeat, element_builder=element_builder, limits=limits
-    )
-    grants = Grants(secret_key or app.secret_key, max_age=grant_seconds, revoked=manager.door.revoked)
-    manager.starts_by_itself = False
-    app.state.sse = manager
+    own = manager_for(options)
+    grants = Grants(secret_key or app.secret_key, max_age=own.grant_seconds, revocations=own.revocations)
+    own.start_with_application()
+    app.state.sse, app.state.sse_options = own, options
     add_headers(app, prefix, htmx)
-    add_routes(app, prefix, Admission(manager, grants, authorize), authorize_admin, public_broadcast)
+    add_routes(app, prefix, own, Authorization(grants, own.limits, authorize), authorize_admin, public_broadcast)
     put_innermost(app)
-    put_outermost(app, lambda inner: SSEMiddleware(inner, manager=manager, grants=grants, prefix=prefix, shared=shared))
-    wrap_lifespan(app, manager.start, manager.stop)
+    put_outermost(app, lambda inner: SSEMiddleware(inner, manager=own, grants=grants, prefix=prefix, shared=shared))
+    wrap_lifespan(app, own.start, own.stop)
+    return own
+
+
+def manager_for(options: dict[str, Any]) -> BroadcastManager:
+    """Return the manager of an application: the one that is given, or a new one.
+
+    Raises:
+        SetupError: if the given one is no manager, or has an option already that is given beside it.
+    """
+    given = {name: options[name] for name in MANAGER_OPTIONS if options[name] is not None}
+    manager = options["manager"]
+    if manager is None:
+        return Kit(**given)
+    if not isinstance(manager, BroadcastManager):
+        raise SetupError(f"manager must be a Kit or a BroadcastManager, not {type(manager).__name__}")
+    if given:
+        raise SetupError(
+            f"the given manager has its own {', '.join(given)}: give them to {type(manager).__name__}(...)"
+        )
     return manager
+
+
+def check_same_options(options: dict[str, Any], before: dict[str, Any]) -> None:
+    """Check that a second `setup_sse` has no option that the first one did not have.
+
+    Raises:
+        SetupError: for an option that would be ignored.
+    """
+    defaults = inspect.signature(setup_sse).parameters
+    for name, value in options.items():
+        if value != defaults[name].default and value != before[name]:
+            raise SetupError(f"this app is set up already with {name}={before[name]!r}; {value!r} would be ignored")
 
 
 def check_app(app: Any, prefix: str) -> None:
@@ -150,53 +231,31 @@ def script_sources(headers: Any) -> list[str]:
 
 
 def add_routes(
-    app: Any, prefix: str, admission: Admission, authorize_admin: AuthorizeAdmin | None, public_broadcast: bool
+    app: Any,
+    prefix: str,
+    manager: BroadcastManager,
+    authorization: Authorization,
+    authorize_admin: AuthorizeAdmin | None,
+    public_broadcast: bool,
 ) -> None:
-    """Add the kit's routes, in front of all others: FastHTML has a catch-all for every `.js`."""
-    before, manager = list(app.router.routes), admission.manager
-
-    @app.route(f"{prefix}{STREAM_PATH}", methods=["GET", "POST"])
-    async def sse_stream(request: Request) -> Response:
-        return await admission.stream(request)
-
-    @app.route(f"{prefix}{PRESENCE_PATH}", methods=["POST"])
-    async def sse_presence(request: Request) -> Response:
-        return await attend(request, manager)
-
-    @app.route(f"{prefix}{RENEW_PATH}", methods=["POST"])
-    async def sse_renew(request: Request) -> Response:
-        return await admission.renew(request)
-
-    @app.route(f"{prefix}{CONNECTIONS_PATH}", methods=["GET"])
-    async def sse_connections(request: Request) -> Response:
-        return await connections(request, manager, authorize_admin)
-
+    """Add the kit's routes in front of all others: FastHTML has a catch-all for every `.js`."""
+    before = list(app.router.routes)
+    endpoints: dict[str, tuple[Endpoint, list[str]]] = {
+        STREAM_PATH: (StreamEndpoint(manager, authorization), ["GET", "POST"]),
+        PRESENCE_PATH: (PresenceReportEndpoint(manager), ["POST"]),
+        RENEW_PATH: (RenewEndpoint(manager, authorization), ["POST"]),
+        CONNECTIONS_PATH: (ConnectionsEndpoint(manager, authorize_admin), ["GET"]),
+    }
+    for path, (endpoint, methods) in endpoints.items():
+        add_route(app, f"{prefix}{path}", endpoint, methods)
     setup_broadcast_routes(app, manager, prefix, manager.element_builder, public=public_broadcast)
     ours = [route for route in app.router.routes if route not in before]
     app.router.routes[:] = [*ours, *before]
 
 
-async def connections(request: Request, manager: BroadcastManager, authorize_admin: AuthorizeAdmin | None) -> Response:
-    """Answer a request for the connections: their numbers, and each of them to whom `authorize_admin` admits."""
-    admitted = authorize_admin is not None and authorize_admin(request)
-    if inspect.isawaitable(admitted):
-        admitted = await admitted
-    stats = manager.registry.get_stats()
-    if admitted:
-        stats["connections"] = [described(one) for one in manager.registry.get_connections()]
-    # What an application remembers with a connection need not be JSON.
-    body = json.dumps(stats, default=str)
-    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
+def add_route(app: Any, path: str, endpoint: Endpoint, methods: list[str]) -> None:
+    """Add a route whose handler is an object: FastHTML takes functions only."""
 
-
-def described(connection: SSEConnection) -> dict[str, Any]:
-    """Return what an administrator sees of a connection."""
-    return {
-        "id": connection.connection_id,
-        "type": connection.connection_type,
-        "state": connection.state.value,
-        "metadata": connection.metadata,
-        "created_at": connection.created_at.isoformat(),
-        "last_activity": connection.last_activity.isoformat(),
-        "message_count": connection.message_count,
-    }
+    @app.route(path, methods=methods, name=f"sse_{path.rpartition('/')[2]}")
+    async def handler(request: Request) -> Response:
+        return await endpoint(request)

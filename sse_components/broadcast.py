@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .endpoints.broadcast import create_broadcast_endpoint, create_broadcast_handler, setup_broadcast_routes
-from .manager import BroadcastManager, BroadcastMessage
+from .events.message import BroadcastMessage
+from .manager import BroadcastManager
 
 __all__ = [
     "BroadcastManager",

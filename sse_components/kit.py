@@ -1,9 +1,7 @@
-"""What a manager offers for the components: their server side, one method each."""
+"""The manager with a method for each component: what `setup_sse` returns."""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -18,18 +16,15 @@ from .components.synced import Synced
 from .components.toasts import UNSET, prepared
 from .components.token_stream import Answer
 from .components.work import Works
-from .errors import NotRunning
-from .publisher import Publisher
-from .transactions import AfterCommit, Outbox
+from .manager import BroadcastManager
+from .publication import Publication
 
 
-class Live(Publisher):
-    """The part of a manager that knows the components; whoever inherits it publishes as `Publisher` says."""
+class Kit(BroadcastManager):
+    """A manager that also has the server side of each component.
 
-    _loop: asyncio.AbstractEventLoop | None  # in which whoever inherits this runs
-    _outbox: Outbox  # what whoever inherits this publishes by
-
-    # ------------------------------------------------------------------ components
+    Its arguments are those of `BroadcastManager`.
+    """
 
     @cached_property
     def _handles(self) -> Handles:
@@ -43,16 +38,6 @@ class Live(Publisher):
     def here(self) -> Here:
         """Who is here: for `TabCount(sse.here)` and `PresenceList(sse.here, room)`."""
         return Here(self)
-
-    def event_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop in which it publishes.
-
-        Raises:
-            NotRunning: before start-up and after shutdown.
-        """
-        if self._loop is None or self._loop.is_closed():
-            raise NotRunning("components are updated between the application's start-up and its shutdown")
-        return self._loop
 
     def job(self, id: str, *, total: float | None = None, title: str = "", **options: Any) -> Job:
         """Return the server side of a `ProgressBar`: a job to run, or what runs, or has run last, under this id.
@@ -104,7 +89,7 @@ class Live(Publisher):
         """
         return self._handles.get(Spark, id, lambda: Spark(self, id, **options))
 
-    async def toast(
+    def toast(
         self,
         *content: Any,
         level: str = "info",
@@ -112,7 +97,7 @@ class Live(Publisher):
         user: Any = UNSET,
         session: Any = UNSET,
         tab: str | None = UNSET,
-    ) -> str:
+    ) -> Publication:
         """Show a toast in every tab that has a `ToastStack`, or in those of one user, one session, or in one tab.
 
         Args:
@@ -124,22 +109,17 @@ class Live(Publisher):
             tab: the only tab to get it: `this_tab()`. If that is None, all tabs of the request's session get it.
 
         Returns:
-            The event's id, as `publish` does.
+            A `Publication`, as `publish` does.
 
         Raises:
             MarkupError: for an unknown level, a time-out of 0 seconds, or an addressee that is None.
             NotRunning, MessageTooLarge: as `publish`.
 
         Example:
-            `await sse.toast('Saved', level='success', session=session)`
+            `sse.toast('Saved', level='success', session=session)`
         """
         toast = prepared(content, level=level, timeout=timeout, user=user, session=session, tab=tab)
-        return await self.publish(toast.channel, toast.element, **toast.options)
-
-    def toast_threadsafe(self, *content: Any, **options: Any) -> concurrent.futures.Future[str]:
-        """Show a toast from a sync handler, a thread or a job, as `toast` does."""
-        toast = prepared(content, **options)
-        return self.publish_threadsafe(toast.channel, toast.element, **toast.options)
+        return self.publish(toast.channel, toast.element, **toast.options)
 
     def synced(self, id: str, *, channel: str | None = None) -> Synced:
         """Return the server side of the `SyncedInput` or `SyncedToggle` with an id.
@@ -188,29 +168,3 @@ class Live(Publisher):
             `board = sse.region('board')(render_board)`
         """
         return lambda render: Region(self, id, render, **options)
-
-    def after_commit(self, db: Any) -> AfterCommit:
-        """Return a transaction, for `with` or `async with`, whose publications wait until it is committed.
-
-        What is published inside, by `publish`, `publish_threadsafe` or a component's handle, goes out after the commit,
-        in order, and before what is published later. When the block raises, or the commit fails, the database is
-        rolled back and nothing goes out. Inside, `publish` returns an empty id. `broadcast` does not wait.
-
-        A block inside of another one for the same connection is a part of it: when it raises, its part is undone, and
-        what it has published is dropped; the rest is decided by the one around.
-
-        Blocks take turns with a connection. In an `async` handler, `with` is for a block that awaits nothing but
-        publications; `async with` lets others run, and waits for its turn. Statements that others execute on the same
-        connection meanwhile, without a block, become part of the transaction.
-
-        Args:
-            db: a fastlite database, or a connection of `sqlite3` or `apsw`.
-
-        Raises:
-            TypeError: for anything else.
-            RuntimeError: on entering, if the connection is in a transaction already, or if `with` would wait for ever.
-
-        Example:
-            `with sse.after_commit(db): todos.insert(todo); await sse.list('todos').append(item(todo))`
-        """
-        return AfterCommit(db, self._outbox)

@@ -1,46 +1,59 @@
-"""The manager: publishing, broadcasting, and the connections that follow.
+"""The manager: publishes, broadcasts, registers, and makes streams.
 
-The reference's `BroadcastManager` with its signatures, on top of channels and the log.
+`BroadcastManager` has the signatures of cjm-fasthtml-sse, on top of channels and the log. It needs no component.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import json
 import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Future
+from contextvars import Context
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
-from fastcore.xml import NotStr
-
+from .access.grants import GRANT_SECONDS
 from .access.identity import is_tab
 from .access.limits import Limits
-from .access.subscriber import Visitor
+from .access.revocations import Revocations
+from .access.selector import Selector
+from .access.subscriber import Subscriber
 from .backends import Backend, MemoryBackend
+from .checks import check_positive, check_whole
 from .delivery import servers
-from .delivery.connection import ConnectionState, SSEConnection, now
-from .delivery.enforcement import Door, Whom
+from .delivery.connection import ConnectionState, SSEConnection
+from .delivery.enforcement import Enforcement
 from .delivery.fanout import FanOut
 from .delivery.feed import Render, Since, StreamConnection
+from .delivery.quota import Quota
 from .delivery.registry import ConnectionRegistry
 from .delivery.response import StreamResponse
-from .errors import MessageTooLarge, NotRunning, WireError
+from .errors import MessageTooLarge, WireError
 from .events.log import Event
+from .events.message import BroadcastMessage, now
 from .events.wire import check_channel, check_event, encode
+from .home_loop import HomeLoop, in_home_loop
 from .html.oob import oob, render
 from .html.page_context import session_of_request
-from .kit import Live
-from .protocol import BROADCAST_CHANNEL, HEARTBEAT_SECONDS, OPEN_EVENT, RETRY_BASE_MS, SHUTDOWN_EVENT, SHUTDOWN_RETRY_MS
-from .transactions import Outbox
+from .presence import Presence
+from .protocol import (
+    BROADCAST_CHANNEL,
+    HEARTBEAT_SECONDS,
+    OPEN_EVENT,
+    RETRY_BASE_MS,
+    SHUTDOWN_EVENT,
+    SHUTDOWN_RETRY_MS,
+)
+from .publication import Outcome, Publication
+from .transactions import Action, AfterCommit, hold
 
 logger = logging.getLogger("sse_components")
 
-# Seconds that a stream has at shutdown to take its farewell; then it is cut.
+# Seconds that a stream has at shutdown to take its last frame; then it is cut.
 SHUTDOWN_GRACE = 0.75
 # Clients that are told to come back within one second; more of them are spread over more seconds.
 RETURNS_PER_SECOND = 500
@@ -48,57 +61,28 @@ RETURNS_PER_SECOND = 500
 ElementBuilder = Callable[[str, dict[str, Any]], Any]
 
 
-@dataclass
-class BroadcastMessage:
-    """Standard broadcast message format for SSE communication.
-
-    Source: reference, `broadcast`.
-    """
-
-    type: str
-    data: dict[str, Any]
-    timestamp: str = field(default_factory=lambda: now().isoformat())
-    metadata: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Convert message to dictionary format."""
-        return asdict(self)
-
-    def to_json(self) -> str:
-        """Convert message to JSON string.
-
-        Raises:
-            TypeError, ValueError: if data or metadata hold what JSON has no form for, such as a set or infinity.
-        """
-        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
-
-    def to_sse(self, event_type: str | None = None) -> str:
-        """Convert to SSE message format: one frame with the message as JSON.
-
-        Args:
-            event_type: name of the event; without it, the frame is a plain message.
-        """
-        return encode(self.to_json(), event=event_type).decode()
-
-
-class BroadcastManager(Live):
+class BroadcastManager:
     """Publishes to every tab that follows a channel, in this process and others.
 
     Start and stop come with the application's lifespan when `setup_sse` made it; on its own, a manager starts when it
     is first used.
 
     Args:
-        max_queue_size: messages that wait for one reader of a `register`ed queue, or of `send_to`.
-        history_limit: broadcasts that `get_history` remembers.
+        max_queue_size: the number of messages that wait for one reader of a `register`ed queue, or of `send_to`.
+        history_limit: the number of broadcasts that `get_history` remembers.
         queue_timeout: seconds that `send_to` waits for room in a queue. Nothing else ever waits for a client.
-        debug: log at info level, too, how many connections come, go, and get a broadcast.
+        debug: also log connections and broadcasts at info level.
         backend: keeps the log; by default this process' memory.
         heartbeat: seconds of silence after which a stream gets a comment.
         element_builder: turns the type and data of a broadcast into the elements that pages get.
-        max_message_bytes: bytes that one message may have; by default as `limits` has it.
-        limits: how many connections there may be, and how much they may ask for.
+        max_message_bytes: bytes that one message may have; by default `limits.message_bytes`.
+        limits: how many connections there may be, and what they may ask for.
+        grant_seconds: seconds for which the grants of pages are valid.
 
-    Source: reference, `broadcast`.
+    Raises:
+        ValueError: for a number that is not allowed.
+
+    Source: cjm-fasthtml-sse, `broadcast`.
     """
 
     def __init__(
@@ -113,27 +97,25 @@ class BroadcastManager(Live):
         element_builder: ElementBuilder | None = None,
         max_message_bytes: int | None = None,
         limits: Limits | None = None,
+        grant_seconds: float = GRANT_SECONDS,
     ) -> None:
         limits = limits or Limits()
-        most = limits.message_bytes if max_message_bytes is None else max_message_bytes
-        check_positive(
-            max_queue_size=max_queue_size,
-            history_limit=history_limit,
-            queue_timeout=queue_timeout,
-            heartbeat=heartbeat,
-            max_message_bytes=most,
-        )
+        largest = limits.message_bytes if max_message_bytes is None else max_message_bytes
+        check_whole(max_queue_size=max_queue_size, history_limit=history_limit, max_message_bytes=largest)
+        check_positive(queue_timeout=queue_timeout, heartbeat=heartbeat, grant_seconds=grant_seconds)
         self.max_queue_size, self.queue_timeout, self.debug = max_queue_size, queue_timeout, debug
-        self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, most
+        self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, largest
+        self.limits, self.grant_seconds = limits, grant_seconds
         self.backend: Backend = backend or MemoryBackend()
         self.fanout = FanOut(self.backend)
         self.registry = ConnectionRegistry(debug)
-        self.limits, self.door = limits, Door(self.registry, limits)
+        self.quota = Quota(self.registry, limits)
+        self.revocations = Revocations(grant_seconds)
+        self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
+        self.presence = Presence()
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
-        self.starts_by_itself = True
+        self.home = HomeLoop(self.start)
         self._queues: dict[str, SSEConnection] = {}
-        self._outbox = Outbox(self)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._watch = servers.ExitWatch(self._on_exit)
         self._closing: asyncio.Task[None] | None = None
 
@@ -141,41 +123,45 @@ class BroadcastManager(Live):
 
     @property
     def running(self) -> bool:
-        """Whether it can publish."""
-        return self._loop is not None and not self._loop.is_closed()
+        """Whether it has started, and not stopped."""
+        return self.home.is_running
 
     @property
     def closing(self) -> bool:
-        """Whether the server has begun to stop, so that no new stream is taken."""
+        """Whether the server has begun to stop, so that new streams are refused."""
         return self._closing is not None
 
+    def start_with_application(self) -> None:
+        """Leave the start to an application's lifespan: publishing before it is an error from now on."""
+        self.home.starts_by_itself = False
+
     async def start(self) -> None:
-        """Begin to hand out events in the running event loop. Starting twice is allowed."""
+        """Begin to hand out events, in the running event loop. Starting twice is allowed."""
         if self.running:
             return
         self.fanout = FanOut(self.backend)
-        self.door.close()
+        self.enforcement.stop()
         await self.backend.open(self._on_event)
-        self._loop, self._closing = asyncio.get_running_loop(), None
+        self._closing = None
         self._watch = servers.ExitWatch(self._on_exit)
         self._watch.start()
+        self.home.enter()
 
     async def stop(self) -> None:
-        """End every stream with a farewell, and publish no more. Stopping twice is allowed."""
+        """End every stream with a last frame, and stop publishing. Stopping twice is allowed."""
         if not self.running:
             return
         await self._end_streams()
-        self.starts_by_itself = False
         self._watch.stop()
-        self.door.close()
-        self.here.presence.close()
+        self.enforcement.stop()
+        self.presence.close()
         await self.backend.close()
         for connection in self.registry.get_connections():
             self.registry.remove(connection)
         self._queues.clear()
-        self._loop = None
+        self.home.leave()
 
-    async def __aenter__(self) -> BroadcastManager:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -191,18 +177,9 @@ class BroadcastManager(Live):
             self._closing = asyncio.create_task(self.fanout.close(farewell, grace=SHUTDOWN_GRACE))
         return self._closing
 
-    async def _ready(self) -> None:
-        if self.running:
-            if self._loop is not asyncio.get_running_loop():
-                raise NotRunning("the manager runs in another event loop: call publish_threadsafe, or await it there")
-            return
-        if not self.starts_by_itself:
-            raise NotRunning("publish after the application's start-up and before its shutdown: its lifespan runs both")
-        await self.start()
-
     # ------------------------------------------------------------------ publishing
 
-    async def publish(
+    def publish(
         self,
         channel: str,
         *elements: Any,
@@ -211,14 +188,18 @@ class BroadcastManager(Live):
         swap: str | bool | None = None,
         exclude: str | Iterable[str | None] | None = None,
         only: str | Iterable[str] | None = None,
-    ) -> str:
+    ) -> Publication:
         """Publish elements to every tab that follows a channel.
 
-        Without `target` and `swap` the elements go where the page's SSE element swaps messages; with either, they are
-        swapped out of band and the receiver's own content is left alone.
+        It may be called anywhere: in an async handler, a sync handler, a thread or a job, with or without `await`. The
+        elements are checked and rendered at once. In the event loop they are published at once, too; from elsewhere
+        they are handed over to it, in the order of the calls.
 
-        A page that is rendered at the same moment may show the change already, and get it once more. Inserting an
-        element with an `id` is safe: it takes the place of the one that stands there. Without an id it stands twice.
+        Without `target` and `swap` the elements go where the page's SSE element swaps messages. With either, they are
+        swapped out of band, and the receiver's own content stays as it is.
+
+        A page that is rendered at the same moment may show the change already, and get it once more. An inserted
+        element with an `id` replaces the element that has the id already. Without an id it stands there twice.
 
         Args:
             channel: the channel's name.
@@ -226,52 +207,88 @@ class BroadcastManager(Live):
             event: name of the event; by default a plain message.
             target: an id, a selector or an element with an id; by default each element's own id.
             swap: how to swap, as `oob` has it; by default `outerHTML`.
-            exclude: the tab (`this_tab()`), or the connection, that does not get it, or several of either.
-            only: the tab, or the tabs, that alone show it. The others get its bytes all the same: no place for secrets.
+            exclude: a tab (`this_tab()`), or the id of a connection, that does not get it; or several of either.
+            only: the tab, or the tabs, that show it. The others still receive the bytes; never send secrets.
 
         Returns:
-            The event's id; '' in a block of `after_commit`, where it is published later.
+            A `Publication`: await it, or call its `result()` in a thread, for the event's id. It may be ignored. In a
+            block of `after_commit` the id is '', because the event is published later.
 
         Raises:
             ChannelError, WireError: if a name is not allowed.
             MarkupError: for an unknown swap, or an element without id where one is needed.
             MessageTooLarge: over `max_message_bytes`.
             NotRunning: before start-up or after shutdown.
+
+        Example:
+            `sse.publish('todos', Li('milk', id='todo-1'), target='todo-list', swap='beforeend')`
         """
-        check_channel(channel)
-        data = self._checked(markup(elements, target, swap))
-        await self._ready()
-        return await self._outbox.send(
-            partial(
-                self.backend.append,
-                channel,
-                data,
-                event=check_event(event),
-                exclude=as_set(exclude),
-                only=check_tabs(only),
-            )
+        names = as_set(exclude)
+        tabs = frozenset(filter(is_tab, names))
+        append = partial(
+            self._append,
+            check_channel(channel),
+            self._checked(markup(elements, target, swap)),
+            event=check_event(event),
+            exclude_tabs=tabs,
+            exclude_connections=names - tabs,
+            only_tabs=check_tabs(only),
         )
+        return self.run_after_commit(append)
 
-    def publish_threadsafe(self, channel: str, *elements: Any, **options: Any) -> concurrent.futures.Future[str]:
-        """Publish from a sync handler, a thread or a job; arguments as `publish` has them.
+    def run_after_commit(self, publish: Callable[[], Outcome[str]]) -> Publication:
+        """Call what publishes, in the event loop: now, or when the transaction around has been committed.
 
-        Elements are rendered and checked here, in the calling thread.
-
-        Returns:
-            A future of the event's id. Do not wait for it in the event loop's own thread.
+        Args:
+            publish: checked, so that it does not fail for its arguments.
 
         Raises:
-            What `publish` does, and NotRunning at once.
+            NotRunning: before start-up or after shutdown.
         """
-        if not self.running:
-            raise NotRunning("publish_threadsafe needs the running application: call it between start-up and shutdown")
-        check_channel(channel)
-        check_event(options.get("event"))
-        check_tabs(options.get("only"))
-        target, swap = options.pop("target", None), options.pop("swap", None)
-        html = NotStr(self._checked(markup(elements, target, swap)))
-        return self._outbox.send_threadsafe(partial(self.publish, channel, html, **options))
+        self.home.check()
+        if hold(publish):
+            return Publication.of("")
+        return self.home.make(publish, Publication)  # type: ignore[return-value]
 
+    def after_commit(self, db: Any) -> AfterCommit:
+        """Return a transaction, for `with` or `async with`, whose publications wait until it is committed.
+
+        What is published inside, by `publish` or a component's handle, goes out after the commit, in order, and before
+        what is published later. When the block raises, or the commit fails, the database is
+        rolled back and nothing goes out. Inside, the result of `publish` is an empty id. `broadcast` does not wait.
+
+        A block inside of another one for the same connection is a part of it: when it raises, its part is undone, and
+        what it has published is dropped; the rest is decided by the one around.
+
+        Blocks take turns with a connection. In an `async` handler, `with` is for a block that awaits nothing but
+        publications; `async with` lets others run, and waits for its turn. Statements that others execute on the same
+        connection meanwhile, without a block, become part of the transaction.
+
+        Args:
+            db: a fastlite database, or a connection of `sqlite3` or `apsw`.
+
+        Raises:
+            TypeError: for anything else.
+            RuntimeError: on entering, if the connection is in a transaction already, or if `with` would wait for ever.
+
+        Example:
+            `with sse.after_commit(db): todos.insert(todo); sse.list('todos').append(item(todo))`
+        """
+        return AfterCommit(db, self.publish_committed)
+
+    def publish_committed(self, actions: list[Action]) -> None:
+        """Publish, in order, what a transaction has held back.
+
+        Raises:
+            NotRunning: before start-up or after shutdown.
+        """
+        self.home.make(partial(run_all, actions), Outcome)
+
+    def _append(self, channel: str, data: str, **options: Any) -> Publication:
+        appended = self.backend.append(channel, data, **options)
+        return Publication.of(appended.id) if isinstance(appended, Event) else Publication(future_id(appended))
+
+    @in_home_loop
     async def broadcast(
         self,
         message_type: str,
@@ -299,14 +316,14 @@ class BroadcastManager(Live):
             MessageTooLarge: over `max_message_bytes`.
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        event, text = self._for_pages(message)
-        await self._ready()
-        left_out = as_set(exclude)
-        await self.backend.append(BROADCAST_CHANNEL, text, event=event, exclude=left_out, message=message)
-        reached = len(self.registry) - sum(self.registry.get_connection(one) is not None for one in left_out)
+        as_json, excluded = self._checked(message.to_json()), as_set(exclude)
+        event, text = self._for_pages(message, as_json)
+        await self._append(BROADCAST_CHANNEL, text, event=event, exclude_connections=excluded, message=as_json)
+        reached = len(self.registry) - sum(self.registry.get_connection(name) is not None for name in excluded)
         logger.log(logging.INFO if self.debug else logging.DEBUG, "broadcast to %d connections", reached)
         return reached
 
+    @in_home_loop
     async def send_to(
         self,
         connection_id: str,
@@ -330,22 +347,19 @@ class BroadcastManager(Live):
             What `broadcast` does.
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        event, text = self._for_pages(message)
+        as_json = self._checked(message.to_json())
+        event, text = self._for_pages(message, as_json)
         connection = self.registry.get_connection(connection_id)
         if connection is None:
             return False
-        if not isinstance(connection, StreamConnection):
-            return await connection.send(message, timeout=self.queue_timeout)
-        if connection.feed.render is None:
-            return connection.offer(encode(text, event=event))
-        frame = connection.feed.render(Event("", 0, BROADCAST_CHANNEL, b"", message=message))
-        return bool(frame) and connection.offer(frame)
+        private = Event("", 0, "", encode(text, event=event), message=as_json)
+        return await connection.deliver(message, private, self.queue_timeout)
 
-    def _for_pages(self, message: BroadcastMessage) -> tuple[str | None, str]:
-        """Return the event, and its data, that pages get for a message."""
-        event, text = check_event(message.type), self._checked(message.to_json())
+    def _for_pages(self, message: BroadcastMessage, as_json: str) -> tuple[str | None, str]:
+        """Return the event that pages get for a message, and its data."""
+        event = check_event(message.type)
         elements = self.element_builder(message.type, message.data) if self.element_builder else None
-        return (event, text) if elements is None else (None, self._checked(render(elements)))
+        return (event, as_json) if elements is None else (None, self._checked(render(elements)))
 
     def _checked(self, text: str) -> str:
         size = len(text) if len(text) * 4 <= self.max_message_bytes else len(text.encode(errors="replace"))
@@ -355,13 +369,14 @@ class BroadcastManager(Live):
 
     def _on_event(self, event: Event) -> None:
         if event.message is not None:
-            self.history.append(event.message)
+            message = BroadcastMessage.from_json(event.message)
+            self.history.append(message)
             for connection in list(self._queues.values()):
-                if connection.connection_id not in event.exclude and not connection.offer(event.message):
-                    self._overflowed(connection)
+                if connection.connection_id not in event.exclude_connections and not connection.offer(message):
+                    self._close_full(connection)
         self.fanout.enqueue(event)
 
-    def _overflowed(self, connection: SSEConnection) -> None:
+    def _close_full(self, connection: SSEConnection) -> None:
         if connection.is_active():
             logger.warning("a connection has not read %d messages and is closed", self.max_queue_size)
         self._queues.pop(connection.connection_id, None)
@@ -369,6 +384,7 @@ class BroadcastManager(Live):
 
     # ------------------------------------------------------------------ connections
 
+    @in_home_loop
     async def register(
         self, connection_id: str | None = None, metadata: dict[str, Any] | None = None
     ) -> tuple[str, asyncio.Queue[Any]]:
@@ -379,25 +395,22 @@ class BroadcastManager(Live):
 
         Args:
             connection_id: optional ID for the connection (auto-generated if not provided). If it is taken, the new one
-                gets an id of its own.
+                gets another id.
             metadata: optional metadata for the connection.
 
         Returns:
             Tuple of (connection_id, queue), with the id that it got.
         """
-        await self._ready()
         given = {**(metadata or {}), "connected_at": now().isoformat()}
         connection = await self.registry.add_connection(connection_id, queue_size=self.max_queue_size, metadata=given)
         self._queues[connection.connection_id] = connection
         return connection.connection_id, connection.queue
 
+    @in_home_loop
     async def unregister(self, connection_id: str) -> None:
         """Unregister a connection; a stream is ended. An unknown id is no error."""
         self._queues.pop(connection_id, None)
-        connection = self.registry.get_connection(connection_id)
-        if isinstance(connection, StreamConnection):
-            self.fanout.end(connection)
-        if connection is not None:
+        if (connection := self.registry.get_connection(connection_id)) is not None:
             self.registry.remove(connection)
 
     def get_connection_count(self, *, channel: str | None = None) -> int:
@@ -408,7 +421,7 @@ class BroadcastManager(Live):
         """
         if channel is not None:
             return self.fanout.followers(check_channel(channel))
-        return sum(one.is_active() for one in self.registry.get_connections())
+        return len(self.registry.get_active_connections())
 
     def get_history(self, limit: int | None = None) -> list[BroadcastMessage]:
         """Get broadcast history, oldest first.
@@ -430,7 +443,7 @@ class BroadcastManager(Live):
         render: Render | None = None,
         heartbeat: float | None = None,
         history: bytes = b"",
-        visitor: Visitor | None = None,
+        subscriber: Subscriber | None = None,
         greeting: dict[str, Any] | None = None,
     ) -> StreamResponse:
         """Return the response that streams channels, and all broadcasts, to one client.
@@ -438,101 +451,151 @@ class BroadcastManager(Live):
         Args:
             channels: the channels, or the one channel, to follow.
             since: what to send of the log first: pairs of channels and the cursor to begin after.
-            connection_id: an id of the application's choice; never one from the client.
+            connection_id: an id that the application chooses; never one from the client.
             connection_type: what the registry knows it as.
             metadata: what to remember with the connection.
-            render: makes the bytes of an event, where its own frame is not wanted.
-            heartbeat: seconds; the manager's by default.
+            render: makes the frames of broadcasts, where their own frames are not wanted.
+            heartbeat: seconds; by default the manager's.
             history: frames to send first.
-            visitor: who asks, and by which grants.
+            subscriber: the client, and its grants.
             greeting: what the first frame says beside the connection's id and heartbeat.
         """
-        await self._ready()
-        beat = self.heartbeat if heartbeat is None else heartbeat
-        feed = self.fanout.feed(as_set(channels), render=render, heartbeat=beat)
+        if not self.running:
+            self.home.check()
+            await self.start()
+        interval = self.heartbeat if heartbeat is None else heartbeat
         connection = StreamConnection(
             self.registry.free_id(connection_id),
             self.fanout,
-            feed,
+            self.fanout.feed(as_set(channels), render=render, heartbeat=interval),
             connection_type,
-            mailbox_size=self.max_queue_size,
-            visitor=visitor,
+            private_limit=self.max_queue_size,
+            subscriber=subscriber,
         )
-        self.door.expect(connection)
+        self.quota.expect(connection)
         connection.metadata.update(metadata or {})
         if connection_id:
             self.registry.reserve(connection)
-        opened = json.dumps({"connection": connection.connection_id, "heartbeat": beat, **(greeting or {})})
+        opened = json.dumps({"connection": connection.connection_id, "heartbeat": interval, **(greeting or {})})
         return StreamResponse(
             self.fanout,
             connection,
             opening=encode(opened, event=OPEN_EVENT, retry=RETRY_BASE_MS) + history,
-            since=list(since) or [(frozenset({BROADCAST_CHANNEL}), self.backend.cursor)],
+            since=list(since) or [(frozenset(), self.backend.cursor)],
             on_start=self._on_start,
             on_end=self._on_end,
         )
 
     def _on_start(self, connection: StreamConnection) -> None:
         self.registry.add(connection)
-        self.door.enter(connection)
+        self.quota.add(connection)
+        if not self.enforcement.admit(connection):
+            # It has sent nothing yet. Its client comes back, and is told what has changed.
+            connection.backlog = []
+            connection.end()
         self._watch.first_stream()
 
     def _on_end(self, connection: StreamConnection) -> None:
         self.registry.remove(connection)
-        self.door.leave(connection)
-        self.here.presence.end(connection.connection_id)
+        self.quota.remove(connection)
+        self.presence.end(connection.connection_id)
 
-    # ------------------------------------------------------------------ who may stay
+    # ------------------------------------------------------------------ access
 
-    async def revoke(
+    def revoke(
         self,
         *,
         user: Any = None,
         session: Mapping[str, Any] | None = None,
         connection: str | None = None,
         channel: str | None = None,
-    ) -> int:
-        """Take back what was granted until now, and end the streams that run by it, within a second.
+    ) -> Outcome[int]:
+        """Revoke the grants that were issued until now, and end the streams that use them within a second.
 
-        Their pages are told, and show it. A page that is rendered later is granted anew what it asks for, and so is
-        all that was not meant. Several arguments mean only that to which all of them apply.
+        The pages are told, and show it. A page that is rendered later gets new grants. Several arguments revoke only
+        what all of them apply to. Like `publish`, it may be called anywhere, with or without `await`.
 
         Args:
-            user: as `request.scope['auth']` has it, in all browsers.
+            user: as in `request.scope['auth']`, in all browsers.
             session: the session of a request, in all tabs of that browser; also after `session.clear()`, as a handler
                 that logs out writes it.
             connection: the id of one connection.
             channel: one channel.
 
         Returns:
-            How many streams are ended.
+            An `Outcome`, whose result is the number of streams that are ended.
 
         Raises:
             TypeError: without any argument.
             ChannelError: if the channel's name is not allowed.
             NotRunning: before start-up or after shutdown.
-        """
-        await self._ready()
-        meant = whom(user, session, connection, channel)
-        return 0 if meant is None else self.door.revoke(meant)
 
-    async def disconnect(
+        Example:
+            `sse.revoke(user=member.id, channel=f'team-{team.id}')`
+        """
+        return self._enforce(self.enforcement.revoke, selector(user, session, connection, channel))
+
+    def disconnect(
         self,
         *,
         user: Any = None,
         session: Mapping[str, Any] | None = None,
         connection: str | None = None,
         channel: str | None = None,
-    ) -> int:
-        """End streams, within a second, so that their clients come back at once and are looked at anew.
+    ) -> Outcome[int]:
+        """End streams within a second, so that their clients come back at once and are checked again.
 
-        For when `authorize` would decide otherwise than it did; grants stay what they are. To log out, `revoke`.
+        Use it when `authorize` would decide differently now; grants stay valid. To log out, use `revoke`. Like
+        `publish`, it may be called anywhere, with or without `await`.
 
-        Args, returns and raises as `revoke`.
+        Args:
+            user: as `revoke` has it.
+            session: as `revoke` has it.
+            connection: as `revoke` has it.
+            channel: as `revoke` has it.
+
+        Returns:
+            An `Outcome`, whose result is the number of streams that are ended.
+
+        Raises:
+            TypeError, ChannelError, NotRunning: as `revoke`.
+
+        Example:
+            `sse.disconnect(channel='board')`
         """
-        await self._ready()
-        meant = whom(user, session, connection, channel)
-        return 0 if meant is None else self.door.disconnect(meant)
+        return self._enforce(self.enforcement.disconnect, selector(user, session, connection, channel))
+
+    def _enforce(self, enforce: Callable[[Selector], int], selected: Selector | None) -> Outcome[int]:
+        if selected is None:
+            self.home.check()
+            return Outcome.of(0)
+        return self.home.make(lambda: Outcome.of(enforce(selected)), Outcome)
+
+
+def run_all(actions: list[Action]) -> Outcome[None]:
+    """Call what a transaction has held back. A failure is logged: the transaction itself is committed."""
+    for action in actions:
+        try:
+            # In an empty context: the present one may be that of another transaction.
+            Context().run(action)
+        except Exception:
+            logger.exception("a transaction is committed, but what was to be published with it is not")
+    return Outcome.of(None)
+
+
+def future_id(appended: Future[Event]) -> Future[str]:
+    """Return a future of an event's id."""
+    found: Future[str] = Future()
+    found.set_running_or_notify_cancel()
+
+    def copy(done: Future[Event]) -> None:
+        if (error := done.exception()) is not None:
+            found.set_exception(error)
+        else:
+            found.set_result(done.result().id)
+
+    appended.add_done_callback(copy)
+    return found
 
 
 def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> str:
@@ -546,15 +609,15 @@ def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> s
 
 
 def as_set(names: str | Iterable[str | None] | None) -> frozenset[str]:
-    """Return names as a set; a single one may stand by itself, and None for nobody."""
+    """Return names as a set. A single name may be given as it is; None is left out."""
     return frozenset(name for name in ([names] if isinstance(names, str) else names or ()) if name is not None)
 
 
 def check_tabs(names: str | Iterable[str] | None) -> frozenset[str]:
-    """Return the tabs that alone show a message; none, which is all of them, only where nothing is said.
+    """Return the tabs that are to show a message; an empty set, which means all tabs, only for None.
 
     Raises:
-        WireError: for names that are no tab's, or for a choice that comes to nobody.
+        WireError: for a name that is not the name of a tab, or for no name at all.
     """
     tabs = as_set(names)
     if names is not None and not (tabs and all(is_tab(name) for name in tabs)):
@@ -562,24 +625,24 @@ def check_tabs(names: str | Iterable[str] | None) -> frozenset[str]:
     return tabs
 
 
-def whom(user: Any, session: Mapping[str, Any] | None, connection: str | None, channel: str | None) -> Whom | None:
-    """Return whom the arguments of `revoke` mean; None for a session to which nothing was granted."""
+def selector(
+    user: Any, session: Mapping[str, Any] | None, connection: str | None, channel: str | None
+) -> Selector | None:
+    """Return the selector of the arguments of `revoke`; None for a session that the kit has granted nothing to.
+
+    Raises:
+        TypeError: without any argument.
+        ChannelError: if the channel's name is not allowed.
+    """
     if user is None and session is None and connection is None and channel is None:
-        raise TypeError("say whom: user=, session=, connection= or channel=")
+        raise TypeError("say what to end: user=, session=, connection= or channel=")
     known = None if session is None else session_of_request(session)
     if session is not None and known is None:
         return None
     name = None if channel is None else check_channel(channel)
-    return Whom(None if user is None else str(user), known, connection, name)
+    return Selector(None if user is None else str(user), known, connection, name)
 
 
 def farewell_frame(spread: int) -> bytes:
-    """Return the frame that tells a client to come back, at a moment of its own within `spread` milliseconds."""
+    """Return the frame that tells a client to come back at a random moment within `spread` milliseconds."""
     return encode("{}", event=SHUTDOWN_EVENT, retry=SHUTDOWN_RETRY_MS + random.randrange(spread))
-
-
-def check_positive(**values: float) -> None:
-    """Raise `ValueError` for the first value that is not above 0."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be more than 0, not {value!r}")

@@ -1,7 +1,7 @@
-"""Who is here: in each room, users with their browsers and their tabs, seen or in the background.
+"""Presence: the users in each room, with their browsers and tabs, and whether somebody looks at a tab.
 
-A tab comes at once. It goes at once if its browser says so, and a little later if only its connection has gone: a
-network that fails for a moment, or a page that is left for the next one, is nobody's leaving.
+A tab enters a room at once. It leaves at once if its browser says so, and a few seconds later if only its connection
+ended: a short network failure, or the way from one page to the next, does not count as leaving.
 """
 
 from __future__ import annotations
@@ -11,21 +11,25 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .access.identity import Who
+from .access.identity import Principal
+from .checks import check_positive
+from .events.wire import KitChannel, check_channel
+from .protocol import CONTROL_PREFIX
 
-# Seconds after which the tabs of a connection that has ended have left.
+HERE_PREFIX = f"{CONTROL_PREFIX}here/"
+# Seconds after which the tabs of an ended connection leave.
 LEAVE_SECONDS = 3.0
-# Seconds within which changes are told together.
+# Seconds within which changes are reported together.
 TOGETHER_SECONDS = 0.1
 
 
 class Tab(NamedTuple):
-    """A tab as its browser tells of it.
+    """A tab, as its browser reports it.
 
     Attributes:
-        id: its name, by which it is known again over another connection.
-        visible: whether somebody sees it.
-        rooms: where it is.
+        id: its name, which it keeps over another connection.
+        visible: whether it is in the foreground.
+        rooms: the rooms that it shows.
     """
 
     id: str
@@ -34,13 +38,13 @@ class Tab(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Someone in a room.
+    """A person in a room.
 
     Attributes:
-        user: as the application knows them; None for a browser without a user.
-        browsers: how many.
-        tabs: how many, in all of the browsers.
-        visible: whether one of the tabs is seen.
+        user: the user, as text; None for a browser without a user.
+        browsers: the number of browsers.
+        tabs: the number of tabs in all of the browsers.
+        visible: whether one of the tabs is in the foreground.
     """
 
     user: str | None
@@ -50,74 +54,81 @@ class Person(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a connection has told of its browser's tabs."""
+    """What a connection reports about the tabs of its browser."""
 
-    who: Who
+    principal: Principal
     browser: str
     tabs: dict[str, Tab]
 
 
 class Presence:
-    """Keeps what the connections of this process have told.
+    """Keeps the reports of this process' connections.
 
     Args:
-        changed: called with a room's name, in the event loop, soon after somebody has come, gone, or shown or hidden a
-            tab there.
-        leave_after: seconds.
+        leave_after: seconds after which the tabs of an ended connection leave.
+
+    Raises:
+        ValueError: for a time that is not above 0.
     """
 
-    def __init__(self, changed: Callable[[str], None], *, leave_after: float = LEAVE_SECONDS) -> None:
-        self._changed, self.leave_after = changed, leave_after
+    def __init__(self, *, leave_after: float = LEAVE_SECONDS) -> None:
+        check_positive(leave_after=leave_after)
+        self.leave_after = leave_after
+        self._listeners: list[Callable[[str], None]] = []
         self._reports: dict[str, Report] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
-        self._told: defaultdict[str, list[Person]] = defaultdict(list)
+        self._reported: defaultdict[str, list[Person]] = defaultdict(list)
         self._pending: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def report(self, connection: str, who: Who, tabs: Iterable[Tab]) -> None:
-        """Take note of all tabs of a connection's browser.
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have a function called, in the event loop, with the name of each room in which something has changed."""
+        self._listeners.append(listener)
+
+    def report(self, connection: str, principal: Principal, tabs: Iterable[Tab]) -> None:
+        """Replace the report of a connection.
 
         Args:
             connection: its id.
-            who: whose it is.
-            tabs: what it tells of them; those that it told of before, and now no longer, have left.
+            principal: who sends the report.
+            tabs: all tabs of its browser. Those of the previous report that are missing have left.
         """
         before = self._reports.pop(connection, None)
-        report = Report(who, who.session or connection, {tab.id: tab for tab in tabs})
+        report = Report(principal, principal.session or connection, {tab.id: tab for tab in tabs})
         self._reports[connection] = report
         self._notice(before, report)
 
     def end(self, connection: str) -> None:
-        """Take note that a connection has gone: its tabs leave, unless another one brings them in time."""
+        """Note that a connection has ended: its tabs leave, unless another connection reports them in time."""
         if connection in self._reports and connection not in self._leaving:
             leaving = asyncio.get_running_loop().call_later(self.leave_after, self._forget, connection)
             self._leaving[connection] = leaving
 
     def people(self, room: str) -> list[Person]:
-        """Return who is in a room, by name; those without a user come last."""
+        """Return the people in a room, sorted by user; those without a user come last."""
         users: defaultdict[tuple[bool, str], list[tuple[str, Tab]]] = defaultdict(list)
-        for who, browser, tab in self._in(room):
-            users[who.user is None, browser if who.user is None else who.user].append((browser, tab))
+        for principal, browser, tab in self._in(room):
+            users[principal.user is None, browser if principal.user is None else principal.user].append((browser, tab))
         return [person(None if anonymous else name, found) for (anonymous, name), found in sorted(users.items())]
 
     def tabs(self, room: str) -> int:
-        """Return how many tabs are in a room."""
+        """Return the number of tabs in a room."""
         return len(self._in(room))
 
     def close(self) -> None:
-        """Forget everyone, and tell nobody."""
+        """Forget all reports, without telling the listeners."""
         for timer in [*self._leaving.values(), *([self._timer] if self._timer else [])]:
             timer.cancel()
         self._reports.clear()
         self._leaving.clear()
         self._pending.clear()
-        self._told.clear()
+        self._reported.clear()
         self._timer = None
 
-    def _in(self, room: str) -> list[tuple[Who, str, Tab]]:
-        # The latest report of a tab counts: until an old connection has gone, there are two of it.
+    def _in(self, room: str) -> list[tuple[Principal, str, Tab]]:
+        # The latest report of a tab counts: until the old connection is gone, two connections report it.
         latest = {
-            (report.who.mark, tab.id): (report.who, report.browser, tab)
+            (report.principal.binding, tab.id): (report.principal, report.browser, tab)
             for report in self._reports.values()
             for tab in report.tabs.values()
         }
@@ -131,21 +142,31 @@ class Presence:
         rooms = {room for report in reports if report for tab in report.tabs.values() for room in tab.rooms}
         self._pending |= rooms
         if self._pending and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._tell)
+            self._timer = asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self._report_changes)
 
-    def _tell(self) -> None:
+    def _report_changes(self) -> None:
         self._timer = None
         pending, self._pending = self._pending, set()
         for room in sorted(pending):
             now = self.people(room)
-            if now != self._told[room]:
-                self._told[room] = now
-                self._changed(room)
+            if now != self._reported[room]:
+                self._reported[room] = now
+                for listener in self._listeners:
+                    listener(room)
             if not now:
-                del self._told[room]
+                del self._reported[room]
 
 
 def person(user: str | None, found: list[tuple[str, Tab]]) -> Person:
-    """Return who has these browsers and tabs."""
+    """Return the person with these browsers and tabs."""
     browsers = {browser for browser, _ in found}
     return Person(user, len(browsers), len(found), any(tab.visible for _, tab in found))
+
+
+def room_channel(room: str) -> KitChannel:
+    """Return the channel on which the presence of a room is published.
+
+    Raises:
+        ChannelError: if the room's name is not allowed.
+    """
+    return KitChannel(f"{HERE_PREFIX}{check_channel(room)}")

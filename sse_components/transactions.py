@@ -3,87 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextvars import Context, ContextVar, Token
+from contextvars import ContextVar, Token
 from typing import Any, Self
 
-from .events.log import Event
-from .publisher import Publisher
-
-logger = logging.getLogger("sse_components")
-
-Action = Callable[[], Awaitable[object]]
+Action = Callable[[], object]
 
 
 def hold(action: Action) -> bool:
     """Hold an action back until the transaction around has been committed; return False where there is none.
 
     Args:
-        action: publishes. It runs in the event loop, or not at all.
+        action: publishes. It is called in the application's event loop, or not at all.
     """
     block = next(blocks_around(), None)
     if block is not None:
         block.held.append(action)
     return block is not None
-
-
-class Outbox:
-    """Publishes what blocks have held back, in the order of their commits.
-
-    Args:
-        publisher: in whose event loop to publish.
-    """
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def send(self, append: Callable[[], Awaitable[Event]]) -> str:
-        """Publish, behind all that has been committed before, and return the id; in a block hold it and return ''."""
-        if hold(append):
-            return ""
-        if self._tasks and asyncio.current_task() not in self._tasks:
-            await asyncio.wait(self._tasks)
-        return (await append()).id
-
-    def send_threadsafe(self, publish: Callable[[], Coroutine[Any, Any, str]]) -> Future[str]:
-        """Publish in the event loop, and return the id as it comes; in a block hold it, and return '' at once."""
-        if hold(publish):
-            held: Future[str] = Future()
-            held.set_result("")
-            return held
-        return asyncio.run_coroutine_threadsafe(publish(), self._publisher.event_loop())
-
-    def put(self, actions: list[Action]) -> asyncio.Task[None] | None:
-        """Begin to publish what a committed block has held back; return the task that does so in this thread's loop."""
-        loop = self._publisher.event_loop()
-        if loop is running_loop():
-            return self._start(actions)
-        loop.call_soon_threadsafe(self._start, actions)
-        return None
-
-    def _start(self, actions: list[Action]) -> asyncio.Task[None]:
-        publishing = publish_all(actions, after=self._tasks[-1:])
-        # In a context of its own, for the one here may be that of a block around.
-        task = asyncio.get_running_loop().create_task(publishing, context=Context())
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
-        return task
-
-
-async def publish_all(actions: Iterable[Action], after: Iterable[asyncio.Task[None]]) -> None:
-    """Run actions one after the other. One that fails is logged: the change that it tells of is there to stay."""
-    for task in after:
-        await asyncio.wait([task])
-    for action in actions:
-        try:
-            await action()
-        except Exception:
-            logger.exception("a transaction is committed, but what was to be published with it is not")
 
 
 class Turn(Future[None]):
@@ -147,7 +86,7 @@ _turns = Turns()
 
 
 class AfterCommit:
-    """A transaction, by `with` or `async with`, whose publications wait for its commit. See `BroadcastManager`.
+    """A transaction, by `with` or `async with`, whose publications wait for its commit. See `Kit.after_commit`.
 
     Attributes:
         connection: SQLite's.
@@ -155,11 +94,11 @@ class AfterCommit:
         open: whether it still takes something.
     """
 
-    def __init__(self, db: Any, outbox: Outbox) -> None:
+    def __init__(self, db: Any, publish: Callable[[list[Action]], object]) -> None:
         self.connection = connection_of(db)
         self.held: list[Action] = []
         self.open = False
-        self._outbox, self._savepoint = outbox, f"after_commit_{id(self):x}"
+        self._publish, self._savepoint = publish, f"after_commit_{id(self):x}"
         self._turn: Turn | None = None
         self._before: AfterCommit | None = None  # the block around
         self._outer: AfterCommit | None = None  # the one around that has begun the transaction
@@ -185,8 +124,7 @@ class AfterCommit:
         self._end(failed=kind is not None)
 
     async def __aexit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
-        if task := self._end(failed=kind is not None):
-            await asyncio.wait([task])
+        self._end(failed=kind is not None)
 
     def _begins(self) -> bool:
         """Look around, and return whether this block begins a transaction of its own."""
@@ -207,17 +145,17 @@ class AfterCommit:
         self.open, self._token = True, _innermost.set(self)
         return self
 
-    def _end(self, *, failed: bool) -> asyncio.Task[None] | None:
-        """Commit or roll back, and hand on what is to be published; return the task that publishes it here."""
+    def _end(self, *, failed: bool) -> None:
+        """Commit or roll back, and publish what was held, or leave it to the block around."""
         self.open = False
         if self._token is not None:
             _innermost.reset(self._token)
         try:
             if failed:
                 self._roll_back()
-                return None
-            self._commit()
-            return self._handed_on()
+            else:
+                self._commit()
+                self._hand_on()
         finally:
             self._let_go()
 
@@ -237,11 +175,11 @@ class AfterCommit:
         else:
             self._execute("ROLLBACK")
 
-    def _handed_on(self) -> asyncio.Task[None] | None:
+    def _hand_on(self) -> None:
         if self._outer:
             self._outer.held += self.held
-            return None
-        return self._outbox.put(self.held) if self.held else None
+        elif self.held:
+            self._publish(self.held)
 
     def _execute(self, statement: str) -> None:
         self.connection.execute(statement)
@@ -269,11 +207,3 @@ def connection_of(db: Any) -> Any:
     if not hasattr(type(connection), "in_transaction"):  # itself, it does not answer while it is busy in another thread
         raise TypeError(f"after_commit needs a fastlite database or an SQLite connection, not {type(db).__name__}")
     return connection
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the event loop that runs in this thread, if any."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import hypothesis
 import pytest
 
-from sse_components import BroadcastManager
+from sse_components import Kit
 from sse_components.html.page_context import Page
 from tests.support.clock import Clock
 from tests.support.rendering import rendering
@@ -24,9 +24,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def sse() -> AsyncIterator[BroadcastManager]:
+async def sse() -> AsyncIterator[Kit]:
     """Give a manager that has started."""
-    async with BroadcastManager() as manager:
+    async with Kit() as manager:
         yield manager
 
 

@@ -161,7 +161,7 @@ async def test_what_is_stopped_publishes_no_more_until_it_is_started() -> None:
         with pytest.raises(NotRunning, match="after the application's start-up and before its shutdown"):
             await attempt
     with pytest.raises(NotRunning, match=r"^publish_threadsafe needs the running application"):
-        manager.publish_threadsafe("todos", "x")
+        manager.publish("todos", "x")
     async with manager:
         await manager.publish("todos", "2")
         assert [data_of(event.frame) for event in published(manager)] == ["1", "2"]
@@ -268,7 +268,7 @@ async def test_what_cannot_be_published_is_told(
 
 
 async def published_by_a_thread(manager: BroadcastManager, *arguments: Any, **options: Any) -> str:
-    return await asyncio.wrap_future(manager.publish_threadsafe(*arguments, **options))
+    return await asyncio.wrap_future(manager.publish(*arguments, **options))
 
 
 TAB, OTHER = "tab_12345678", "tab_abcdefgh"
@@ -288,7 +288,7 @@ TAB, OTHER = "tab_12345678", "tab_abcdefgh"
 async def test_tabs_can_be_left_out_or_meant_alone(options: dict[str, Any], fields: str) -> None:
     async with BroadcastManager() as manager:
         await manager.publish("todos", "x", **options)
-        await asyncio.wrap_future(manager.publish_threadsafe("todos", "x", **options))
+        await asyncio.wrap_future(manager.publish("todos", "x", **options))
         for event in published(manager):
             assert event.frame.decode() == f"id: {event.id}\nchannel: todos\n{fields}data: x\n\n"
 
@@ -299,7 +299,7 @@ async def test_only_tabs_can_be_meant_alone_and_not_nobody(only: Any) -> None:
         with pytest.raises(WireError, match=r"^only takes tabs, as this_tab\(\) names them, not "):
             await manager.publish("todos", "x", only=only)
         with pytest.raises(WireError, match=r"^only takes tabs"):
-            manager.publish_threadsafe("todos", "x", only=only)
+            manager.publish("todos", "x", only=only)
         assert published(manager) == []
 
 
@@ -322,7 +322,7 @@ async def test_a_thread_publishes_what_it_had_rendered() -> None:
         element = Li("before", id="a")
 
         def job() -> str:
-            future = manager.publish_threadsafe("todos", element, event="progress", swap=True, exclude="me")
+            future = manager.publish("todos", element, event="progress", swap=True, exclude="me")
             element.children = ("after",)
             return future.result(5)
 
@@ -335,13 +335,13 @@ async def test_a_thread_publishes_what_it_had_rendered() -> None:
 
 def test_before_start_up_a_thread_is_told_at_once() -> None:
     with pytest.raises(NotRunning, match=r"call it between start-up and shutdown$"):
-        BroadcastManager().publish_threadsafe("todos", "x")
+        BroadcastManager().publish("todos", "x")
 
 
 async def test_an_unknown_option_is_told_at_once() -> None:
     async with BroadcastManager() as manager:
         with pytest.raises(TypeError, match="colour"):
-            manager.publish_threadsafe("todos", "x", colour="red")
+            manager.publish("todos", "x", colour="red")
 
 
 # ---------------------------------------------------------------------- broadcast, to queues

@@ -243,7 +243,7 @@ async def test_the_manager_lives_as_long_as_the_application() -> None:
         with pytest.raises(NotRunning):
             await sse.publish("news", "too early, and then too late")
         with pytest.raises(NotRunning):
-            sse.publish_threadsafe("news", "too early, and then too late")
+            sse.publish("news", "too early, and then too late")
         if end == "start-up":
             async with in_a_thread(app):
                 assert sse.running
@@ -255,7 +255,7 @@ async def test_a_thread_and_a_sync_handler_publish() -> None:
 
     @app.route("/sync")
     def sync() -> str:
-        app.state.sse.publish_threadsafe("news", "from a sync handler")
+        app.state.sse.publish("news", "from a sync handler")
         return "done"
 
     async with in_a_thread(app) as site:

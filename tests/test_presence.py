@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
-from sse_components.access.identity import Who
+from sse_components.access.identity import Principal
 from sse_components.presence import Person, Presence, Tab
 from tests.support.serving import until
 
-ALICE, BOB, GUEST = Who("alice", "s1"), Who("bob", "s2"), Who(None, "s3")
+ALICE, BOB, GUEST = Principal("alice", "s1"), Principal("bob", "s2"), Principal(None, "s3")
 # Seconds: short, since these tests wait for it.
 LEAVE = 0.05
 
@@ -39,7 +39,7 @@ def names(people: Iterable[Person]) -> list[str | None]:
 
 async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) -> None:
     presence.report("c1", ALICE, [tab("t1"), tab("t2", visible=False)])
-    presence.report("c2", Who("alice", "s9"), [tab("t3", visible=False)])
+    presence.report("c2", Principal("alice", "s9"), [tab("t3", visible=False)])
     presence.report("c3", BOB, [tab("t4", visible=False)])
     presence.report("c4", GUEST, [tab("t5"), tab("t6", "yard")])
     assert presence.people("hall") == [
@@ -51,8 +51,8 @@ async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) ->
 
 
 async def test_guests_are_told_apart_by_their_browsers(presence: Presence) -> None:
-    presence.report("c1", Who(None, "s1"), [tab("t1"), tab("t2")])
-    presence.report("c2", Who(None, "s2"), [tab("t3")])
+    presence.report("c1", Principal(None, "s1"), [tab("t1"), tab("t2")])
+    presence.report("c2", Principal(None, "s2"), [tab("t3")])
     assert sorted(one.tabs for one in presence.people("hall")) == [1, 2]
 
 

@@ -15,7 +15,7 @@ import pytest
 from fasthtml.common import FastHTML, Li
 from fastlite import database  # type: ignore[import-untyped]
 
-from sse_components import BroadcastManager, MarkupError, setup_sse
+from sse_components import Kit, MarkupError, setup_sse
 from sse_components.events.log import Cursor
 from sse_components.transactions import _turns, connection_of
 from tests.support.running import running
@@ -74,7 +74,7 @@ def reading(path: str) -> apsw.Connection:
     return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
 
 
-def texts(sse: BroadcastManager) -> list[str]:
+def texts(sse: Kit) -> list[str]:
     """Return what is published on the channel 'todos'."""
     events = sse.backend.since(["todos"], Cursor(sse.backend.cursor.epoch, 0))
     return [event.frame.decode().partition("data: ")[2].strip() for event in events]
@@ -85,7 +85,7 @@ def insert(db: Any, *names: str) -> None:
         db.execute(INSERT, [name])
 
 
-async def change(sse: BroadcastManager, db: Any, name: str, then: Callable[[], Awaitable[Any]] | None = None) -> None:
+async def change(sse: Kit, db: Any, name: str, then: Callable[[], Awaitable[Any]] | None = None) -> None:
     """Insert a todo and publish its name in a block, where `then` may fail."""
     async with sse.after_commit(db):
         insert(db, name)
@@ -101,11 +101,11 @@ async def fail() -> None:
 # ---------------------------------------------------------------------- commit and rollback
 
 
-async def test_what_is_published_waits_for_the_commit_and_keeps_its_order(sse: BroadcastManager, db: Any) -> None:
+async def test_what_is_published_waits_for_the_commit_and_keeps_its_order(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         insert(db, "milk")
         assert await sse.publish("todos", "1") == ""
-        assert sse.publish_threadsafe("todos", "2").result(0) == ""
+        assert sse.publish("todos", "2").result(0) == ""
         await asyncio.sleep(0)
         await sse.publish("todos", "3")
         assert (titles(db), texts(sse)) == ([], [])
@@ -113,7 +113,7 @@ async def test_what_is_published_waits_for_the_commit_and_keeps_its_order(sse: B
     assert await sse.publish("todos", "4") != ""
 
 
-async def test_a_plain_with_publishes_before_what_comes_after_it(sse: BroadcastManager, db: Any) -> None:
+async def test_a_plain_with_publishes_before_what_comes_after_it(sse: Kit, db: Any) -> None:
     for number in range(3):
         with sse.after_commit(db):
             insert(db, str(number))
@@ -122,11 +122,11 @@ async def test_a_plain_with_publishes_before_what_comes_after_it(sse: BroadcastM
     assert texts(sse) == ["held 0", "after 0", "held 1", "after 1", "held 2", "after 2"]
 
 
-async def test_nothing_is_published_when_the_block_raises(sse: BroadcastManager, db: Any) -> None:
+async def test_nothing_is_published_when_the_block_raises(sse: Kit, db: Any) -> None:
     def change_by_plain_with() -> None:
         with sse.after_commit(db):
             insert(db, "bread")
-            sse.publish_threadsafe("todos", "bread")
+            sse.publish("todos", "bread")
             raise Failed
 
     with pytest.raises(Failed):
@@ -137,7 +137,7 @@ async def test_nothing_is_published_when_the_block_raises(sse: BroadcastManager,
     assert (titles(db), texts(sse)) == ([], ["tea"])
 
 
-async def test_nothing_is_published_when_the_block_is_cancelled(sse: BroadcastManager, db: Any) -> None:
+async def test_nothing_is_published_when_the_block_is_cancelled(sse: Kit, db: Any) -> None:
     began = asyncio.Event()
 
     async def wait() -> None:
@@ -152,7 +152,7 @@ async def test_nothing_is_published_when_the_block_is_cancelled(sse: BroadcastMa
     assert (titles(db), texts(sse)) == ([], [])
 
 
-async def test_nothing_is_published_when_the_commit_fails(sse: BroadcastManager, db: Any) -> None:
+async def test_nothing_is_published_when_the_commit_fails(sse: Kit, db: Any) -> None:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("CREATE TABLE note (todo INTEGER REFERENCES todo DEFERRABLE INITIALLY DEFERRED)")
 
@@ -165,7 +165,7 @@ async def test_nothing_is_published_when_the_commit_fails(sse: BroadcastManager,
     assert (titles(db), texts(sse)) == (["bread"], ["bread"])
 
 
-async def test_a_transaction_that_sqlite_has_rolled_back_itself_is_over(sse: BroadcastManager, db: Any) -> None:
+async def test_a_transaction_that_sqlite_has_rolled_back_itself_is_over(sse: Kit, db: Any) -> None:
     async def break_a_rule() -> None:
         db.execute("INSERT OR ROLLBACK INTO todo (title) VALUES (NULL)")
 
@@ -174,15 +174,13 @@ async def test_a_transaction_that_sqlite_has_rolled_back_itself_is_over(sse: Bro
     assert (titles(db), texts(sse)) == ([], [])
 
 
-async def test_what_cannot_be_published_is_told_where_it_stands(sse: BroadcastManager, db: Any) -> None:
+async def test_what_cannot_be_published_is_told_where_it_stands(sse: Kit, db: Any) -> None:
     with pytest.raises(MarkupError):
         await change(sse, db, "milk", lambda: sse.publish("todos", Li("no id"), swap=True))
     assert (titles(db), texts(sse)) == ([], [])
 
 
-async def test_what_cannot_be_published_any_more_is_logged(
-    sse: BroadcastManager, db: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_what_cannot_be_published_any_more_is_logged(sse: Kit, db: Any, caplog: pytest.LogCaptureFixture) -> None:
     async with sse.after_commit(db) as block:
         block.held.append(fail)
         await sse.publish("todos", "1")
@@ -196,7 +194,7 @@ async def test_what_cannot_be_published_any_more_is_logged(
 # ---------------------------------------------------------------------- blocks in blocks, and beside
 
 
-async def test_an_inner_block_is_decided_by_the_outer_one(sse: BroadcastManager, db: Any) -> None:
+async def test_an_inner_block_is_decided_by_the_outer_one(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         await sse.publish("todos", "1")
         with sse.after_commit(db):
@@ -207,7 +205,7 @@ async def test_an_inner_block_is_decided_by_the_outer_one(sse: BroadcastManager,
     assert (titles(db), texts(sse)) == (["milk"], ["1", "2", "3"])
 
 
-async def test_an_inner_block_that_raises_takes_back_its_own_part(sse: BroadcastManager, db: Any) -> None:
+async def test_an_inner_block_that_raises_takes_back_its_own_part(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         insert(db, "milk")
         await sse.publish("todos", "1")
@@ -217,7 +215,7 @@ async def test_an_inner_block_that_raises_takes_back_its_own_part(sse: Broadcast
     assert (titles(db), texts(sse)) == (["milk"], ["1", "3"])
 
 
-async def test_an_outer_block_that_raises_takes_back_the_inner_one(sse: BroadcastManager, db: Any) -> None:
+async def test_an_outer_block_that_raises_takes_back_the_inner_one(sse: Kit, db: Any) -> None:
     async def inner_and_fail() -> None:
         await change(sse, db, "bread")
         raise Failed
@@ -227,7 +225,7 @@ async def test_an_outer_block_that_raises_takes_back_the_inner_one(sse: Broadcas
     assert (titles(db), texts(sse)) == ([], [])
 
 
-async def test_what_is_begun_inside_belongs_to_the_block(sse: BroadcastManager, db: Any) -> None:
+async def test_what_is_begun_inside_belongs_to_the_block(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         await asyncio.create_task(change(sse, db, "task"))
         await asyncio.to_thread(sse.publish_threadsafe, "todos", "thread")
@@ -235,7 +233,7 @@ async def test_what_is_begun_inside_belongs_to_the_block(sse: BroadcastManager, 
     assert (titles(db), texts(sse)) == (["task"], ["task", "thread"])
 
 
-async def test_a_block_of_another_connection_is_one_of_its_own(sse: BroadcastManager, db: Any, tmp_path: Path) -> None:
+async def test_a_block_of_another_connection_is_one_of_its_own(sse: Kit, db: Any, tmp_path: Path) -> None:
     other = with_apsw(tmp_path / "other.db")
     other.execute(CREATE)
 
@@ -249,7 +247,7 @@ async def test_a_block_of_another_connection_is_one_of_its_own(sse: BroadcastMan
     other.close()
 
 
-async def test_blocks_beside_each_other_take_turns(sse: BroadcastManager, db: Any) -> None:
+async def test_blocks_beside_each_other_take_turns(sse: Kit, db: Any) -> None:
     async def handler(name: str) -> None:
         async with sse.after_commit(db):
             insert(db, f"{name} 1")
@@ -264,7 +262,7 @@ async def test_blocks_beside_each_other_take_turns(sse: BroadcastManager, db: An
     assert (titles(db), texts(sse)) == (["a 1", "a 2", "c 1", "c 2"], ["a", "c"])
 
 
-async def test_who_gives_up_waiting_lets_the_next_one_have_the_turn(sse: BroadcastManager, db: Any) -> None:
+async def test_who_gives_up_waiting_lets_the_next_one_have_the_turn(sse: Kit, db: Any) -> None:
     end = asyncio.Event()
 
     async def handler(name: str) -> None:
@@ -281,7 +279,7 @@ async def test_who_gives_up_waiting_lets_the_next_one_have_the_turn(sse: Broadca
     assert titles(db) == ["first", "patient"]
 
 
-async def test_a_plain_with_that_would_wait_for_ever_says_so(sse: BroadcastManager, db: Any) -> None:
+async def test_a_plain_with_that_would_wait_for_ever_says_so(sse: Kit, db: Any) -> None:
     began, end = asyncio.Event(), asyncio.Event()
 
     async def handler() -> None:
@@ -297,7 +295,7 @@ async def test_a_plain_with_that_would_wait_for_ever_says_so(sse: BroadcastManag
     await task
 
 
-async def test_threads_take_turns_with_tasks(sse: BroadcastManager, db: Any) -> None:
+async def test_threads_take_turns_with_tasks(sse: Kit, db: Any) -> None:
     held, came = threading.Event(), threading.Event()
 
     def handler() -> None:
@@ -305,7 +303,7 @@ async def test_threads_take_turns_with_tasks(sse: BroadcastManager, db: Any) -> 
         came.set()
         with sse.after_commit(db):
             insert(db, "thread")
-            sse.publish_threadsafe("todos", "thread")
+            sse.publish("todos", "thread")
 
     thread = asyncio.create_task(asyncio.to_thread(handler))
     async with sse.after_commit(db):
@@ -319,7 +317,7 @@ async def test_threads_take_turns_with_tasks(sse: BroadcastManager, db: Any) -> 
     assert (titles(db), texts(sse)) == (["task", "thread"], ["task", "thread"])
 
 
-async def test_a_task_that_outlives_the_block_publishes_at_once(sse: BroadcastManager, db: Any) -> None:
+async def test_a_task_that_outlives_the_block_publishes_at_once(sse: Kit, db: Any) -> None:
     over = asyncio.Event()
 
     async def later() -> str:
@@ -337,7 +335,7 @@ async def test_a_task_that_outlives_the_block_publishes_at_once(sse: BroadcastMa
 # ---------------------------------------------------------------------- components
 
 
-async def test_components_wait_for_the_commit_as_well(sse: BroadcastManager, db: Any) -> None:
+async def test_components_wait_for_the_commit_as_well(sse: Kit, db: Any) -> None:
     text, items, rendered = sse.text("todos"), sse.list("todos"), []
 
     @sse.region("todos")
@@ -365,7 +363,7 @@ async def test_components_wait_for_the_commit_as_well(sse: BroadcastManager, db:
 # ---------------------------------------------------------------------- misuse
 
 
-async def test_a_transaction_that_is_open_already_is_told(sse: BroadcastManager, db: Any) -> None:
+async def test_a_transaction_that_is_open_already_is_told(sse: Kit, db: Any) -> None:
     db.execute("BEGIN")
     with pytest.raises(RuntimeError, match=r"is in a transaction already"):
         async with sse.after_commit(db):
@@ -380,7 +378,7 @@ async def test_a_transaction_that_is_open_already_is_told(sse: BroadcastManager,
 
 def test_anything_but_a_connection_is_told() -> None:
     with pytest.raises(TypeError, match=r"^after_commit needs a fastlite database or an SQLite connection, not str$"):
-        BroadcastManager().after_commit("todos.db")
+        Kit().after_commit("todos.db")
 
 
 # ---------------------------------------------------------------------- an application
@@ -395,7 +393,7 @@ async def test_sync_and_async_handlers_of_an_application(tmp_path: Path) -> None
     def in_a_thread(title: str, fails: bool = False) -> str:
         with sse.after_commit(db):
             insert(db, title)
-            sse.publish_threadsafe("todos", title)
+            sse.publish("todos", title)
             if fails:
                 raise Failed
         return "done"

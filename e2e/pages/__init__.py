@@ -6,7 +6,7 @@ from typing import Any
 
 from fasthtml.common import Link, Safe, fast_app
 
-from sse_components import BroadcastManager
+from sse_components import Kit
 
 # Keeps browsers from asking for one.
 NO_ICON = Link(rel="icon", href="data:,")
@@ -17,7 +17,7 @@ def page_app(*, htmx4: bool, **options: Any) -> Any:
     return fast_app(htmx4=htmx4, pico=False, surreal=False, secret_key="e2e", hdrs=(NO_ICON,), **options)
 
 
-def let_tests_publish(rt: Any, sse: BroadcastManager) -> None:
+def let_tests_publish(rt: Any, sse: Kit) -> None:
     """Add `POST /publish`: HTML to a channel."""
 
     @rt("/publish", methods=["POST"])

@@ -8,7 +8,7 @@ from typing import Any
 from fasthtml.common import H1, Titled
 
 from e2e.pages import page_app
-from sse_components import BroadcastManager, LogTail, Sparkline, setup_sse
+from sse_components import LogTail, Sparkline, setup_sse
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",
@@ -55,7 +55,7 @@ def make_app(*, htmx4: bool) -> Any:
     return app
 
 
-def add_sparkline(rt: Any, sse: BroadcastManager) -> None:
+def add_sparkline(rt: Any, sse: Kit) -> None:
     def spark_of(room: str) -> Any:
         return sse.sparkline(room, label="Load <b>", length=5, unit=" %")
 

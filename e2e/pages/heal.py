@@ -28,7 +28,7 @@ from fasthtml.common import (
 )
 
 from e2e.pages import page_app
-from sse_components import SSE, BroadcastManager, create_sse_element, setup_sse
+from sse_components import SSE, create_sse_element, setup_sse
 from sse_components.backends import MemoryBackend
 from sse_components.events.log import EventLog
 
@@ -40,7 +40,7 @@ class Room:
     """What a page shows, and how its address behaves."""
 
     name: str
-    sse: BroadcastManager
+    sse: Kit
     numbers: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     asked: list[float] = field(default_factory=list)  # when the page was asked for, in seconds

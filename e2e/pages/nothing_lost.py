@@ -8,7 +8,7 @@ from typing import Any
 from fasthtml.common import A, Button, Div, Li, Ol, P, Section
 
 from e2e.pages import page_app
-from sse_components import SSE, BroadcastManager, setup_sse
+from sse_components import SSE, setup_sse
 
 GROWING = {"end": "beforeend", "begin": "afterbegin", "above": "beforebegin", "below": "afterend"}
 
@@ -22,7 +22,7 @@ def make_app(*, htmx4: bool) -> Any:
     return app
 
 
-def add_growing_lists(rt: Any, sse: BroadcastManager) -> None:
+def add_growing_lists(rt: Any, sse: Kit) -> None:
     """Add a page that publishes while it is made: items with ids, each in every place where an element can be put."""
 
     async def publish(room: str, text: str) -> None:
@@ -64,7 +64,7 @@ def lists(room: str, texts: list[str]) -> Any:
     )
 
 
-def add_boosted_pages(rt: Any, sse: BroadcastManager) -> None:
+def add_boosted_pages(rt: Any, sse: Kit) -> None:
     """Add a list whose items have no ids, and two pages to go to from there: one follows the same channel."""
     numbers: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -93,7 +93,7 @@ def add_boosted_pages(rt: Any, sse: BroadcastManager) -> None:
         await sse.publish(room, Section(len(numbers[room]), id="count"), swap=True)
 
 
-def add_late_elements(rt: Any, sse: BroadcastManager) -> None:
+def add_late_elements(rt: Any, sse: Kit) -> None:
     """Add a page with an element, and another one that comes later and follows the same channel, and all broadcasts."""
 
     @rt("/{room}/early", methods=["GET"])

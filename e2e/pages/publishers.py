@@ -20,7 +20,7 @@ def make_app(*, htmx4: bool) -> Any:
     sse = setup_sse(app)
 
     def publish(room: str, way: str) -> None:
-        sse.publish_threadsafe(room, Li(way), target="said", swap="beforeend").result(timeout=10)
+        sse.publish(room, Li(way), target="said", swap="beforeend").result(timeout=10)
 
     @rt("/{room}/page")
     def page(room: str) -> Any:

@@ -41,7 +41,7 @@ def make_app(*, htmx4: bool) -> Any:
 
     @rt("/{room}/session", methods=["POST"])
     def toast_to_session(req: Request) -> None:
-        sse.toast_threadsafe("this session", level="error", session=req.session)
+        sse.toast("this session", level="error", session=req.session)
 
     @rt("/{room}/save", methods=["POST"])
     async def save(room: str, text: str, req: Request) -> Any:

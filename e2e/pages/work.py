@@ -9,7 +9,7 @@ from typing import Any
 from fasthtml.common import H1, Main, P, Title, fast_app
 
 from e2e.pages import NO_ICON
-from sse_components import BroadcastManager, ProgressBar, TokenStream, setup_sse
+from sse_components import ProgressBar, TokenStream, setup_sse
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)></textarea>&amp; שלום'
 
@@ -58,7 +58,7 @@ def page(*content: Any) -> Any:
     return Title("Work"), Main(H1("Work"), *content, cls="container")
 
 
-def add_job(rt: Any, sse: BroadcastManager, orders: Orders) -> None:
+def add_job(rt: Any, sse: Kit, orders: Orders) -> None:
     @rt("/{room}/bar")
     def bar(room: str) -> Any:
         return page(ProgressBar(sse.job(room), f"Import {HOSTILE}", cancel=f"/{room}/cancel"))
@@ -75,7 +75,7 @@ def add_job(rt: Any, sse: BroadcastManager, orders: Orders) -> None:
         return sse.job(room).cancel()
 
 
-def add_answer(rt: Any, sse: BroadcastManager, orders: Orders) -> None:
+def add_answer(rt: Any, sse: Kit, orders: Orders) -> None:
     @rt("/{room}/answer")
     def answer(room: str) -> Any:
         return page(TokenStream(sse.tokens(room), P("Ask me"), stop=f"/{room}/stop"))

@@ -1,4 +1,4 @@
-"""Whose a request is: the user whom the application has found, and the session, by an id of the kit's own."""
+"""Who sends a request: the user that the application has authenticated, and the session, by an id of the kit."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from starlette.datastructures import Headers
 from ..events.wire import KitChannel
 from ..protocol import CONTROL_PREFIX, TAB_HEADER, TAB_PREFIX
 
-# Where the kit's id stands in the application's session.
+# The key of the kit's id in the application's session.
 SESSION_KEY = "sse"
 TAB = re.compile(rf"{TAB_PREFIX}[A-Za-z0-9_-]{{8,64}}")
 
 
-class Who(NamedTuple):
-    """Whose a request is, as far as that is known.
+class Principal(NamedTuple):
+    """Who sends a request, as far as that is known.
 
     Attributes:
-        user: whom the application has found, as text.
+        user: the authenticated user, as text.
         session: the kit's id in the application's session.
     """
 
@@ -32,24 +32,24 @@ class Who(NamedTuple):
     session: str | None = None
 
     @property
-    def mark(self) -> str:
-        """What a grant for them carries: the user's mark, or else the session's, or else none."""
+    def binding(self) -> str:
+        """What a grant is bound to: a hash of the user, or else of the session; an empty string without either."""
         if self.user is not None:
             return f"u{digest(self.user)}"
         return "" if self.session is None else f"s{digest(self.session)}"
 
-    def owns(self, mark: str) -> bool:
-        """Tell whether what carries this mark is theirs, or everyone's."""
-        return mark in ("", self.mark, Who(session=self.session).mark)
+    def owns(self, binding: str) -> bool:
+        """Tell whether a binding is this principal's, or no binding at all."""
+        return binding in ("", self.binding, Principal(session=self.session).binding)
 
 
-def who_is(scope: Mapping[str, Any]) -> Who:
-    """Return whose a request is."""
-    return Who(user_of(scope), session_id(scope.get("session")))
+def principal_of(scope: Mapping[str, Any]) -> Principal:
+    """Return the principal of a request."""
+    return Principal(user_of(scope), session_id(scope.get("session")))
 
 
 def user_of(scope: Mapping[str, Any]) -> str | None:
-    """Return the user whom FastHTML's beforeware, or Starlette's authentication, has put into a request's scope."""
+    """Return the user that FastHTML's beforeware, or Starlette's authentication, has put into a request's scope."""
     auth = scope.get("auth")
     if isinstance(auth, AuthCredentials):
         auth = identity_of(scope["user"])
@@ -57,7 +57,7 @@ def user_of(scope: Mapping[str, Any]) -> str | None:
 
 
 def identity_of(user: BaseUser) -> Any:
-    """Return what tells a user of Starlette's authentication from others, if there is a user who has that."""
+    """Return the identity of a user of Starlette's authentication; None if there is none."""
     try:
         return user.identity if user.is_authenticated else None
     except NotImplementedError:
@@ -65,36 +65,36 @@ def identity_of(user: BaseUser) -> Any:
 
 
 def session_id(session: Any) -> str | None:
-    """Return the kit's id in a session, if it has one."""
+    """Return the kit's id in a session; None if there is no id."""
     found = session.get(SESSION_KEY) if isinstance(session, Mapping) else None
     return found if isinstance(found, str) else None
 
 
 def ensure_session_id(session: Any) -> str | None:
-    """Return the kit's id in a session, which gets one if it has none; None if there is no session."""
+    """Return the kit's id in a session, and add one if there is none; None without a session."""
     if session is not None and session_id(session) is None:
         session[SESSION_KEY] = secrets.token_urlsafe(12)
     return session_id(session)
 
 
 def tab_of(scope: Mapping[str, Any]) -> str | None:
-    """Return the tab that a request comes from, if it says so."""
+    """Return the name of the tab that sends a request; None if the request does not say."""
     name = Headers(raw=scope["headers"]).get(TAB_HEADER, "") if "headers" in scope else ""
     return name if is_tab(name) else None
 
 
 def is_tab(name: str) -> bool:
-    """Tell whether a name is a tab's."""
+    """Tell whether a name is the name of a tab."""
     return TAB.fullmatch(name) is not None
 
 
 def user_channel(user: Any) -> KitChannel:
-    """Return the channel of one user, in whichever browser."""
+    """Return the channel of one user, in all browsers."""
     return KitChannel(f"{CONTROL_PREFIX}user/{digest(str(user))}")
 
 
 def session_channel(session: str) -> KitChannel:
-    """Return the channel of one session, by the kit's id of it."""
+    """Return the channel of one session, given the kit's id of the session."""
     return KitChannel(f"{CONTROL_PREFIX}session/{digest(session)}")
 
 

@@ -1,4 +1,4 @@
-"""How much one application takes, and how it says that this is enough."""
+"""The limits of an application's streams, and the answers of requests beyond them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass, fields
 
 from starlette.responses import PlainTextResponse, Response
 
-# Seconds after which one who finds no room may come back, at random: a crowd must not come back as one.
-COME_BACK = (5, 15)
+from ..checks import check_whole
+
+# Range of `Retry-After` in seconds. It is random, so that many clients do not come back at the same moment.
+RETRY_AFTER = (5, 15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of an application's streams; who goes past one is told so, and the others do not notice.
+    """Limits of an application's streams. A client that exceeds one gets an error; other clients are not affected.
 
     Attributes:
-        connections: streams in all; more are answered with 503 and `Retry-After`.
+        connections: the number of streams; more are answered with 503 and `Retry-After`.
         connections_per_client: streams of one session, or else user, or else address; 429 and `Retry-After`.
         channels_per_connection: channels, and grants, of one stream; 413.
         url_bytes: bytes of a stream's address, with its grants; 414.
@@ -35,17 +37,14 @@ class Limits:
     message_bytes: int = 2_000_000
 
     def __post_init__(self) -> None:
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number above 0, not {value!r}")
+        check_whole(**{field.name: getattr(self, field.name) for field in fields(self)})
 
 
-class Refused(Exception):
-    """A request that gets another answer than it hoped for.
+class Refusal(Exception):
+    """A request is refused.
 
     Attributes:
-        response: the answer.
+        response: the answer to send.
     """
 
     def __init__(self, response: Response) -> None:
@@ -53,18 +52,18 @@ class Refused(Exception):
         self.response = response
 
 
-def refused(status: int, text: str, *, retry_after: int | None = None) -> Refused:
+def refusal(status: int, text: str, *, retry_after: int | None = None) -> Refusal:
     """Return a refusal in plain text.
 
     Args:
         status: of the response.
-        text: for who reads it.
-        retry_after: seconds after which it may be asked again.
+        text: of the response.
+        retry_after: seconds after which the client may try again.
     """
     retry = {} if retry_after is None else {"retry-after": str(retry_after)}
-    return Refused(PlainTextResponse(text, status, {"cache-control": "no-store", **retry}))
+    return Refusal(PlainTextResponse(text, status, {"cache-control": "no-store", **retry}))
 
 
-def full(status: int, text: str) -> Refused:
-    """Return a refusal for want of room, which says to come back later."""
-    return refused(status, text, retry_after=random.randint(*COME_BACK))
+def overloaded(status: int, text: str) -> Refusal:
+    """Return a refusal that tells the client to try again later."""
+    return refusal(status, text, retry_after=random.randint(*RETRY_AFTER))

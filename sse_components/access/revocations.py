@@ -1,4 +1,4 @@
-"""What has been taken back, and until when it had been given."""
+"""Revocations: which grants are no longer valid, although they are signed and not expired."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import product
 
-from .identity import Who
+from .identity import Principal
 
 Clock = Callable[[], float]
 Key = tuple[str | None, str | None, str | None, str | None]
 
 
 class Revocations:
-    """Remembers what was revoked of a user, a session, a channel or one grant, or of several of these at once.
+    """Remembers revocations of a user, a session, a channel or a grant, or of a combination of these.
 
-    Looking one up costs the same however many there are.
+    The cost of a look-up does not depend on how many revocations there are.
 
     Args:
-        keep: seconds for which each is remembered: nothing that was given lives longer.
+        keep: seconds for which a revocation is remembered: at least as long as a grant is valid.
         clock: seconds since the epoch.
     """
 
-    def __init__(self, keep: float = 0.0, clock: Clock = time.time) -> None:
+    def __init__(self, keep: float, clock: Clock = time.time) -> None:
         self.keep, self.clock = keep, clock
         self._until: dict[Key, float] = {}  # oldest first
 
@@ -38,23 +38,23 @@ class Revocations:
         channel: str | None = None,
         serial: str | None = None,
     ) -> None:
-        """Revoke what all the given ones have in common, as it was given until now."""
+        """Revoke every grant issued until now to which all of the arguments apply."""
         key, now = (user, session, channel, serial), self.clock()
         self._until.pop(key, None)
         self._until[key] = now
         while (oldest := next(iter(self._until))) and self._until[oldest] < now - self.keep:
             del self._until[oldest]
 
-    def hit(self, who: Who, channels: Iterable[str], given: float, serial: str | None = None) -> bool:
-        """Tell whether something is revoked that was given to someone.
+    def covers(self, principal: Principal, channels: Iterable[str], issued: float, serial: str | None = None) -> bool:
+        """Tell whether a permission is revoked.
 
         Args:
-            who: whoever comes with it.
-            channels: what it is for.
-            given: when, in seconds since the epoch.
+            principal: who presents it.
+            channels: the channels that it is for.
+            issued: when it was issued, in seconds since the epoch.
             serial: of the grant.
         """
         if not self._until:
             return False
-        keys = product({None, who.user}, {None, who.session}, {None, *channels}, {None, serial})
-        return any(self._until.get(key, -math.inf) >= given for key in keys)
+        keys = product({None, principal.user}, {None, principal.session}, {None, *channels}, {None, serial})
+        return any(self._until.get(key, -math.inf) >= issued for key in keys)

@@ -1,4 +1,4 @@
-"""Which requests may change something: those of the application's own pages, and of what is no browser."""
+"""The same-origin check of requests that change something."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from .limits import refused
+from .limits import refusal
 
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def check_same_origin(headers: Headers) -> None:
-    """Let a request pass if no page of another origin has sent it.
+    """Refuse a request that a page of another origin has sent.
 
     Raises:
-        Refused: 403, if one has.
+        Refusal: 403.
     """
     if not is_same_origin(headers):
-        raise refused(403, "this address is for the application's own pages, and the request comes from another origin")
+        raise refusal(403, "this address is for the application's own pages, and the request comes from another origin")
 
 
 def is_same_origin(headers: Headers) -> bool:
-    """Tell whether a request comes from a page of its own origin, or from no browser.
+    """Tell whether a request comes from a page of the same origin, or not from a browser.
 
-    Browsers name the relation in `Sec-Fetch-Site`, but only over HTTPS or to the local host; the origin always.
+    Browsers send `Sec-Fetch-Site` only over HTTPS and to the local host, and `Origin` always.
     """
     if (site := headers.get("sec-fetch-site")) is not None:
         return site in ("same-origin", "none")

@@ -1,4 +1,4 @@
-"""Who is at the other end of a stream, and by which grants it follows what it follows."""
+"""The client of a stream, and the grants by which it follows channels."""
 
 from __future__ import annotations
 
@@ -7,65 +7,65 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .grants import Grant
-from .identity import Who, who_is
+from .identity import Principal, principal_of
 
 
-class Held(NamedTuple):
-    """A grant by which a stream runs.
+class ActiveGrant(NamedTuple):
+    """A grant that a stream uses.
 
     Attributes:
-        grant: what it says.
-        expires: when it runs out, in seconds since the epoch.
+        grant: the grant.
+        expires_at: when it expires, in seconds since the epoch.
     """
 
     grant: Grant
-    expires: float
+    expires_at: float
 
 
-class Visitor:
-    """Who opened a stream, and by which grants.
+class Subscriber:
+    """The client that opened a stream, and its active grants.
 
     Attributes:
-        who: whose the request was.
-        client: whom its connections are counted for: the session, or else the user, or else the address.
-        asked: when its leave was looked into, in seconds since the epoch.
-        held: its grants; without any, its stream is not bound to one.
-        expires: when the first of its channels runs out, in seconds since the epoch.
+        principal: who sent the request.
+        client: the session, or else the user, or else the address, whose connections are counted together.
+        decided_at: when its grants were checked, in seconds since the epoch.
+        grants: its active grants. A stream without any is not bound to a grant.
+        expires_at: when the first of its channels expires, in seconds since the epoch.
     """
 
-    __slots__ = ("asked", "client", "expires", "held", "who")
+    __slots__ = ("client", "decided_at", "expires_at", "grants", "principal")
 
-    def __init__(self, scope: Mapping[str, Any], asked: float) -> None:
-        self.who = who_is(scope)
-        self.client = client_of(self.who, scope.get("client"))
-        self.asked = asked
-        self.held: tuple[Held, ...] = ()
-        self.expires = math.inf
+    def __init__(self, scope: Mapping[str, Any], decided_at: float) -> None:
+        self.principal = principal_of(scope)
+        self.client = client_of(self.principal, scope.get("client"))
+        self.decided_at = decided_at
+        self.grants: tuple[ActiveGrant, ...] = ()
+        self.expires_at = math.inf
 
-    def hold(self, grants: Iterable[Held]) -> None:
-        """Take the place of all grants so far."""
-        self.held = tuple(grants)
-        self.expires = min(self._ends().values(), default=math.inf)
+    def use(self, grants: Iterable[ActiveGrant]) -> None:
+        """Replace all active grants."""
+        self.grants = tuple(grants)
+        self.expires_at = min(self._channel_ends().values(), default=math.inf)
 
-    def renew(self, renewed: Iterable[Held]) -> None:
-        """Let grants take the place of those that they renew; others add nothing."""
-        anew = {one.grant.serial: one for one in renewed}
-        self.hold(anew.get(one.grant.serial, one) for one in self.held)
+    def renew(self, renewed: Iterable[ActiveGrant]) -> None:
+        """Replace the grants that were renewed; grants that the stream does not use are ignored."""
+        by_serial = {active.grant.serial: active for active in renewed}
+        self.use(by_serial.get(active.grant.serial, active) for active in self.grants)
 
-    def run_out(self, present: float) -> list[str]:
-        """Return the channels for which no grant is valid any more."""
-        return sorted(channel for channel, end in self._ends().items() if end <= present)
+    def expired_channels(self, now: float) -> list[str]:
+        """Return the channels for which no grant is valid at a moment, in seconds since the epoch."""
+        return sorted(channel for channel, end in self._channel_ends().items() if end <= now)
 
-    def _ends(self) -> dict[str, float]:
+    def _channel_ends(self) -> dict[str, float]:
         ends: dict[str, float] = {}
-        for grant, expires in self.held:
+        for grant, expires_at in self.grants:
             for channel in grant.channels:
-                ends[channel] = max(ends.get(channel, 0.0), expires)
+                ends[channel] = max(ends.get(channel, 0.0), expires_at)
         return ends
 
 
-def client_of(who: Who, address: Any) -> str:
-    """Return whom connections are counted for."""
-    if who.session is not None:
-        return f"session {who.session}"
-    return f"address {address[0] if address else ''}" if who.user is None else f"user {who.user}"
+def client_of(principal: Principal, address: Any) -> str:
+    """Return the key by which connections are counted."""
+    if principal.session is not None:
+        return f"session {principal.session}"
+    return f"address {address[0] if address else ''}" if principal.user is None else f"user {principal.user}"

@@ -1,9 +1,10 @@
-"""What the kit asks of a backend: issue ids, keep the log, tell every process."""
+"""The interface of a backend: it issues ids, keeps the log, and tells every process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from concurrent.futures import Future
+from typing import Protocol
 
 from ..events.log import Cursor, Event
 
@@ -11,40 +12,45 @@ Listener = Callable[[Event], None]
 
 
 class Backend(Protocol):
-    """Keeps the log and issues its ids; whatever is appended anywhere reaches every listener, in order."""
+    """Keeps the log and issues its ids. Each event that any process appends reaches every listener, in order."""
 
     @property
     def cursor(self) -> Cursor:
-        """The place after the latest event that this process knows of."""
+        """The position after the latest event that this process knows of."""
         ...
 
     async def open(self, listener: Listener) -> None:
-        """Begin to hand each event that is appended, in this process or another, to `listener`."""
+        """Begin to hand each event that this process or another one appends to `listener`."""
         ...
 
     async def close(self) -> None:
-        """Stop, and let go of what `open` took. Closing twice is allowed."""
+        """Stop, and release what `open` acquired. Closing twice is allowed."""
         ...
 
-    async def append(
+    def append(
         self,
         channel: str,
         data: str,
         *,
         event: str | None = None,
-        exclude: frozenset[str] = frozenset(),
-        only: frozenset[str] = frozenset(),
-        message: Any = None,
-    ) -> Event:
-        """Append an event to a channel's log and hand it to the listeners before returning it.
+        exclude_tabs: Iterable[str] = (),
+        exclude_connections: frozenset[str] = frozenset(),
+        only_tabs: Iterable[str] = (),
+        message: str | None = None,
+    ) -> Event | Future[Event]:
+        """Append an event to a channel's log, in the order of the calls. It is called in the event loop.
+
+        A backend that waits for a store returns a future, and hands the event to the listener before the future is
+        done. One that does not wait returns the event.
 
         Args:
             channel: of the event.
             data: of the event.
             event: its name.
-            exclude: connections and tabs that do not get it; its frame tells the tabs.
-            only: tabs that alone show it, as its frame tells.
-            message: what it was made from.
+            exclude_tabs: tabs that leave it out, as its frame tells them.
+            exclude_connections: connections that do not get it.
+            only_tabs: the only tabs that show it, as its frame tells them; by default all tabs do.
+            message: the JSON of the broadcast that it was made from.
 
         Raises:
             WireError: if a field cannot be carried.
@@ -54,9 +60,9 @@ class Backend(Protocol):
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
         """Return the events of `channels` after `cursor` that this process knows of, in order.
 
-        Synchronous, so that reading the log's end and joining the live events are one step.
+        It is synchronous, so that reading the log's end and joining the live events are one step.
 
         Raises:
-            HistoryGap: if something after the cursor is no longer known.
+            HistoryGap: if events after the cursor are no longer known.
         """
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from ..events.log import Cursor, Event, EventLog
 from .base import Listener
@@ -22,7 +21,7 @@ class MemoryBackend:
 
     @property
     def cursor(self) -> Cursor:
-        """The place after the latest event."""
+        """The position after the latest event."""
         return self.log.cursor
 
     async def open(self, listener: Listener) -> None:
@@ -30,21 +29,30 @@ class MemoryBackend:
         self._listener = listener
 
     async def close(self) -> None:
-        """Hand events to no one any more."""
+        """Stop handing out events."""
         self._listener = None
 
-    async def append(
+    def append(
         self,
         channel: str,
         data: str,
         *,
         event: str | None = None,
-        exclude: frozenset[str] = frozenset(),
-        only: frozenset[str] = frozenset(),
-        message: Any = None,
+        exclude_tabs: Iterable[str] = (),
+        exclude_connections: frozenset[str] = frozenset(),
+        only_tabs: Iterable[str] = (),
+        message: str | None = None,
     ) -> Event:
-        """Append an event; this never waits."""
-        appended = self.log.append(channel, data, event=event, exclude=exclude, only=only, message=message)
+        """Append an event, hand it to the listener, and return it."""
+        appended = self.log.append(
+            channel,
+            data,
+            event=event,
+            exclude_tabs=exclude_tabs,
+            exclude_connections=exclude_connections,
+            only_tabs=only_tabs,
+            message=message,
+        )
         if self._listener is not None:
             self._listener(appended)
         return appended

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from ..errors import MarkupError, NotRunning
 from ..html.oob import named_id
-from ..publisher import Publisher
+from ..manager import BroadcastManager
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Handle:
 
     CALLED: ClassVar[str]
 
-    def __init__(self, publisher: Publisher, id: str, *, channel: str | None = None) -> None:
+    def __init__(self, publisher: BroadcastManager, id: str, *, channel: str | None = None) -> None:
         self.id = check_id(id, self.CALLED)
         self.channel = channel or self.id
         self._publisher = publisher
@@ -61,7 +61,7 @@ class Coalescer:
         interval: seconds between the first request and `send`.
     """
 
-    def __init__(self, publisher: Publisher, send: Callable[[], Awaitable[None]], interval: float) -> None:
+    def __init__(self, publisher: BroadcastManager, send: Callable[[], Awaitable[None]], interval: float) -> None:
         self._publisher, self._send, self._interval = publisher, send, interval
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None  # where a task sends, or is about to
@@ -74,7 +74,7 @@ class Coalescer:
         Raises:
             NotRunning: before the application's start-up and after its shutdown.
         """
-        loop = self._publisher.event_loop()
+        loop = self._publisher.home.require()
         with self._lock:
             self._asked = True
             if self._loop is loop:

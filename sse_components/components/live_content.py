@@ -16,7 +16,7 @@ from fasthtml.common import FT, Li, NotStr, Template, ft_hx
 
 from ..errors import MarkupError, NotRunning
 from ..html.oob import as_ft, flat, id_selector, own_id, render
-from ..publisher import Publisher
+from ..manager import BroadcastManager
 from ..transactions import Action, hold
 from .element import following
 from .handles import Handle, check_id
@@ -258,7 +258,7 @@ class Text(Handle):
     CALLED = "a text"
 
     def __init__(
-        self, publisher: Publisher, id: str, *, channel: str | None = None, interval: float = INTERVAL
+        self, publisher: BroadcastManager, id: str, *, channel: str | None = None, interval: float = INTERVAL
     ) -> None:
         super().__init__(publisher, id, channel=channel)
         self._pace = Pace(interval)
@@ -377,7 +377,7 @@ class Region(Handle):
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: BroadcastManager,
         id: str,
         render: Callable[[], Any],
         *,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from fasthtml.common import FT, B, Bdi, Button, Details, Div, Input, Option, Output, Section, Select, Small, Summary
 
 from ..errors import MarkupError, NotRunning
-from ..publisher import Publisher
+from ..manager import BroadcastManager
 from .element import following
 from .handles import Coalescer, Handle, check_id
 
@@ -73,7 +73,7 @@ class Log(Handle):
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: BroadcastManager,
         id: str,
         *,
         channel: str | None = None,
@@ -113,7 +113,7 @@ class Log(Handle):
     def write_threadsafe(self, *lines: str, level: str = "info") -> None:
         """Append lines from a sync handler, a thread or a job, as `write` does."""
         check_level(level)
-        self._publisher.event_loop()  # nothing is remembered if it cannot be sent
+        self._publisher.home.require()  # nothing is remembered if it cannot be sent
         self.remember((one for text in lines for one in LINE_END.split(str(text).removesuffix("\n"))), level)
         self.send_soon()
 

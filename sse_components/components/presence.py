@@ -10,16 +10,14 @@ from typing import Any
 from fasthtml.common import FT, Li, P, Small, Span, Strong, Ul
 
 from ..errors import NotRunning
-from ..events.wire import KitChannel, check_channel
 from ..html.oob import oob
-from ..presence import Person, Presence
-from ..protocol import CONTROL_PREFIX, ROOM_ATTRIBUTE
-from ..publisher import Publisher
+from ..manager import BroadcastManager
+from ..presence import Person, room_channel
+from ..protocol import ROOM_ATTRIBUTE
 from .element import following
 
 # Where a tab is that names no room: anywhere in the application.
 ANYWHERE = "anywhere"
-HERE_PREFIX = f"{CONTROL_PREFIX}here/"
 
 Name = Callable[[Person], Any]
 
@@ -31,19 +29,19 @@ class Here:
         name: makes of a `Person` what lists call them; by default the user as text, and 'Guest'.
     """
 
-    def __init__(self, publisher: Publisher) -> None:
-        self.presence = Presence(self._changed)
+    def __init__(self, publisher: BroadcastManager) -> None:
         self.name: Name = called
-        self._publisher = publisher
+        self._publisher, self._presence = publisher, publisher.presence
+        self._presence.listen(self._changed)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def people(self, room: str = ANYWHERE) -> list[Person]:
         """Return who is in a room, by name."""
-        return self.presence.people(room)
+        return self._presence.people(room)
 
     def tabs(self, room: str = ANYWHERE) -> int:
         """Return how many tabs are in a room."""
-        return self.presence.tabs(room)
+        return self._presence.tabs(room)
 
     def _changed(self, room: str) -> None:
         task = asyncio.get_running_loop().create_task(self._publish(room))
@@ -109,11 +107,6 @@ def PresenceList(here: Here, room: str = ANYWHERE, *, empty: str = "Nobody", cls
 def in_room(room: str) -> dict[str, Any]:
     """Return the attributes of a tag whose tab is in a room, and follows who else is."""
     return {**following(room_channel(room)), ROOM_ATTRIBUTE: room}
-
-
-def room_channel(room: str) -> KitChannel:
-    """Return the channel that tells who is in a room."""
-    return KitChannel(f"{HERE_PREFIX}{check_channel(room)}")
 
 
 def count(tabs: int) -> FT:

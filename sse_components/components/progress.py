@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from fasthtml.common import FT, Bdi, Button, Div, P, Progress, Span
 
 from ..html.oob import oob
-from ..publisher import Publisher
+from ..manager import BroadcastManager
 from .element import following
 from .work import DONE, IDLE, Reason, Work, Works, short, unsaid
 
@@ -89,7 +89,7 @@ class Job(Work):
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: BroadcastManager,
         works: Works,
         id: str,
         *,

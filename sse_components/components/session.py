@@ -82,5 +82,5 @@ def SessionGuard(
 
 def mark(user: Any) -> str:
     """Return the hash of a user, by default the request's; an empty string for none."""
-    name = this_page().who.user if user is None else str(user)
+    name = this_page().principal.user if user is None else str(user)
     return digest(name) if name else ""

@@ -13,7 +13,7 @@ from fasthtml.common import FT, Span, ft_hx
 from fasthtml.svg import Path, Svg
 
 from ..errors import MarkupError
-from ..publisher import Publisher
+from ..manager import BroadcastManager
 from .element import following
 from .handles import Coalescer, Handle, check_id
 
@@ -100,7 +100,7 @@ class Spark(Handle):
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: BroadcastManager,
         id: str,
         *,
         length: int = LENGTH,
@@ -130,7 +130,7 @@ class Spark(Handle):
     def push_threadsafe(self, *values: Value) -> None:
         """Append values from a sync handler, a thread or a job, as `push` does."""
         numbers = [number(value) for value in values]
-        self._publisher.event_loop()  # nothing is remembered if it cannot be sent
+        self._publisher.home.require()  # nothing is remembered if it cannot be sent
         self.values.extend(numbers)
         self._coalescer.request()
 

@@ -10,7 +10,7 @@ from typing import Any
 from fasthtml.common import FT, Button, Div, NotStr, P, Section, Span
 
 from ..html.oob import oob, render
-from ..publisher import Publisher
+from ..manager import BroadcastManager
 from .element import following
 from .work import IDLE, Reason, Work, Works, unsaid
 
@@ -63,7 +63,7 @@ class Answer(Work):
     _announced: float
 
     def __init__(
-        self, publisher: Publisher, works: Works, id: str, *, channel: str | None = None, reason: Reason = unsaid
+        self, publisher: BroadcastManager, works: Works, id: str, *, channel: str | None = None, reason: Reason = unsaid
     ) -> None:
         super().__init__(publisher, works, id, channel=channel, reason=reason, interval=INTERVAL)
         self._guard = threading.Lock()

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import AlreadyRunning, NotRunning, SSEComponentsError
-from ..publisher import Publisher
+from ..manager import BroadcastManager
 from .handles import Coalescer, Handle
 
 # Ended works are forgotten after so many seconds, or when there are more of them than that.
@@ -103,7 +103,7 @@ class Work(Handle):
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: BroadcastManager,
         works: Works,
         id: str,
         *,

@@ -1,20 +1,19 @@
-"""A connection: its state, its counters, and what can be done to it."""
+"""What the manager addresses: the protocol of all connections, and the connection that is read from a queue."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
+from ..access.subscriber import Subscriber
 from ..errors import ConnectionClosed
+from ..events.log import Event
+from ..events.message import BroadcastMessage, now
 from ..events.wire import comment
-
-
-def now() -> datetime:
-    """Return the present time, in UTC."""
-    return datetime.now(UTC)
 
 
 class ConnectionState(Enum):
@@ -27,33 +26,100 @@ class ConnectionState(Enum):
     RECONNECTING = "reconnecting"
 
 
+ACTIVE_STATES = (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
+
+
+class Connection(Protocol):
+    """What the registry, the manager and the enforcement of grants ask of a connection, whether stream or queue."""
+
+    connection_id: str
+    connection_type: str
+    state: ConnectionState
+    metadata: dict[str, Any]
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made, in UTC."""
+        ...
+
+    @property
+    def last_activity(self) -> datetime:
+        """When something was last sent, in UTC."""
+        ...
+
+    @property
+    def message_count(self) -> int:
+        """The number of messages handed to it."""
+        ...
+
+    @property
+    def subscriber(self) -> Subscriber | None:
+        """The client, where the request was checked."""
+        ...
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels that it follows, without the broadcasts that every connection gets."""
+        ...
+
+    def is_active(self) -> bool:
+        """Tell whether it can still be sent something."""
+        ...
+
+    def offer(self, data: Any) -> bool:
+        """Send data to this connection only, if there is room; tell whether there was. It never waits."""
+        ...
+
+    async def deliver(self, message: BroadcastMessage, event: Event, timeout: float) -> bool:
+        """Send a message to this connection only, as an object or as the event made of it.
+
+        Args:
+            message: for a queue.
+            event: for a stream.
+            timeout: seconds that a queue waits for room.
+        """
+        ...
+
+    def end(self, frame: bytes = b"") -> None:
+        """End it after what was sent until now; a stream sends `frame` last."""
+        ...
+
+    def cut(self) -> None:
+        """End it at once."""
+        ...
+
+    def close(self, *, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
+        """Mark it as closed, and end it."""
+        ...
+
+
 _CLOSED = object()
 
 
 class ConnectionQueue(asyncio.Queue[Any]):
-    """A bounded queue that tells its readers when the connection is gone, as `Queue.shutdown` of Python 3.13 does.
+    """A bounded queue that tells its readers when the connection is closed, as `Queue.shutdown` of Python 3.13 does.
 
-    Once it is closed, `put` and `put_nowait` raise `ConnectionClosed`; `get` and `get_nowait` do so when all that it
-    held has been read.
+    Once it is closed, `put` and `put_nowait` raise `ConnectionClosed`; `get` and `get_nowait` raise it when all items
+    have been read.
     """
 
     closed = False
 
     def close(self) -> None:
-        """Let readers have what is here, and then raise `ConnectionClosed`. Closing twice is allowed."""
+        """Let readers have the items that are left, and then raise `ConnectionClosed`. Closing twice is allowed."""
         if not self.closed:
             self.closed = True
-            super().put_nowait(_CLOSED)  # behind all else; it wakes a reader that waits
+            super().put_nowait(_CLOSED)  # behind all other items; it wakes a waiting reader
 
     def full(self) -> bool:
-        """Whether a `put` has to wait for room; after `close` it fails at once instead."""
+        """Tell whether a `put` has to wait for room; after `close` it fails at once instead."""
         return not self.closed and super().full()
 
     def get_nowait(self) -> Any:
         """Return the next item, or raise `asyncio.QueueEmpty` or `ConnectionClosed`."""
         item = super().get_nowait()
         if item is _CLOSED:
-            super().put_nowait(_CLOSED)  # for whoever reads next
+            super().put_nowait(_CLOSED)  # for the next reader
             raise ConnectionClosed("the connection is closed")
         return item
 
@@ -64,21 +130,21 @@ class ConnectionQueue(asyncio.Queue[Any]):
         super().put_nowait(item)
 
 
-@dataclass(eq=False, slots=True, weakref_slot=True)
+@dataclass(eq=False)
 class SSEConnection:
-    """Represents a single SSE connection.
+    """Represents a single SSE connection: one that the application reads from a queue.
 
     Attributes:
         connection_id: unique in its registry.
-        queue: what is to be sent.
+        queue: the messages to send.
         connection_type: what it is for, such as `'global'`, `'job'` or `'user'`.
-        state: where it stands.
-        metadata: anything the application wants to remember with it.
+        state: the connection's state.
+        metadata: anything that the application wants to remember with it.
         created_at: when it was made, in UTC.
         last_activity: when something was last sent, in UTC.
-        message_count: messages handed to it.
+        message_count: the number of messages handed to it.
 
-    Source: reference, `connections`.
+    Source: cjm-fasthtml-sse, `connections`.
     """
 
     connection_id: str
@@ -89,6 +155,20 @@ class SSEConnection:
     created_at: datetime = field(default_factory=now)
     last_activity: datetime = field(default_factory=now)
     message_count: int = 0
+
+    @property
+    def subscriber(self) -> Subscriber | None:
+        """None: the application has checked the request itself."""
+        return None
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """None: a queue gets broadcasts only."""
+        return frozenset()
+
+    def is_active(self) -> bool:
+        """Check if connection is active."""
+        return self.state in ACTIVE_STATES
 
     async def send(self, data: Any, timeout: float = 1.0) -> bool:
         """Send data through the connection queue.
@@ -108,34 +188,55 @@ class SSEConnection:
             await asyncio.wait_for(self.queue.put(data), timeout)
         except (TimeoutError, ConnectionClosed):
             return False
-        self._sent()
+        self._count()
         return True
 
     def offer(self, data: Any) -> bool:
-        """Put data into the queue if there is room, and say whether there was. Never waits."""
+        """Put data into the queue if there is room; tell whether there was. It never waits."""
         try:
             self.queue.put_nowait(data)
         except (asyncio.QueueFull, ConnectionClosed):
             return False
-        self._sent()
+        self._count()
         return True
+
+    async def deliver(self, message: BroadcastMessage, event: Event, timeout: float) -> bool:
+        """Put a message into the queue, and wait up to `timeout` seconds for room."""
+        return await self.send(message, timeout)
 
     async def heartbeat(self) -> str:
         """Generate a heartbeat message: a comment frame, which clients ignore."""
         self.last_activity = now()
         return comment(f"heartbeat {self.last_activity.isoformat()}").decode()
 
+    def end(self, frame: bytes = b"") -> None:
+        """Let the reader have what is in the queue, and then `ConnectionClosed`."""
+        self.close()
+
+    def cut(self) -> None:
+        """End it, as `end` does."""
+        self.close()
+
     def close(self, *, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
-        """Mark the connection as closed; its queue's reader is told. One that has failed stays marked as such."""
+        """Mark the connection as closed, and tell the reader of its queue. A failed connection stays marked so."""
         if self.state is not ConnectionState.ERROR:
             self.state = state
         if isinstance(self.queue, ConnectionQueue):
             self.queue.close()
 
-    def is_active(self) -> bool:
-        """Check if connection is active."""
-        return self.state in (ConnectionState.CONNECTING, ConnectionState.CONNECTED)
-
-    def _sent(self) -> None:
+    def _count(self) -> None:
         self.message_count += 1
         self.last_activity = now()
+
+
+def describe(connection: Connection) -> Mapping[str, Any]:
+    """Return what an administrator sees of a connection, for JSON."""
+    return {
+        "id": connection.connection_id,
+        "type": connection.connection_type,
+        "state": connection.state.value,
+        "metadata": connection.metadata,
+        "created_at": connection.created_at.isoformat(),
+        "last_activity": connection.last_activity.isoformat(),
+        "message_count": connection.message_count,
+    }

@@ -1,4 +1,10 @@
-"""Fan-out: every connection is a reader of the log."""
+"""Fan-out: every connection is a reader of the log.
+
+Publishing appends to the log and schedules one flush for the present tick of the event loop. The flush joins all
+pending events once for each feed, and steps the `send` of each connection once with the same message. A `send` that
+suspends continues in a task. Its connection is busy, gets nothing meanwhile, and then catches up from the log. Nothing
+waits for a connection, and no connection has a queue, a timer or a lock.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +19,30 @@ from types import coroutine
 from typing import Any
 
 from ..backends.base import Backend
-from ..delivery import servers
 from ..errors import ConnectionClosed, HistoryGap
 from ..events.log import Cursor, Event
 from ..events.wire import encode
-from ..protocol import BROADCAST_CHANNEL, RESET_EVENT
+from ..protocol import RESET_EVENT
+from . import servers
 from .connection import ConnectionState
-from .feed import HEARTBEAT, Feed, Render, Since, StreamConnection, chunk, taken
+from .feed import (
+    HEARTBEAT,
+    Feed,
+    Render,
+    Since,
+    StreamConnection,
+    body_message,
+    checked_send,
+    with_broadcasts,
+    without_broadcasts,
+)
 
 logger = logging.getLogger("sse_components")
 
-# Bytes handed to `send` at once, beside a single larger event: what a slow reader costs beside the server's buffer.
+# Bytes handed to `send` at once, unless a single event is larger: what a slow reader costs beside the server's buffer.
 CHUNK_BYTES = 256 * 1024
 
-# Part of a heartbeat by which it may come early, so that one look at the feeds serves many of them.
+# Fraction of a heartbeat by which it may be early, so that one timer serves many feeds.
 EARLY = 0.1
 
 
@@ -56,13 +72,13 @@ class FanOut:
     # ------------------------------------------------------------------ publishing
 
     def enqueue(self, event: Event) -> None:
-        """Take an event for the flush at the end of this tick of the loop."""
+        """Queue an event for the flush at the end of this tick of the event loop."""
         if not self._pending:
             asyncio.get_running_loop().call_soon(self.flush)
         self._pending.append(event)
 
     def flush(self) -> None:
-        """Send everything that is pending to each connection that is not busy, in one chunk if it is not large."""
+        """Send all pending events to each connection that is not busy, in one message if they are not large."""
         events, self._pending = self._pending, []
         touched: dict[Feed, None] = {}
         for event in events:
@@ -72,25 +88,25 @@ class FanOut:
         for feed in touched:
             batch, feed.batch = feed.batch, []
             while batch:
-                part, batch = split(batch, CHUNK_BYTES)
+                part, batch = split_by_size(batch, CHUNK_BYTES)
                 self._deliver(feed, part)
 
     def _deliver(self, feed: Feed, batch: list[Event]) -> None:
         feed.total += len(batch)
         if body := feed.body(batch):
-            feed.last = time.monotonic()
+            feed.sent_at = time.monotonic()
             self._send_all(feed, body, batch)
 
     def _send_all(self, feed: Feed, body: bytes, batch: list[Event]) -> None:
-        message, after = chunk(body), batch[-1].sequence
-        excluded = frozenset().union(*[event.exclude for event in batch])
+        message, after = body_message(body), batch[-1].sequence
+        excluded = frozenset().union(*[event.exclude_connections for event in batch])
         for connection in list(feed.connections):
             if connection.busy:
                 continue
             if connection.connection_id in excluded:
-                # A heartbeat at least: what it is excluded from must not make its stream look dead.
+                # At least a heartbeat: without one, a stream that is often excluded would look dead.
                 own = feed.body(batch, connection.connection_id) or HEARTBEAT
-                self._step(connection, chunk(own), after)
+                self._step(connection, body_message(own), after)
             else:
                 self._step(connection, message, after)
 
@@ -104,7 +120,7 @@ class FanOut:
             except Exception:
                 self._lost(connection)
                 return
-            under_way = taken(resume, sending, waiting_for)
+            under_way = checked_send(resume, sending, waiting_for)
         else:
             # Middleware may keep the message, or write into it.
             under_way = connection.write(message["body"])
@@ -114,39 +130,38 @@ class FanOut:
     # ------------------------------------------------------------------ joining and leaving
 
     def feed(self, channels: Iterable[str], *, render: Render | None = None, heartbeat: float) -> Feed:
-        """Return the feed of these channels, and of the broadcast channel that everyone follows.
+        """Return the feed of these channels, and of the broadcasts that every stream gets.
 
         Args:
-            channels: what it follows.
-            render: makes the bytes of an event, where its own frame is not wanted.
+            channels: the channels to follow.
+            render: makes the frames of broadcasts, where their own frames are not wanted.
             heartbeat: seconds of silence before a comment.
         """
-        key = (frozenset(channels) | {BROADCAST_CHANNEL}, render, heartbeat)
+        key = (with_broadcasts(channels), render, heartbeat)
         return self.feeds.get(key) or Feed(*key)
 
     def join(self, connection: StreamConnection, since: Iterable[Since] = ()) -> None:
-        """Let a connection follow its feed, with what was published after its cursors first.
+        """Let a connection follow its feed. It first gets what was published after its cursors.
 
-        Reading the log's end and joining are one step: nothing can be published in between. The connection stays busy
-        until `catch_up` has brought it to the log's end.
+        Reading the log's end and joining are one step, so nothing can be published in between. The connection stays
+        busy until `catch_up` has brought it to the log's end.
         """
         self.flush()
         here = self.backend.cursor
-        connection.backlog, gaps = self._backlog(since)
-        connection.feed = self._joined(connection.feed)
+        backlog, gaps = self._backlog(since)
+        connection.joined(self._joined(connection.feed), here.sequence, backlog)
         connection.feed.connections[connection] = None
-        connection.cursor, connection.message_count = here.sequence, len(connection.backlog)
         if gaps:
-            connection.backlog.insert(0, letter(0, reset_frame(gaps, here)))
+            connection.backlog.insert(0, private_event(0, reset_frame(gaps, here)))
         if self._farewell is not None:
-            connection.last = letter(here.sequence, self._farewell())
+            connection.final_event = private_event(here.sequence, self._farewell())
 
     def _joined(self, feed: Feed) -> Feed:
         if feed.key not in self.feeds:
             self.feeds[feed.key] = feed
             for channel in feed.channels:
                 self._by_channel[channel][feed] = None
-            feed.last = time.monotonic()
+            feed.sent_at = time.monotonic()
             self._beat_by(feed.due)
         return self.feeds[feed.key]
 
@@ -155,13 +170,15 @@ class FanOut:
         gaps: list[str] = []
         for channels, cursor in since:
             try:
-                events.update((event.sequence, event) for event in self.backend.since(channels, cursor))
+                events.update(
+                    (event.sequence, event) for event in self.backend.since(with_broadcasts(channels), cursor)
+                )
             except HistoryGap as gap:
                 gaps += gap.channels
         return [events[sequence] for sequence in sorted(events)], gaps
 
     def leave(self, connection: StreamConnection) -> None:
-        """Let a connection follow nothing any more. Leaving twice is allowed."""
+        """Take a connection out of its feed. Leaving twice is allowed."""
         if not connection.following:
             return
         feed = connection.feed
@@ -176,11 +193,11 @@ class FanOut:
     # ------------------------------------------------------------------ catching up
 
     async def catch_up(self, connection: StreamConnection, under_way: Coroutine[Any, Any, None] | None = None) -> None:
-        """Send what a busy connection has missed, until it is at the log's end; then it is no longer busy.
+        """Send what a busy connection has missed, until it has reached the log's end and is no longer busy.
 
         Args:
             connection: it must be busy.
-            under_way: what it is busy with; that comes first.
+            under_way: the `send` that it is busy with, which is finished first.
         """
         try:
             if under_way is not None:
@@ -188,22 +205,22 @@ class FanOut:
             while connection.following and (part := self._next_part(connection)):
                 if body := connection.feed.body(part, connection.connection_id):
                     await connection.write(body)
-            if connection.last is not None:
-                await connection.write(connection.last.frame, more=False)
+            if connection.final_event is not None:
+                await connection.write(connection.final_event.frame, more=False)
                 self._drop(connection)
         except ConnectionClosed:
             self._lost(connection)
         else:
-            # What is pending is in the log, and so has been sent: let the flush pass by while still busy.
+            # Pending events are in the log, so they have been sent: flush while the connection is still busy.
             self.flush()
-            connection.busy = connection.last is not None
+            connection.busy = connection.final_event is not None
 
     def _next_part(self, connection: StreamConnection) -> list[Event]:
         if connection.backlog:
-            part, connection.backlog = split(connection.backlog, CHUNK_BYTES)
+            part, connection.backlog = split_by_size(connection.backlog, CHUNK_BYTES)
             return part
-        part, rest = split(self._missed(connection), CHUNK_BYTES)
-        connection.mailbox = [event for event in rest if not event.channel]
+        part, rest = split_by_size(self._missed(connection), CHUNK_BYTES)
+        connection.private_queue = [event for event in rest if not event.channel]
         if part:
             connection.cursor = part[-1].sequence
         return part
@@ -213,30 +230,28 @@ class FanOut:
         try:
             events = self.backend.since(connection.feed.channels, Cursor(here.epoch, connection.cursor))
         except HistoryGap as gap:
-            events = [letter(here.sequence, reset_frame(gap.channels, here))]
-        if connection.mailbox:
-            events = sorted([*events, *connection.mailbox], key=attrgetter("sequence"))
-        if connection.last is not None:
-            events = [event for event in events if event.sequence <= connection.last.sequence]
+            events = [private_event(here.sequence, reset_frame(gap.channels, here))]
+        if connection.private_queue:
+            events = sorted([*events, *connection.private_queue], key=attrgetter("sequence"))
+        if connection.final_event is not None:
+            events = [event for event in events if event.sequence <= connection.final_event.sequence]
         return events
 
-    def post(self, connection: StreamConnection, frame: bytes) -> bool:
-        """Send a frame to this connection only, after what was published before it; it has no place in the log.
+    def send_private(self, connection: StreamConnection, frame: bytes) -> bool:
+        """Send a frame to this connection only, after what was published before. The frame is not in the log.
 
         Returns:
-            False if the connection is gone, or has not read what was posted before.
+            False if the connection has ended, or too many private frames wait for it.
         """
-        if connection.last is not None or not connection.following:
+        if connection.final_event is not None or not connection.following:
             return False
         self.flush()
         sequence = self.backend.cursor.sequence
         if not connection.busy:
-            self._step(connection, chunk(frame), sequence)
-        elif len(connection.mailbox) < connection.mailbox_size:
-            connection.mailbox.append(letter(sequence, frame))
-        else:
+            self._step(connection, body_message(frame), sequence)
+        elif not connection.queue_private(private_event(sequence, frame)):
             return False
-        connection._direct += 1
+        connection.count_private()
         return True
 
     # ------------------------------------------------------------------ heartbeats
@@ -253,10 +268,10 @@ class FanOut:
     def _beat(self) -> None:
         self._timer = None
         self.flush()
-        present, sequence, message = time.monotonic(), self.backend.cursor.sequence, chunk(HEARTBEAT)
+        present, sequence, message = time.monotonic(), self.backend.cursor.sequence, body_message(HEARTBEAT)
         for feed in [feed for feed in self.feeds.values() if feed.due - EARLY * feed.heartbeat <= present]:
-            feed.last = present
-            for connection in [one for one in feed.connections if not one.busy]:
+            feed.sent_at = present
+            for connection in [connection for connection in feed.connections if not connection.busy]:
                 self._step(connection, message, sequence)
         if self.feeds:
             self._beat_by(min(feed.due for feed in self.feeds.values()))
@@ -264,22 +279,22 @@ class FanOut:
     # ------------------------------------------------------------------ ending
 
     def end(self, connection: StreamConnection, frame: bytes = b"") -> None:
-        """End a stream as its client expects it: what was published until now, then `frame`, then the body's end."""
-        if connection.last is not None:
+        """End a stream in order: what was published until now, then `frame`, then the end of the body."""
+        if connection.final_event is not None:
             return
         self.flush()
         sequence = self.backend.cursor.sequence
-        connection.last = letter(sequence, frame)
+        connection.final_event = private_event(sequence, frame)
         if not connection.busy:
             connection.busy, connection.cursor = True, sequence
             self._spawn(self.catch_up(connection))
 
     async def close(self, farewell: Callable[[], bytes], *, grace: float) -> None:
-        """End every stream with a farewell frame, and after `grace` seconds those that cannot take it without one.
+        """End every stream with a last frame. Cut the streams that cannot take it within `grace` seconds.
 
         Args:
-            farewell: makes the frame for a connection.
-            grace: seconds that busy connections have to become free.
+            farewell: makes the last frame of a connection.
+            grace: seconds that busy connections have to read what they were sent.
         """
         self._farewell = farewell
         everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
@@ -296,7 +311,7 @@ class FanOut:
             self._timer.cancel()
 
     def cut(self, connection: StreamConnection) -> None:
-        """End a stream at once, without a frame: its reader does not read. One that has ended is left alone."""
+        """End a stream at once, without a frame, because its client does not read. An ended stream is left alone."""
         if connection.following:
             servers.abort(connection.send_raw, connection.receive)
             self._drop(connection)
@@ -307,7 +322,7 @@ class FanOut:
         connection.close(state=ConnectionState.ERROR)
 
     def _drop(self, connection: StreamConnection) -> None:
-        """Let go of a connection, and let the task that holds its stream come to its end."""
+        """Take a connection out of its feed, and end the task that holds its stream."""
         self.leave(connection)
         task, connection.task = connection.task, None
         if task is not None and task is not asyncio.current_task():
@@ -321,7 +336,7 @@ class FanOut:
 
 @coroutine
 def resume(stepped: Any, waiting_for: Any) -> Generator[Any, Any, None]:
-    """Go on, inside a real task, with a coroutine that was stepped once and then yielded `waiting_for`."""
+    """Continue, inside a task, a coroutine that was stepped once and then yielded `waiting_for`."""
     try:
         yield waiting_for
     except BaseException:
@@ -330,12 +345,12 @@ def resume(stepped: Any, waiting_for: Any) -> Generator[Any, Any, None]:
     yield from stepped
 
 
-def letter(sequence: int, frame: bytes) -> Event:
-    """Return a frame for one connection, to be sent after what the log has up to `sequence`."""
+def private_event(sequence: int, frame: bytes) -> Event:
+    """Return a frame for one connection, which is sent after the log's events up to `sequence`."""
     return Event("", sequence, "", frame)
 
 
-def split(events: list[Event], size: int) -> tuple[list[Event], list[Event]]:
+def split_by_size(events: list[Event], size: int) -> tuple[list[Event], list[Event]]:
     """Return the first events up to `size` bytes, at least one, and the others."""
     total = 0
     for index, event in enumerate(events):
@@ -346,6 +361,6 @@ def split(events: list[Event], size: int) -> tuple[list[Event], list[Event]]:
 
 
 def reset_frame(channels: Iterable[str], cursor: Cursor) -> bytes:
-    """Return the frame that tells of a gap: which channels have one, and from which cursor the stream goes on."""
-    names = [name for name in channels if name != BROADCAST_CHANNEL]
+    """Return the frame that reports a gap: its channels, and the cursor from which the stream continues."""
+    names = sorted(without_broadcasts(channels))
     return encode(json.dumps({"channels": names, "cursor": str(cursor)}), event=RESET_EVENT, id=str(cursor))

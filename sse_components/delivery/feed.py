@@ -9,30 +9,37 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from ..access.subscriber import Visitor
-from ..delivery import servers
+from ..access.subscriber import Subscriber
 from ..errors import ConnectionClosed
 from ..events.log import Cursor, Event
+from ..events.message import BroadcastMessage, now
 from ..events.wire import comment, encode
-from .connection import ConnectionState, SSEConnection, now
+from ..protocol import BROADCAST_CHANNEL
+from . import servers
+from .connection import ACTIVE_STATES, ConnectionState
+
+logger = logging.getLogger("sse_components")
 
 Render = Callable[[Event], bytes]
-
 Since = tuple[frozenset[str], Cursor | None]
 
 HEARTBEAT = comment()
 
-# A stream reads the log; what stands in the place of its queue takes nothing.
-NO_QUEUE: asyncio.Queue[Any] = asyncio.Queue(1)
+
+def with_broadcasts(channels: Iterable[str]) -> frozenset[str]:
+    """Return channels, and the channel of the broadcasts that every stream gets."""
+    return frozenset(channels) | {BROADCAST_CHANNEL}
 
 
-logger = logging.getLogger("sse_components")
+def without_broadcasts(channels: Iterable[str]) -> frozenset[str]:
+    """Return channels as their client asked for them."""
+    return frozenset(channels) - {BROADCAST_CHANNEL}
 
 
 class Delivery(Protocol):
     """What a stream connection asks of the fan-out that it joins."""
 
-    def post(self, connection: StreamConnection, frame: bytes) -> bool:
+    def send_private(self, connection: StreamConnection, frame: bytes) -> bool:
         """Send a frame to this connection only."""
         ...
 
@@ -46,33 +53,44 @@ class Delivery(Protocol):
 
 
 class Feed:
-    """The connections that get the same bytes: same channels, same way of rendering, same heartbeat."""
+    """The connections that get the same bytes: same channels, same rendering, same heartbeat.
 
-    __slots__ = ("batch", "channels", "connections", "heartbeat", "last", "render", "total")
+    Attributes:
+        channels: what its connections follow, with the channel of the broadcasts.
+        render: makes the frames of broadcasts, where their own frames are not wanted.
+        heartbeat: seconds of silence before a comment.
+        connections: its connections, in the order in which they joined.
+        batch: events of the present flush.
+        total: the number of events handed out.
+        sent_at: when something was last sent, by the monotonic clock.
+    """
+
+    __slots__ = ("batch", "channels", "connections", "heartbeat", "render", "sent_at", "total")
 
     def __init__(self, channels: frozenset[str], render: Render | None, heartbeat: float) -> None:
         self.channels, self.render, self.heartbeat = channels, render, heartbeat
         self.connections: dict[StreamConnection, None] = {}
         self.batch: list[Event] = []
-        self.total = 0  # events handed out
-        self.last = time.monotonic()  # when something was last sent
+        self.total = 0
+        self.sent_at = time.monotonic()
 
     @property
     def key(self) -> tuple[frozenset[str], Render | None, float]:
-        """What tells it from other feeds."""
+        """What distinguishes it from other feeds."""
         return self.channels, self.render, self.heartbeat
 
     @property
     def due(self) -> float:
         """When its next heartbeat is due, by the monotonic clock."""
-        return self.last + self.heartbeat
+        return self.sent_at + self.heartbeat
 
     def body(self, events: Iterable[Event], reader: str | None = None) -> bytes:
-        """Return the frames of `events`, without those that exclude `reader`."""
-        return b"".join([self._frame(event) for event in events if reader not in event.exclude])
+        """Return the frames of `events`, without those that exclude the connection `reader`."""
+        return b"".join([self.frame(event) for event in events if reader not in event.exclude_connections])
 
-    def _frame(self, event: Event) -> bytes:
-        if self.render is None or not event.channel:
+    def frame(self, event: Event) -> bytes:
+        """Return the frame of an event; an empty one if it cannot be rendered, which is logged."""
+        if self.render is None or event.message is None:
             return event.frame
         try:
             return self.render(event)
@@ -81,111 +99,152 @@ class Feed:
             return b""
 
 
-class StreamConnection(SSEConnection):
-    """A connection whose bytes go to an ASGI `send`: a cursor in the log instead of a queue.
+class StreamConnection:
+    """A connection whose bytes go to an ASGI `send`. It reads the log from a cursor, and has no queue.
 
     Attributes:
-        fanout: what it joins.
+        connection_id: unique in its registry.
+        connection_type: what it is for.
+        state: the connection's state.
+        metadata: anything that the application wants to remember with it.
+        created_at: when it was made, in UTC.
+        subscriber: the client, where the request was checked.
         feed: what it follows.
-        busy: whether something is on its way to it; it then gets nothing else.
+        busy: whether a `send` is under way; until it returns, nothing else is sent.
         cursor: while it is busy, the sequence up to which the log has been handed to it.
-        backlog: what the log had for it when it joined.
-        mailbox: frames for it alone that wait, each after the sequence at which it was posted.
-        last: the frame that ends it, if it is to end.
-        send_raw: what writes to it.
-        receive: what tells that its client is gone.
+        backlog: the events that the log had for it when it joined.
+        private_queue: waiting frames for this connection only, each with the sequence after which it is sent.
+        final_event: the event that ends the stream, if it is to end.
+        send_raw: the ASGI `send`.
+        receive: the ASGI `receive`.
         steppable: whether `send_raw` may be stepped outside of a task.
-        task: what holds its stream, as long as it does.
-        visitor: who is at its other end, where that was looked into.
+        task: the task that holds the stream, as long as it does.
     """
 
     __slots__ = (
-        "_activity", "_base", "_direct", "backlog", "busy", "cursor", "fanout", "feed", "last", "mailbox",
-        "mailbox_size", "receive", "send_raw", "steppable", "task", "visitor",
+        "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "_private_limit", "backlog", "busy",
+        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "metadata", "private_queue",
+        "receive", "send_raw", "state", "steppable", "subscriber", "task",
     )  # fmt: skip
 
     def __init__(
         self,
         connection_id: str,
-        fanout: Delivery,
+        delivery: Delivery,
         feed: Feed,
         connection_type: str = "global",
         *,
-        mailbox_size: int = 100,
-        visitor: Visitor | None = None,
+        private_limit: int = 100,
+        subscriber: Subscriber | None = None,
     ) -> None:
-        self.fanout, self.feed, self.visitor = fanout, feed, visitor
-        self._base = self._direct = 0
-        super().__init__(connection_id, NO_QUEUE, connection_type)
-        self.busy, self.steppable, self.mailbox_size = True, False, mailbox_size
-        self.cursor = 0
+        self.connection_id, self.connection_type = connection_id, connection_type
+        self.state, self.metadata = ConnectionState.CONNECTING, dict[str, Any]()
+        self.created_at = self._activity = now()
+        self.feed, self.subscriber = feed, subscriber
+        self._delivery, self._private_limit = delivery, private_limit
+        self._base, self._private = feed.total, 0
+        self.busy, self.steppable, self.cursor = True, False, 0
         self.backlog: list[Event] = []
-        self.mailbox: list[Event] = []
-        self.last: Event | None = None
+        self.private_queue: list[Event] = []
+        self.final_event: Event | None = None
         self.send_raw: servers.Send | None = None
         self.receive: servers.Receive | None = None
         self.task: asyncio.Task[Any] | None = None
 
     @property
+    def channels(self) -> frozenset[str]:
+        """The channels that it follows, without the broadcasts that every connection gets."""
+        return without_broadcasts(self.feed.channels)
+
+    @property
     def following(self) -> bool:
-        """Whether it has joined, and not left."""
+        """Whether it has joined its feed, and not left."""
         return self in self.feed.connections
 
     @property
     def message_count(self) -> int:
-        """Messages handed to it; counted by feed, so that a delivery costs nothing."""
-        return self.feed.total - self._base + self._direct
-
-    @message_count.setter
-    def message_count(self, value: int) -> None:
-        self._base, self._direct = self.feed.total, value
+        """The number of messages handed to it. Feeds count them, so that a delivery costs nothing."""
+        return self.feed.total - self._base + self._private
 
     @property
     def last_activity(self) -> datetime:
         """When something was last sent, in UTC."""
-        return max(self._activity, now() - timedelta(seconds=time.monotonic() - self.feed.last))
+        return max(self._activity, now() - timedelta(seconds=time.monotonic() - self.feed.sent_at))
 
-    @last_activity.setter
-    def last_activity(self, value: datetime) -> None:
-        self._activity = value
+    def joined(self, feed: Feed, cursor: int, backlog: list[Event]) -> None:
+        """Begin to read a feed from a cursor on, after a backlog."""
+        self.feed, self.cursor, self.backlog = feed, cursor, backlog
+        self._base, self._private = feed.total, len(backlog)
+
+    def is_active(self) -> bool:
+        """Check if connection is active."""
+        return self.state in ACTIVE_STATES
 
     async def send(self, data: Any, timeout: float = 1.0) -> bool:
-        """Send data to this connection only: bytes are a frame, what has `to_sse` makes its own, text becomes one.
-
-        Returns:
-            False if the connection is gone, or has not read what was sent before. It never waits.
-        """
+        """Send data to this connection only, as `offer` does. It never waits."""
         return self.offer(data)
 
     def offer(self, data: Any) -> bool:
-        """Do what `send` does."""
+        """Send data to this connection only: bytes are a frame, objects with `to_sse` make their own, text becomes one.
+
+        Returns:
+            False if the connection has ended, or has not read what was sent before.
+        """
         if hasattr(data, "to_sse"):
             data = data.to_sse().encode()
-        return self.fanout.post(self, data if isinstance(data, bytes) else encode(data))
+        return self._delivery.send_private(self, data if isinstance(data, bytes) else encode(data))
+
+    async def deliver(self, message: BroadcastMessage, event: Event, timeout: float) -> bool:
+        """Send an event to this connection only, as its feed renders it. It never waits."""
+        frame = self.feed.frame(event)
+        return bool(frame) and self._delivery.send_private(self, frame)
+
+    def queue_private(self, event: Event) -> bool:
+        """Queue a frame for this connection only; return False if too many wait."""
+        has_room = len(self.private_queue) < self._private_limit
+        if has_room:
+            self.private_queue.append(event)
+        return has_room
+
+    def count_private(self) -> None:
+        """Count a message for this connection only."""
+        self._private += 1
+
+    def end(self, frame: bytes = b"") -> None:
+        """End the stream after what was published until now and `frame`."""
+        self._delivery.end(self, frame)
+
+    def cut(self) -> None:
+        """End the stream at once, without a frame."""
+        self._delivery.cut(self)
+
+    async def heartbeat(self) -> str:
+        """Generate a heartbeat message: a comment frame, which clients ignore."""
+        return comment(f"heartbeat {now().isoformat()}").decode()
 
     def close(self, *, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
-        """Mark the connection as closed, and end its stream."""
-        # Not super(): a dataclass with slots is another class than the one that its methods know.
-        SSEConnection.close(self, state=state)
+        """Mark the connection as closed, and end its stream. A failed connection stays marked so."""
+        if self.state is not ConnectionState.ERROR:
+            self.state = state
         if self.following:
-            self.fanout.end(self)
+            self.end()
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
         """Send bytes, and wait until the server has taken them.
 
         Raises:
-            ConnectionClosed: if it does not, or there is no stream.
+            ConnectionClosed: if the server does not take them, or there is no stream.
         """
         if self.send_raw is None:
             raise ConnectionClosed("the connection has no stream")
-        await taken(self.send_raw, chunk(body, more=more))
+        await checked_send(self.send_raw, body_message(body, more=more))
 
 
-async def taken(send: Callable[..., Any], *message: Any) -> None:
+async def checked_send(send: Callable[..., Any], *message: Any) -> None:
     """Wait until the server has taken a message.
 
     Raises:
-        ConnectionClosed: if it does not; servers raise what they like, and when they like.
+        ConnectionClosed: if it does not. Servers raise different errors, at different moments.
     """
     try:
         await send(*message)
@@ -193,6 +252,6 @@ async def taken(send: Callable[..., Any], *message: Any) -> None:
         raise ConnectionClosed("the server did not take a message") from error
 
 
-def chunk(body: bytes, *, more: bool = True) -> dict[str, Any]:
+def body_message(body: bytes, *, more: bool = True) -> dict[str, Any]:
     """Return the ASGI message that sends a part of a body."""
     return {"type": "http.response.body", "body": body, "more_body": more}

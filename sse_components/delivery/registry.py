@@ -8,7 +8,8 @@ from collections import Counter
 from typing import Any
 from weakref import WeakValueDictionary
 
-from .connection import ConnectionQueue, ConnectionState, SSEConnection
+from ..checks import check_whole
+from .connection import Connection, ConnectionQueue, ConnectionState, SSEConnection
 
 logger = logging.getLogger("sse_components")
 
@@ -16,18 +17,18 @@ logger = logging.getLogger("sse_components")
 class ConnectionRegistry:
     """Registry to track and manage SSE connections.
 
-    Source: reference, `connections`.
+    Source: cjm-fasthtml-sse, `connections`.
     """
 
     def __init__(self, debug: bool = False) -> None:
         """Initialize the connection registry.
 
         Args:
-            debug: log at info level, too, how many connections there are, as they come and go.
+            debug: also log at info level when connections are added or removed, and how many there are.
         """
         self.debug = debug
-        self._connections: dict[str, SSEConnection] = {}
-        self._reserved: WeakValueDictionary[str, SSEConnection] = WeakValueDictionary()
+        self._connections: dict[str, Connection] = {}
+        self._reserved: WeakValueDictionary[str, Connection] = WeakValueDictionary()
 
     async def add_connection(
         self,
@@ -40,7 +41,7 @@ class ConnectionRegistry:
 
         Args:
             conn_id: optional ID for the connection (auto-generated if not provided). If it is taken, the new
-                connection gets an id of its own that starts with it: one connection never replaces another.
+                connection gets another id that starts with it: one connection never replaces another.
             conn_type: type of connection (e.g., 'global', 'job', 'user').
             queue_size: size of the message queue, at least 1.
             metadata: optional metadata for the connection.
@@ -51,26 +52,25 @@ class ConnectionRegistry:
         Raises:
             ValueError: if `queue_size` is less than 1.
         """
-        if queue_size < 1:
-            raise ValueError(f"queue_size must be at least 1, not {queue_size!r}")
+        check_whole(queue_size=queue_size)
         connection = SSEConnection(self.free_id(conn_id), ConnectionQueue(queue_size), conn_type)
         connection.metadata.update(metadata or {})
         self.add(connection)
         return connection
 
     def free_id(self, wanted: str | None = None) -> str:
-        """Return `wanted` if no connection has it, or else an id that cannot be guessed."""
+        """Return `wanted` if no connection has it, else an id that cannot be guessed."""
         if not wanted:
             return f"conn_{secrets.token_urlsafe(12)}"
         taken = wanted in self._connections or wanted in self._reserved
         return f"{wanted}.{secrets.token_urlsafe(6)}" if taken else wanted
 
-    def reserve(self, connection: SSEConnection) -> None:
-        """Keep the id of a connection that is still to be added free for it, as long as anything refers to it."""
+    def reserve(self, connection: Connection) -> None:
+        """Reserve the id of a connection that will be added later, as long as anything refers to the connection."""
         self._reserved[connection.connection_id] = connection
 
-    def add(self, connection: SSEConnection) -> None:
-        """Take in a connection that was made elsewhere, as connected.
+    def add(self, connection: Connection) -> None:
+        """Add a connection that was made elsewhere, and mark it as connected.
 
         Raises:
             ValueError: if another connection has its id.
@@ -90,8 +90,8 @@ class ConnectionRegistry:
         if connection := self._connections.get(conn_id):
             self.remove(connection)
 
-    def remove(self, connection: SSEConnection, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
-        """Remove this very connection, and close it; another one under the same id stays."""
+    def remove(self, connection: Connection, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
+        """Remove this connection, and close it. Another connection with the same id stays."""
         if self._connections.get(connection.connection_id) is connection:
             del self._connections[connection.connection_id]
             self._log("removed", connection.connection_id)
@@ -99,7 +99,13 @@ class ConnectionRegistry:
             del self._reserved[connection.connection_id]
         connection.close(state=state)
 
-    def get_connection(self, conn_id: str) -> SSEConnection | None:
+    def end(self, connection: Connection, frame: bytes = b"") -> None:
+        """End a connection after what was sent until now; a stream sends `frame` last, and is then removed."""
+        connection.end(frame)
+        if not connection.is_active():
+            self.remove(connection)
+
+    def get_connection(self, conn_id: str) -> Connection | None:
         """Get a specific connection.
 
         Args:
@@ -110,7 +116,7 @@ class ConnectionRegistry:
         """
         return self._connections.get(conn_id)
 
-    def get_connections(self, conn_type: str | None = None) -> list[SSEConnection]:
+    def get_connections(self, conn_type: str | None = None) -> list[Connection]:
         """Get connections, optionally filtered by type.
 
         Args:
@@ -120,9 +126,9 @@ class ConnectionRegistry:
             List of connections.
         """
         every = list(self._connections.values())
-        return every if conn_type is None else [one for one in every if one.connection_type == conn_type]
+        return every if conn_type is None else [found for found in every if found.connection_type == conn_type]
 
-    def get_active_connections(self, conn_type: str | None = None) -> list[SSEConnection]:
+    def get_active_connections(self, conn_type: str | None = None) -> list[Connection]:
         """Get active connections.
 
         Args:
@@ -131,7 +137,7 @@ class ConnectionRegistry:
         Returns:
             List of active connections.
         """
-        return [one for one in self.get_connections(conn_type) if one.is_active()]
+        return [connection for connection in self.get_connections(conn_type) if connection.is_active()]
 
     def get_stats(self) -> dict[str, Any]:
         """Get registry statistics.
@@ -142,10 +148,10 @@ class ConnectionRegistry:
         every = self.get_connections()
         return {
             "total": len(every),
-            "active": sum(one.is_active() for one in every),
-            "by_type": dict(Counter(one.connection_type for one in every)),
-            "by_state": dict(Counter(one.state.value for one in every)),
-            "message_count": sum(one.message_count for one in every),
+            "active": sum(connection.is_active() for connection in every),
+            "by_type": dict(Counter(connection.connection_type for connection in every)),
+            "by_state": dict(Counter(connection.state.value for connection in every)),
+            "message_count": sum(connection.message_count for connection in every),
         }
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ..delivery import servers
 from .fanout import FanOut
-from .feed import Since, StreamConnection, chunk
+from .feed import Since, StreamConnection, body_message
 from .handover import SCOPE_KEY, Handover
 
 HEADERS = {
@@ -53,9 +53,9 @@ class StreamResponse(Response):
         """Send headers and first frame; then hand over, or stream from here."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] == "HEAD":
-            await send(chunk(b"", more=False))
+            await send(body_message(b"", more=False))
             return
-        await send(chunk(self.opening))
+        await send(body_message(self.opening))
         handover: Handover | None = scope.get(SCOPE_KEY)
         if handover is None or not await handover.take(self):
             await self.run(receive, send)

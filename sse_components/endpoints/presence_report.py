@@ -1,4 +1,4 @@
-"""Takes what browsers tell of their tabs: where they are, and whether somebody sees them."""
+"""The route by which browsers report their tabs: the rooms that each shows, and whether it is in the foreground."""
 
 from __future__ import annotations
 
@@ -8,80 +8,79 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ..access.identity import is_tab, who_is
-from ..access.limits import Refused, refused
+from ..access.identity import is_tab, principal_of
+from ..access.limits import Refusal, refusal
 from ..access.same_origin import check_same_origin
-from ..access.subscriber import Visitor
-from ..components.presence import room_channel
-from ..delivery.feed import StreamConnection
+from ..delivery.connection import Connection
 from ..errors import ChannelError
 from ..manager import BroadcastManager
-from ..presence import Tab
+from ..presence import Tab, room_channel
+from .authorization import read_body
 
-# Tabs of one browser, and rooms of one tab.
-MOST_TABS = 1_000
-MOST_ROOMS = 100
+# Tabs of one browser, and rooms of one tab; more are ignored.
+MAX_TABS = 1_000
+MAX_ROOMS = 100
 
 
-async def attend(request: Request, manager: BroadcastManager) -> Response:
-    """Answer a report: `{"connection": id, "tabs": [{"id": ..., "visible": ..., "rooms": [...]}]}`.
+class PresenceReportEndpoint:
+    """Answers presence reports: `{"connection": id, "tabs": [{"id": ..., "visible": ..., "rooms": [...]}]}`.
 
-    It counts for the stream that it names, if that is the same user's or session's; and for rooms that it follows.
+    A report counts for the connection that it names, if that belongs to the same user and session, and for the rooms
+    that the connection follows.
+
+    Args:
+        manager: has the connections, and keeps the reports.
     """
-    try:
+
+    def __init__(self, manager: BroadcastManager) -> None:
+        self._manager = manager
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer with 204, or with a refusal."""
+        try:
+            return await self._answer(request)
+        except Refusal as refused:
+            return refused.response
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
+
+    async def _answer(self, request: Request) -> Response:
         check_same_origin(request.headers)
-        report = parsed(await request.body(), manager.limits.body_bytes)
-        stream = its_stream(manager, report["connection"], request)
-        tabs = [tab_from(one, stream) for one in report["tabs"][:MOST_TABS]]
-    except Refused as refusal:
-        return refusal.response
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
-    manager.here.presence.report(stream.connection_id, who_is(request.scope), tabs)
-    return Response(status_code=204)
+        report = json.loads(await read_body(request, self._manager.limits.body_bytes))
+        connection = own_connection(self._manager, report["connection"], request)
+        tabs = [read_tab(tab, connection) for tab in report["tabs"][:MAX_TABS]]
+        self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs)
+        return Response(status_code=204)
 
 
-def parsed(body: bytes, most: int) -> dict[str, Any]:
-    """Return a report as JSON has it.
+def own_connection(manager: BroadcastManager, connection_id: str, request: Request) -> Connection:
+    """Return the connection that a request names, if it belongs to the principal of the request.
 
     Raises:
-        Refused: 413 for more than `most` bytes.
-        ValueError: if it is not JSON.
+        Refusal: 404 if there is no such connection. It may have ended a moment ago.
     """
-    if len(body) > most:
-        raise refused(413, f"the body may have {most} bytes")
-    report: dict[str, Any] = json.loads(body)
-    return report
+    connection = manager.registry.get_connection(connection_id)
+    subscriber = None if connection is None else connection.subscriber
+    if connection is None or subscriber is None or subscriber.principal != principal_of(request.scope):
+        raise refusal(404, "there is no such connection of yours")
+    return connection
 
 
-def its_stream(manager: BroadcastManager, connection: str, request: Request) -> StreamConnection:
-    """Return the stream that a request names, if it is its own.
+def read_tab(reported: dict[str, Any], connection: Connection) -> Tab:
+    """Return a reported tab, with those of its rooms that the connection follows.
 
     Raises:
-        Refused: 404 if there is none; it may have ended a moment ago.
+        ValueError: if its name is not the name of a tab.
     """
-    stream = manager.registry.get_connection(connection)
-    visitor: Visitor | None = stream.visitor if isinstance(stream, StreamConnection) else None
-    if not isinstance(stream, StreamConnection) or visitor is None or visitor.who != who_is(request.scope):
-        raise refused(404, "there is no such connection of yours")
-    return stream
+    if not is_tab(reported["id"]):
+        raise ValueError("not the name of a tab")
+    rooms = frozenset(str(room) for room in reported["rooms"][:MAX_ROOMS] if follows(connection, str(room)))
+    return Tab(reported["id"], reported["visible"] is True, rooms)
 
 
-def tab_from(told: dict[str, Any], stream: StreamConnection) -> Tab:
-    """Return a tab that is told of, in those of its rooms that the stream follows.
-
-    Raises:
-        ValueError: if its name is not one of a tab.
-    """
-    if not is_tab(told["id"]):
-        raise ValueError("not a tab's name")
-    rooms = frozenset(str(room) for room in told["rooms"][:MOST_ROOMS] if follows(stream, str(room)))
-    return Tab(told["id"], told["visible"] is True, rooms)
-
-
-def follows(stream: StreamConnection, room: str) -> bool:
-    """Tell whether a stream follows who is in a room."""
+def follows(connection: Connection, room: str) -> bool:
+    """Tell whether a connection follows the presence of a room."""
     try:
-        return room_channel(room) in stream.feed.channels
+        return room_channel(room) in connection.channels
     except ChannelError:
         return False

@@ -1,6 +1,6 @@
 """The event log: bounded per channel, one sequence over all channels.
 
-An id is `<epoch>-<sequence>`. A new log has a new epoch, so that an id of another log is known for what it is.
+An id is `<epoch>-<sequence>`. Each log has its own epoch, so that ids of different logs cannot be confused.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..access.identity import is_tab
+from ..checks import check_positive, check_whole
 from ..errors import HistoryGap
 from .wire import encode
 
 
 class Cursor(NamedTuple):
-    """A place in a log: everything up to `sequence` has been seen."""
+    """A position in a log: everything up to `sequence` has been seen."""
 
     epoch: str
     sequence: int
@@ -28,7 +28,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
-        """Return the cursor that an event id stands for, or None if it is none of ours."""
+        """Return the cursor of an event id; None if the text is not an id of a log."""
         epoch, dash, sequence = text.rpartition("-")
         if not (dash and epoch and sequence.isascii() and sequence.isdigit() and len(sequence) < 20):
             return None
@@ -44,8 +44,8 @@ class Event:
         sequence: its number in the log.
         channel: the channel that it was published on.
         frame: its bytes on the wire.
-        exclude: connections and tabs that do not get it.
-        message: what it was made from, for those who render it in their own way.
+        exclude_connections: ids of connections that do not get it.
+        message: the JSON of the broadcast that it was made from, for streams that render broadcasts themselves.
         at: when it was appended, in seconds of the monotonic clock.
     """
 
@@ -53,8 +53,8 @@ class Event:
     sequence: int
     channel: str
     frame: bytes
-    exclude: frozenset[str] = frozenset()
-    message: Any = None
+    exclude_connections: frozenset[str] = frozenset()
+    message: str | None = None
     at: float = 0.0
 
 
@@ -74,7 +74,7 @@ class ChannelLog:
         self.size += len(event.frame)
 
     def drop_first(self) -> None:
-        """Let go of the oldest event, and remember that it was here."""
+        """Drop the oldest event, and remember its sequence."""
         event = self.events.popleft()
         self.size -= len(event.frame)
         self.missing = event.sequence
@@ -100,11 +100,9 @@ class EventLog:
         max_channels: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, bound in (("max_events", max_events), ("max_bytes", max_bytes), ("max_channels", max_channels)):
-            if bound < 1:
-                raise ValueError(f"{name} must be at least 1, not {bound!r}")
-        if max_age is not None and not max_age > 0:
-            raise ValueError(f"max_age must be more than 0 seconds, or None, not {max_age!r}")
+        check_whole(max_events=max_events, max_bytes=max_bytes, max_channels=max_channels)
+        if max_age is not None:
+            check_positive(max_age=max_age)
         self.max_events, self.max_bytes, self.max_age, self.max_channels = max_events, max_bytes, max_age, max_channels
         self.epoch = secrets.token_hex(4)
         self.sequence = 0
@@ -114,7 +112,7 @@ class EventLog:
 
     @property
     def cursor(self) -> Cursor:
-        """The place after the latest event."""
+        """The position after the latest event."""
         return Cursor(self.epoch, self.sequence)
 
     def append(
@@ -123,9 +121,10 @@ class EventLog:
         data: str,
         *,
         event: str | None = None,
-        exclude: frozenset[str] = frozenset(),
-        only: frozenset[str] = frozenset(),
-        message: Any = None,
+        exclude_tabs: Iterable[str] = (),
+        exclude_connections: frozenset[str] = frozenset(),
+        only_tabs: Iterable[str] = (),
+        message: str | None = None,
     ) -> Event:
         """Append an event and return it, with its id and its encoded frame.
 
@@ -133,18 +132,18 @@ class EventLog:
             channel: of the event.
             data: of the event.
             event: its name.
-            exclude: connections and tabs that do not get it; the frame tells the tabs.
-            only: tabs that alone show it.
-            message: what it was made from.
+            exclude_tabs: tabs that leave it out, as its frame tells them.
+            exclude_connections: connections that do not get it.
+            only_tabs: the only tabs that show it, as its frame tells them; by default all tabs do.
+            message: the JSON of the broadcast that it was made from.
 
         Raises:
             WireError: if a field cannot be carried; the log is then as it was.
         """
         sequence = self.sequence + 1
         id = f"{self.epoch}-{sequence}"
-        tabs = [name for name in exclude if is_tab(name)]
-        frame = encode(data, event=event, id=id, channel=channel, exclude=tabs, only=only)
-        appended = Event(id, sequence, channel, frame, exclude, message, self._clock())
+        frame = encode(data, event=event, id=id, channel=channel, exclude=exclude_tabs, only=only_tabs)
+        appended = Event(id, sequence, channel, frame, exclude_connections, message, self._clock())
         self.sequence = sequence
         kept = self._channel(channel)
         kept.append(appended)
@@ -201,7 +200,7 @@ class EventLog:
 
 
 def _after(events: deque[Event], sequence: int) -> Iterable[Event]:
-    # From the end, since who asks has usually seen nearly everything.
+    # From the end, because readers have usually seen nearly everything.
     found = []
     for event in reversed(events):
         if event.sequence <= sequence:

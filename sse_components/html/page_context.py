@@ -1,4 +1,4 @@
-"""What a request carries for the components of the page that it renders."""
+"""What a request carries for the components that it renders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from urllib.parse import urlencode
 from starlette.datastructures import Headers
 
 from ..access.grants import Grants
-from ..access.identity import Who, ensure_session_id, session_channel, session_id, tab_of, user_channel, user_of, who_is
+from ..access.identity import (
+    Principal,
+    ensure_session_id,
+    principal_of,
+    session_channel,
+    session_id,
+    tab_of,
+    user_channel,
+    user_of,
+)
 from ..errors import SetupError
 from ..events.log import Cursor
 from ..events.wire import KitChannel
@@ -18,13 +27,13 @@ from ..protocol import PREFIX, STREAM_PATH, SUB_PARAM
 
 
 class Page:
-    """The page that a request renders: since when its content is known, whose it is, and where its streams are.
+    """The page that a request renders: its cursor, its principal, and the address of its streams.
 
     Attributes:
         prefix: path of the kit's routes, with the mount path in front of it.
-        cursor: the log's end when the request began. What is published later reaches the page through its stream.
-        scope: the request's, as ASGI has it; what middleware and the handler put into it is seen.
-        arrived_as: the kit's id in the session as it was when the handler began.
+        cursor: the log's end when the request began. What is published later reaches the page by its stream.
+        scope: the request's ASGI scope, with what middleware and the handler have added.
+        arrived_as: the kit's id in the session when the handler began.
         shared: whether it shares its connection with the browser's other pages.
     """
 
@@ -43,7 +52,7 @@ class Page:
         self.enter(scope or {})
 
     def enter(self, scope: Mapping[str, Any]) -> None:
-        """Go on with the request's scope as it is here."""
+        """Use the request's scope as it is now."""
         self.scope = scope
         self.arrived_as = session_id(self.session)
 
@@ -53,36 +62,37 @@ class Page:
         return self.scope.get("session")
 
     @property
-    def who(self) -> Who:
-        """Whose the request is, as far as that is known by now."""
-        return who_is(self.scope)
+    def principal(self) -> Principal:
+        """Who sends the request, as far as that is known by now."""
+        return principal_of(self.scope)
 
     @property
     def tab(self) -> str | None:
-        """The tab that the request comes from, if it is one of the kit's pages."""
+        """The tab that sends the request, if it shows a page of the kit."""
         return tab_of(self.scope)
 
     @property
     def navigates(self) -> bool:
-        """Whether the browser shows the answer in place of the page that it was on, as after a link or a form."""
+        """Whether the browser shows the answer as its next page, as after a link or a form."""
         return Headers(raw=self.scope.get("headers", [])).get("sec-fetch-mode") == "navigate"
 
     @property
     def user_channel(self) -> KitChannel | None:
-        """The channel of the user, in whichever browser; None without one."""
+        """The channel of the user, in all browsers; None without a user."""
         user = user_of(self.scope)
         return None if user is None else user_channel(user)
 
     @property
     def session_channel(self) -> KitChannel | None:
-        """The channel of the browser's session, which gets an id for it; None in an application without sessions."""
+        """The channel of the browser's session; None in an application without sessions."""
         session = ensure_session_id(self.session)
         return None if session is None else session_channel(session)
 
     def stream_url(self, channels: Iterable[str]) -> str:
         """Return the address of a stream of `channels`, as a signed grant for this page's user or session."""
         ensure_session_id(self.session)
-        return f"{self.prefix}{STREAM_PATH}?{urlencode({SUB_PARAM: self.grants.sign(channels, self.cursor, self.who)})}"
+        grant = self.grants.sign(channels, self.cursor, self.principal)
+        return f"{self.prefix}{STREAM_PATH}?{urlencode({SUB_PARAM: grant})}"
 
 
 current_page: ContextVar[Page] = ContextVar("sse_components.page")

@@ -9,14 +9,14 @@ from itsdangerous import URLSafeSerializer
 
 from sse_components import ChannelError, GrantError
 from sse_components.access.grants import SALT, Grants
-from sse_components.access.identity import Who, user_channel
+from sse_components.access.identity import Principal, user_channel
 from sse_components.events.log import Cursor
 from tests.support.clock import Clock
 
 GRANTS = Grants("the application's key")
 HERE = Cursor("ab12", 7)
 TOKEN = GRANTS.sign(["todos"], HERE)
-ANN = Who("ann", "one")
+ANN = Principal("ann", "one")
 NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=50).filter(
     lambda name: not name.startswith("sse:")
 )
@@ -117,7 +117,7 @@ def grants(clock: Clock) -> Grants:
     return Grants("key", max_age=60, clock=clock)
 
 
-def reason(grants: Grants, token: str, who: Who = ANN) -> str:
+def reason(grants: Grants, token: str, who: Principal = ANN) -> str:
     """Return why a grant for the todos is refused."""
     with pytest.raises(GrantError) as caught:
         grants.read(token, who)
@@ -126,10 +126,10 @@ def reason(grants: Grants, token: str, who: Who = ANN) -> str:
 
 
 def test_a_grant_is_for_the_user_or_else_the_session(grants: Grants) -> None:
-    for_ann, for_session = grants.sign(["todos"], HERE, ANN), grants.sign(["todos"], HERE, Who(None, "one"))
-    assert grants.read(for_ann, Who("ann", "another browser")).channels == {"todos"}
+    for_ann, for_session = grants.sign(["todos"], HERE, ANN), grants.sign(["todos"], HERE, Principal(None, "one"))
+    assert grants.read(for_ann, Principal("ann", "another browser")).channels == {"todos"}
     assert grants.read(for_session, ANN).channels == {"todos"}
-    for other in (Who(), Who("bob", "two"), Who(None, "two")):
+    for other in (Principal(), Principal("bob", "two"), Principal(None, "two")):
         assert reason(grants, for_ann, other) == reason(grants, for_session, other) == "foreign"
 
 

@@ -7,19 +7,19 @@ import pytest
 from starlette.authentication import AuthCredentials, BaseUser, SimpleUser, UnauthenticatedUser
 
 from sse_components.access.identity import (
-    Who,
+    Principal,
     ensure_session_id,
     is_tab,
+    principal_of,
     session_channel,
     session_id,
     tab_of,
     user_channel,
     user_of,
-    who_is,
 )
 from sse_components.events.wire import KitChannel, check_channel
 
-ANN, BOB = Who("ann", "one"), Who("bob", "two")
+ANN, BOB = Principal("ann", "one"), Principal("bob", "two")
 
 
 class Nameless(BaseUser):
@@ -52,10 +52,10 @@ def test_the_user_is_whom_fasthtml_or_starlette_has_found(scope: dict[str, Any],
 def test_a_session_gets_an_id_when_one_is_needed_and_keeps_it() -> None:
     session: dict[str, Any] = {}
     assert session_id(session) is None
-    assert who_is({"session": session}) == Who()
+    assert principal_of({"session": session}) == Principal()
     id = ensure_session_id(session)
     assert id == ensure_session_id(session) == session_id(session)
-    assert who_is({"session": session, "auth": "ann"}) == Who("ann", id)
+    assert principal_of({"session": session, "auth": "ann"}) == Principal("ann", id)
     assert ensure_session_id({}) != id
 
 
@@ -67,28 +67,28 @@ def test_without_a_session_there_is_no_id() -> None:
 @pytest.mark.parametrize(
     ("giver", "taker", "taken"),
     [
-        (Who(), BOB, True),
+        (Principal(), BOB, True),
         (ANN, ANN, True),
-        (ANN, Who("ann", "two"), True),
-        (ANN, Who("ann"), True),
-        (ANN, Who("bob", "one"), False),
-        (ANN, Who(None, "one"), False),
-        (ANN, Who(), False),
-        (Who(None, "one"), Who("ann", "one"), True),
-        (Who(None, "one"), Who(None, "two"), False),
-        (Who(None, "one"), Who("one"), False),
-        (Who("one"), Who(None, "one"), False),
+        (ANN, Principal("ann", "two"), True),
+        (ANN, Principal("ann"), True),
+        (ANN, Principal("bob", "one"), False),
+        (ANN, Principal(None, "one"), False),
+        (ANN, Principal(), False),
+        (Principal(None, "one"), Principal("ann", "one"), True),
+        (Principal(None, "one"), Principal(None, "two"), False),
+        (Principal(None, "one"), Principal("one"), False),
+        (Principal("one"), Principal(None, "one"), False),
     ],
 )
 def test_what_is_for_a_user_is_theirs_in_every_session_and_else_the_sessions(
-    giver: Who, taker: Who, taken: bool
+    giver: Principal, taker: Principal, taken: bool
 ) -> None:
-    assert taker.owns(giver.mark) is taken
+    assert taker.owns(giver.binding) is taken
 
 
 def test_a_mark_does_not_tell_whose_it_is() -> None:
-    assert "ann" not in ANN.mark
-    assert len(ANN.mark) == 23
+    assert "ann" not in ANN.binding
+    assert len(ANN.binding) == 23
 
 
 def test_the_kits_own_channels_are_names_of_their_own() -> None:

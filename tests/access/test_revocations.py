@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from sse_components.access.identity import Who
+from sse_components.access.identity import Principal
 from sse_components.access.revocations import Revocations
 from tests.support.clock import Clock
 
-ANN, BOB = Who("ann", "one"), Who("bob", "two")
+ANN, BOB = Principal("ann", "one"), Principal("bob", "two")
 
 
 @pytest.fixture
@@ -16,30 +16,30 @@ def revoked(clock: Clock) -> Revocations:
 
 def test_what_was_given_until_now_is_revoked_and_what_is_given_later_is_not(revoked: Revocations) -> None:
     revoked.add(user="ann")
-    assert revoked.hit(ANN, ["todos"], 99)
-    assert revoked.hit(ANN, ["todos"], 100)
-    assert not revoked.hit(ANN, ["todos"], 100.1)
-    assert not revoked.hit(BOB, ["todos"], 99)
+    assert revoked.covers(ANN, ["todos"], 99)
+    assert revoked.covers(ANN, ["todos"], 100)
+    assert not revoked.covers(ANN, ["todos"], 100.1)
+    assert not revoked.covers(BOB, ["todos"], 99)
 
 
 def test_several_keys_mean_what_they_have_in_common(revoked: Revocations) -> None:
     revoked.add(user="ann", channel="todos")
-    assert revoked.hit(ANN, ["chat", "todos"], 99)
-    assert not revoked.hit(ANN, ["chat"], 99)
-    assert not revoked.hit(BOB, ["todos"], 99)
+    assert revoked.covers(ANN, ["chat", "todos"], 99)
+    assert not revoked.covers(ANN, ["chat"], 99)
+    assert not revoked.covers(BOB, ["todos"], 99)
 
 
 @pytest.mark.parametrize("key", [{"user": "ann"}, {"session": "one"}, {"channel": "todos"}, {"serial": "7"}])
 def test_each_key_is_enough(revoked: Revocations, key: dict[str, str]) -> None:
     revoked.add(**key)
-    assert revoked.hit(ANN, ["todos"], 99, "7")
-    assert not revoked.hit(BOB, ["chat"], 99, "8")
+    assert revoked.covers(ANN, ["todos"], 99, "7")
+    assert not revoked.covers(BOB, ["chat"], 99, "8")
 
 
 def test_a_user_is_no_session_and_no_channel(revoked: Revocations) -> None:
     revoked.add(user="one")
     revoked.add(session="todos")
-    assert not revoked.hit(ANN, ["todos"], 99)
+    assert not revoked.covers(ANN, ["todos"], 99)
 
 
 def test_it_is_remembered_as_long_as_anything_given_lives(revoked: Revocations, clock: Clock) -> None:
@@ -53,5 +53,5 @@ def test_it_is_remembered_as_long_as_anything_given_lives(revoked: Revocations, 
     clock.now = 191
     revoked.add(channel="chat")
     assert len(revoked) == 2
-    assert revoked.hit(BOB, ["todos"], 150)
-    assert not revoked.hit(ANN, ["other"], 150)
+    assert revoked.covers(BOB, ["todos"], 150)
+    assert not revoked.covers(ANN, ["other"], 150)

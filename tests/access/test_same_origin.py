@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from sse_components.access.limits import Refused
+from sse_components.access.limits import Refusal
 from sse_components.access.same_origin import check_same_origin, is_same_origin
 
 HERE = {"host": "app.example.com"}
@@ -39,7 +39,7 @@ def test_only_pages_of_the_same_origin_and_what_is_no_browser_pass(headers: dict
 
 
 def test_others_are_told() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         check_same_origin(Headers({**HERE, "origin": "https://evil.com"}))
     assert caught.value.response.status_code == 403
     assert b"another origin" in caught.value.response.body

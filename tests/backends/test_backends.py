@@ -56,7 +56,7 @@ def texts(events: list[Event]) -> list[bytes]:
 async def test_ids_grow_over_all_channels(make: Make) -> None:
     async with opened(make) as (backend, _):
         begin = backend.cursor
-        appended = [await backend.append(channel, "x") for channel in ("a", "b", "a", "c")]
+        appended = [backend.append(channel, "x") for channel in ("a", "b", "a", "c")]
         assert [event.sequence for event in appended] == [cursor.sequence for cursor in cursors(appended) if cursor]
         places = [begin.sequence, *[event.sequence for event in appended]]
         assert all(earlier < later for earlier, later in pairwise(places))
@@ -66,13 +66,13 @@ async def test_ids_grow_over_all_channels(make: Make) -> None:
 async def test_the_cursor_is_the_place_after_the_latest_event(make: Make) -> None:
     async with opened(make) as (backend, _):
         for channel in ("a", "b"):
-            event = await backend.append(channel, "x")
+            event = backend.append(channel, "x")
             assert str(backend.cursor) == event.id
 
 
 async def test_an_event_has_its_frame(make: Make) -> None:
     async with opened(make) as (backend, _):
-        event = await backend.append("todos", "a\nb", event="added")
+        event = backend.append("todos", "a\nb", event="added")
         assert event.frame == encode("a\nb", event="added", id=event.id, channel="todos")
         assert event.channel == "todos"
 
@@ -80,7 +80,7 @@ async def test_an_event_has_its_frame(make: Make) -> None:
 async def test_the_listener_has_each_event_in_order_before_append_returns(make: Make) -> None:
     async with opened(make) as (backend, heard):
         for number in range(5):
-            event = await backend.append("ab"[number % 2], str(number))
+            event = backend.append("ab"[number % 2], str(number))
             assert heard[-1] == event
         assert texts(heard) == [b"0", b"1", b"2", b"3", b"4"]
 
@@ -98,7 +98,7 @@ async def test_since_gives_what_came_after_the_cursor_on_those_channels(make: Ma
     async with opened(make) as (backend, heard):
         begin = backend.cursor
         for number, channel in enumerate("abacb"):
-            await backend.append(channel, str(number))
+            backend.append(channel, str(number))
         after_two = Cursor.parse(heard[1].id)
         assert texts(backend.since(["a", "b"], begin)) == [b"0", b"1", b"2", b"4"]
         assert texts(backend.since(["b", "a"], after_two)) == [b"2", b"4"]
@@ -109,7 +109,7 @@ async def test_since_gives_what_came_after_the_cursor_on_those_channels(make: Ma
 async def test_what_was_appended_is_read_back_whole(make: Make) -> None:
     async with opened(make) as (backend, heard):
         begin, message = backend.cursor, BroadcastMessage("note", {"n": 1})
-        await backend.append("a", "x", event="note", exclude=frozenset({"me", "you"}), message=message)
+        backend.append("a", "x", event="note", exclude=frozenset({"me", "you"}), message=message)
         assert backend.since(["a"], begin) == heard
         assert heard[0].exclude == {"me", "you"}
         assert heard[0].message == message
@@ -117,7 +117,7 @@ async def test_what_was_appended_is_read_back_whole(make: Make) -> None:
 
 async def test_a_cursor_of_elsewhere_is_a_gap(make: Make) -> None:
     async with opened(make) as (backend, _):
-        await backend.append("a", "x")
+        backend.append("a", "x")
         here = backend.cursor
         for cursor in (None, Cursor(f"{here.epoch}0", here.sequence), Cursor(here.epoch, here.sequence + 1)):
             with pytest.raises(HistoryGap) as caught:
@@ -134,7 +134,7 @@ async def test_a_log_that_has_moved_on_is_a_gap_where_something_is_missing(make:
     async with opened(make, max_events=2) as (backend, heard):
         begin = backend.cursor
         for channel in "abaa":
-            await backend.append(channel, "x")
+            backend.append(channel, "x")
         with pytest.raises(HistoryGap) as caught:
             backend.since(["a", "b"], begin)
         assert caught.value.channels == ["a"]
@@ -147,18 +147,18 @@ async def test_what_cannot_be_carried_is_not_appended(make: Make, fault: dict[st
     async with opened(make) as (backend, heard):
         begin = backend.cursor
         with pytest.raises(WireError):
-            await backend.append(**{"channel": "a", "data": "x", **fault})  # type: ignore[arg-type]
+            backend.append(**{"channel": "a", "data": "x", **fault})  # type: ignore[arg-type]
         assert (backend.cursor, heard) == (begin, [])
 
 
 async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> None:
     async with opened(make) as (backend, heard):
-        before = await backend.append("a", "before")
+        before = backend.append("a", "before")
         await backend.close()
         await backend.close()
         again: list[Event] = []
         await backend.open(again.append)
-        after = await backend.append("a", "after")
+        after = backend.append("a", "after")
         assert (heard, again) == ([before], [after])
         assert backend.since(["a"], Cursor.parse(before.id)) == [after]
 
@@ -167,13 +167,13 @@ async def test_a_backend_that_is_opened_twice_hands_over_each_event_once(make: M
     async with opened(make) as (backend, _):
         heard: list[Event] = []
         await backend.open(heard.append)
-        await backend.append("a", "x")
+        backend.append("a", "x")
         assert texts(heard) == [b"x"]
 
 
 async def test_memory_keeps_what_is_appended_while_it_is_closed() -> None:
     backend = MemoryBackend()
-    event = await backend.append("a", "x")
+    event = backend.append("a", "x")
     assert backend.since(["a"], Cursor(backend.log.epoch, 0)) == [event]
 
 

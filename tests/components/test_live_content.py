@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fasthtml.common import FT, B, Li, Table, Td, Tr, to_xml
 
-from sse_components import BroadcastManager, LiveList, LiveRegion, LiveText, MarkupError, SetupError
+from sse_components import Kit, LiveList, LiveRegion, LiveText, MarkupError, SetupError
 from sse_components.components.live_content import ItemList, Pace, Region, Text
 from sse_components.events.log import Cursor
 from tests.support.serving import until
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 HOSTILE = ["<script>x</script>", '"><img src=x onerror=x>', "</textarea></template>", "‮right to left‬"]
 
 
-def sent(sse: BroadcastManager, channel: str) -> list[str]:
+def sent(sse: Kit, channel: str) -> list[str]:
     """Return the HTML of what is published on a channel."""
     events = sse.backend.since([channel], Cursor(sse.backend.cursor.epoch, 0))
     lines = [event.frame.decode().split("\n") for event in events]
@@ -62,9 +62,9 @@ def test_a_component_needs_an_id_to_be_updated_by(make: Callable[..., FT], id: s
 @pytest.mark.parametrize("handle", [Text, ItemList])
 def test_a_handle_needs_an_id_as_well(handle: Any) -> None:
     with pytest.raises(MarkupError, match="needs an id"):
-        handle(BroadcastManager(), "a b")
+        handle(Kit(), "a b")
     with pytest.raises(MarkupError, match="needs an id"):
-        Region(BroadcastManager(), "a b", str)
+        Region(Kit(), "a b", str)
 
 
 @pytest.mark.parametrize("make", [LiveText, LiveList, LiveRegion])
@@ -142,7 +142,7 @@ def test_what_a_list_cannot_be_is_told() -> None:
 # ---------------------------------------------------------------------- text
 
 
-async def test_a_value_is_shown_at_once_and_of_many_the_last_one(sse: BroadcastManager) -> None:
+async def test_a_value_is_shown_at_once_and_of_many_the_last_one(sse: Kit) -> None:
     text = sse.text("cpu", interval=0.05)
     for number in range(100):
         await text.set(f"{number} %")
@@ -152,7 +152,7 @@ async def test_a_value_is_shown_at_once_and_of_many_the_last_one(sse: BroadcastM
     assert sse.text("cpu") is text
 
 
-async def test_a_value_may_be_ft_and_go_to_another_channel(sse: BroadcastManager) -> None:
+async def test_a_value_may_be_ft_and_go_to_another_channel(sse: Kit) -> None:
     await sse.text("a", channel="numbers").set(B("<1>"))
     await sse.text("b", channel="numbers").set(2)
     a, b = (inserted(html, into=id, swap="innerHTML") for id, html in (("a", "<b>&lt;1&gt;</b>"), ("b", "2")))
@@ -162,7 +162,7 @@ async def test_a_value_may_be_ft_and_go_to_another_channel(sse: BroadcastManager
 # ---------------------------------------------------------------------- list
 
 
-async def test_each_change_of_a_list_is_one_message(sse: BroadcastManager) -> None:
+async def test_each_change_of_a_list_is_one_message(sse: Kit) -> None:
     todos = sse.list("todos")
     await todos.append(Li("a", id="a"), Li("b", id="b"))
     await todos.prepend(Li("c", id="c"))
@@ -188,13 +188,13 @@ async def test_each_change_of_a_list_is_one_message(sse: BroadcastManager) -> No
     ]
 
 
-async def test_rows_come_in_what_the_html_parser_needs_around_them(sse: BroadcastManager) -> None:
+async def test_rows_come_in_what_the_html_parser_needs_around_them(sse: Kit) -> None:
     await sse.list("rows", channel="board").append(Tr(Td("a"), id="a"))
     [html] = sent(sse, "board")
     assert '<tbody hx-swap-oob="beforeend:#rows"><tr id="a"><td>a</td></tr></tbody>' in html
 
 
-async def test_an_item_without_id_or_key_is_told_and_not_sent(sse: BroadcastManager) -> None:
+async def test_an_item_without_id_or_key_is_told_and_not_sent(sse: Kit) -> None:
     todos = sse.list("todos")
     for change in (todos.append, todos.prepend, todos.update, todos.remove):
         with pytest.raises(MarkupError, match="an item of a list needs an id"):
@@ -204,7 +204,7 @@ async def test_an_item_without_id_or_key_is_told_and_not_sent(sse: BroadcastMana
     assert sent(sse, "todos") == []
 
 
-async def test_an_item_is_not_altered_by_its_key(sse: BroadcastManager) -> None:
+async def test_an_item_is_not_altered_by_its_key(sse: Kit) -> None:
     item = Li("a", id="a")
     await sse.list("todos").insert(item, key=1)
     assert "data-sse-key" not in item.attrs
@@ -214,7 +214,7 @@ async def test_an_item_is_not_altered_by_its_key(sse: BroadcastManager) -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_a_region_is_a_component_and_its_handle(sse: BroadcastManager) -> None:
+async def test_a_region_is_a_component_and_its_handle(sse: Kit) -> None:
     numbers = [1]
 
     @sse.region("board", channel="boards")
@@ -231,7 +231,7 @@ async def test_a_region_is_a_component_and_its_handle(sse: BroadcastManager) -> 
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_a_region_may_be_rendered_by_an_async_function(sse: BroadcastManager) -> None:
+async def test_a_region_may_be_rendered_by_an_async_function(sse: Kit) -> None:
     @sse.region("board")
     async def board() -> FT:
         await asyncio.sleep(0)
@@ -242,7 +242,7 @@ async def test_a_region_may_be_rendered_by_an_async_function(sse: BroadcastManag
     assert sent(sse, "board") == [inserted("<template data-sse-morph><b>now</b></template>", into="board")]
 
 
-async def test_of_a_burst_a_region_renders_the_first_and_the_last(sse: BroadcastManager) -> None:
+async def test_of_a_burst_a_region_renders_the_first_and_the_last(sse: Kit) -> None:
     states, rendered = list[int](), list[int]()
 
     @sse.region("board", interval=0.05)
@@ -259,7 +259,7 @@ async def test_of_a_burst_a_region_renders_the_first_and_the_last(sse: Broadcast
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_nothing_that_is_granted_to_one_page_is_sent_to_all(sse: BroadcastManager) -> None:
+async def test_nothing_that_is_granted_to_one_page_is_sent_to_all(sse: Kit) -> None:
     @sse.region("board")
     def board() -> FT:
         return LiveText("1", id="one")
@@ -361,12 +361,12 @@ def test_a_pace_goes_on_in_another_loop_when_its_own_has_ended() -> None:
 @pytest.mark.parametrize("interval", [0, -1])
 def test_an_interval_is_above_0(interval: float) -> None:
     with pytest.raises(ValueError, match=r"^interval must be above 0 seconds"):
-        BroadcastManager().text("cpu", interval=interval)
+        Kit().text("cpu", interval=interval)
 
 
 def test_stopping_drops_what_waits_in_silence(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
-        async with BroadcastManager() as sse:
+        async with Kit() as sse:
             await sse.text("cpu", interval=0.01).set(1)
             await sse.text("cpu").set(2)
         await asyncio.sleep(0.03)

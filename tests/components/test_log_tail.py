@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fasthtml.common import Div, Safe, to_xml
 
-from sse_components import BroadcastManager, LogTail, MarkupError, NotRunning
+from sse_components import Kit, LogTail, MarkupError, NotRunning
 from sse_components.components.log_tail import Log, LogLine, level_of
 from tests.support.rendering import rendering
 from tests.support.serving import until
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 class Sent:
     """What has been published on a channel since this was made."""
 
-    def __init__(self, sse: BroadcastManager, channel: str) -> None:
+    def __init__(self, sse: Kit, channel: str) -> None:
         self.sse, self.channel, self.cursor = sse, channel, sse.backend.cursor
 
     @property
@@ -31,7 +31,7 @@ class Sent:
         return "".join(self.frames)
 
 
-async def test_lines_that_are_written_at_once_are_sent_at_once(sse: BroadcastManager) -> None:
+async def test_lines_that_are_written_at_once_are_sent_at_once(sse: Kit) -> None:
     log, sent = sse.log("build", interval=0.02), Sent(sse, "build")
     await log.write("one", "two\nthree\r\nfour\n")
     await log.write("five", level="error")
@@ -45,7 +45,7 @@ async def test_lines_that_are_written_at_once_are_sent_at_once(sse: BroadcastMan
     assert len(sent.frames) == 2
 
 
-async def test_of_a_burst_only_what_can_be_seen_is_sent_and_others_run_meanwhile(sse: BroadcastManager) -> None:
+async def test_of_a_burst_only_what_can_be_seen_is_sent_and_others_run_meanwhile(sse: Kit) -> None:
     log, sent, turns = sse.log("build", max_lines=10, interval=0.02), Sent(sse, "build"), 0
 
     async def other() -> None:
@@ -64,7 +64,7 @@ async def test_of_a_burst_only_what_can_be_seen_is_sent_and_others_run_meanwhile
     assert [line.text for line in log.lines] == [str(number) for number in range(19_990, 20_000)]
 
 
-async def test_a_page_shows_what_is_remembered_in_the_elements_that_messages_replace(sse: BroadcastManager) -> None:
+async def test_a_page_shows_what_is_remembered_in_the_elements_that_messages_replace(sse: Kit) -> None:
     log, sent = sse.log("build", interval=0.02), Sent(sse, "build")
     await log.write("one")
     with rendering():
@@ -83,7 +83,7 @@ async def test_a_page_shows_what_is_remembered_in_the_elements_that_messages_rep
     assert second in html
 
 
-async def test_long_lines_are_bounded_and_so_are_messages(sse: BroadcastManager) -> None:
+async def test_long_lines_are_bounded_and_so_are_messages(sse: Kit) -> None:
     log, sent = sse.log("build", interval=0.02), Sent(sse, "build")
     await log.write(*['"' * 1_000_000] * 30)
     html = await sent.lines(30)
@@ -94,13 +94,13 @@ async def test_long_lines_are_bounded_and_so_are_messages(sse: BroadcastManager)
     assert max(map(len, sent.frames)) < sse.max_message_bytes
 
 
-async def test_what_cannot_be_seen_or_sent_is_made_legible(sse: BroadcastManager) -> None:
+async def test_what_cannot_be_seen_or_sent_is_made_legible(sse: Kit) -> None:
     log, sent = sse.log("build", interval=0.02), Sent(sse, "build")
     await log.write("\x1b[1;31mred\x1b[0m \x00\x1b\x7f\t\udc80 <b>&</b>")
     assert "<bdi>red ␀␛␡\t? &lt;b&gt;&amp;&lt;/b&gt;</bdi>" in await sent.lines(1)
 
 
-async def test_logging_goes_to_the_log_from_any_thread(sse: BroadcastManager) -> None:
+async def test_logging_goes_to_the_log_from_any_thread(sse: Kit) -> None:
     log, sent = sse.log("app", interval=0.02), Sent(sse, "app")
     logger = logging.Logger("tests")
     logger.addHandler(log.handler(logging.INFO))
@@ -118,7 +118,7 @@ async def test_logging_goes_to_the_log_from_any_thread(sse: BroadcastManager) ->
 
 
 async def test_what_is_logged_before_start_up_and_after_shutdown_is_remembered() -> None:
-    manager = BroadcastManager()
+    manager = Kit()
     log = manager.log("app", interval=0.02)
     handler = log.handler()
     handler.handle(logging.makeLogRecord({"msg": "early", "levelno": logging.INFO}))
@@ -139,7 +139,7 @@ async def test_what_is_logged_before_start_up_and_after_shutdown_is_remembered()
 
 
 async def test_a_record_that_cannot_be_formatted_goes_where_logging_sends_it(
-    sse: BroadcastManager, capsys: pytest.CaptureFixture[str]
+    sse: Kit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sse.log("app").handler().handle(logging.makeLogRecord({"msg": "%d", "args": ("x",)}))
     assert "--- Logging error ---" in capsys.readouterr().err
@@ -152,7 +152,7 @@ def test_the_numbers_of_logging_have_levels(number: int, level: str) -> None:
     assert level_of(number) == level
 
 
-async def test_a_log_is_the_same_one_wherever_it_is_asked_for(sse: BroadcastManager) -> None:
+async def test_a_log_is_the_same_one_wherever_it_is_asked_for(sse: Kit) -> None:
     assert sse.log("build", max_lines=3) is sse.log("build")
     assert sse.log("build") is not sse.log("other")
     assert sse.log("build").max_lines == 3
@@ -200,7 +200,7 @@ def test_what_a_log_tail_cannot_be_is_told(
     assert str(caught.value).startswith(message)
 
 
-async def test_what_a_log_cannot_be_is_told(sse: BroadcastManager) -> None:
+async def test_what_a_log_cannot_be_is_told(sse: Kit) -> None:
     with pytest.raises(MarkupError, match="unknown level 'loud'"):
         await sse.log("build").write("a", level="loud")
     with pytest.raises(MarkupError, match="a log needs an id"):
@@ -210,7 +210,7 @@ async def test_what_a_log_cannot_be_is_told(sse: BroadcastManager) -> None:
     assert sse.log("build").lines == []
 
 
-async def test_logs_that_nobody_asks_for_are_forgotten_when_there_are_too_many(sse: BroadcastManager) -> None:
+async def test_logs_that_nobody_asks_for_are_forgotten_when_there_are_too_many(sse: Kit) -> None:
     kept, lost = sse.log("kept"), sse.log("lost")
     for number in range(1_000):
         sse.log(f"log-{number}")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fasthtml.common import to_xml
 
-from sse_components import AlreadyRunning, BroadcastManager, MarkupError, NotRunning, ProgressBar, SetupError
+from sse_components import AlreadyRunning, Kit, MarkupError, NotRunning, ProgressBar, SetupError
 from sse_components.components import work
 from sse_components.components.progress import Job, Pace, about
 from sse_components.components.work import Works
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def sent(sse: BroadcastManager) -> list[str]:
+def sent(sse: Kit) -> list[str]:
     """Collect what is published."""
     found: list[str] = []
     enqueue = sse.fanout.enqueue
@@ -35,7 +35,7 @@ def said(frame: str) -> str:
     return re.sub(r"<[^>]*>", " ", frame.partition("data: ")[2]).strip()
 
 
-async def test_a_job_tells_its_pages_when_it_begins_and_ends(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_a_job_tells_its_pages_when_it_begins_and_ends(sse: Kit, sent: list[str]) -> None:
     async with sse.job("export", total=4, title="July") as job:
         assert (job.state, job.running, len(sent)) == ("running", True, 1)
         await job.step()
@@ -48,9 +48,7 @@ async def test_a_job_tells_its_pages_when_it_begins_and_ends(sse: BroadcastManag
     assert 'hx-swap-oob="innerHTML:#export-said"' in sent[-1]
 
 
-async def test_a_million_steps_are_few_messages_and_leave_room_for_others(
-    sse: BroadcastManager, sent: list[str]
-) -> None:
+async def test_a_million_steps_are_few_messages_and_leave_room_for_others(sse: Kit, sent: list[str]) -> None:
     turns = 0
 
     async def others() -> None:
@@ -71,7 +69,7 @@ async def test_a_million_steps_are_few_messages_and_leave_room_for_others(
     assert turns >= 2
 
 
-async def test_what_changes_is_told_soon_though_the_job_goes_no_further(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_what_changes_is_told_soon_though_the_job_goes_no_further(sse: Kit, sent: list[str]) -> None:
     async with sse.job("export", total=100) as job:
         for _ in range(60):
             await job.step()
@@ -82,9 +80,7 @@ async def test_what_changes_is_told_soon_though_the_job_goes_no_further(sse: Bro
         assert "export-said" not in sent[2]
 
 
-async def test_a_job_that_raises_has_failed_and_its_caller_gets_the_error(
-    sse: BroadcastManager, sent: list[str]
-) -> None:
+async def test_a_job_that_raises_has_failed_and_its_caller_gets_the_error(sse: Kit, sent: list[str]) -> None:
     told: list[tuple[dict[str, Any], str]] = [({}, "something went wrong"), ({"reason": str}, "no &lt;rows&gt;")]
     for options, reason in told:
         error = ValueError("no <rows>\nin secret/path")
@@ -97,7 +93,7 @@ async def test_a_job_that_raises_has_failed_and_its_caller_gets_the_error(
     assert sse.job("export").present.state == "failed"
 
 
-async def test_cancel_leaves_the_block_and_nothing_more(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_cancel_leaves_the_block_and_nothing_more(sse: Kit, sent: list[str]) -> None:
     assert sse.job("export").cancel() is False
 
     async def work() -> str:
@@ -116,7 +112,7 @@ async def test_cancel_leaves_the_block_and_nothing_more(sse: BroadcastManager, s
     assert sse.job("export").cancel() is False
 
 
-async def test_a_block_may_clean_up_when_it_is_cancelled(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_a_block_may_clean_up_when_it_is_cancelled(sse: Kit, sent: list[str]) -> None:
     async with sse.job("export") as job:
         job.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -127,7 +123,7 @@ async def test_a_block_may_clean_up_when_it_is_cancelled(sse: BroadcastManager, 
     assert (job.state, current.cancelling()) == ("cancelled", 0)
 
 
-async def test_a_task_that_is_cancelled_by_others_stays_cancelled(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_a_task_that_is_cancelled_by_others_stays_cancelled(sse: Kit, sent: list[str]) -> None:
     async def work() -> None:
         async with sse.job("export"):
             await asyncio.Event().wait()
@@ -144,7 +140,7 @@ async def test_a_task_that_is_cancelled_by_others_stays_cancelled(sse: Broadcast
         assert sse.job("export").present.state == "cancelled"
 
 
-async def test_the_caller_gets_his_own_error_when_nobody_can_be_told(sse: BroadcastManager) -> None:
+async def test_the_caller_gets_his_own_error_when_nobody_can_be_told(sse: Kit) -> None:
     async def work() -> None:
         async with sse.job("export"):
             await sse.stop()
@@ -156,7 +152,7 @@ async def test_the_caller_gets_his_own_error_when_nobody_can_be_told(sse: Broadc
     assert sse.job("export").present.state == "failed"
 
 
-async def test_two_at_once_with_one_id_are_an_error(sse: BroadcastManager) -> None:
+async def test_two_at_once_with_one_id_are_an_error(sse: Kit) -> None:
     async with sse.job("export", total=2) as job:
         with pytest.raises(AlreadyRunning, match="Job 'export' is running"):
             async with sse.job("export"):
@@ -170,7 +166,7 @@ async def test_two_at_once_with_one_id_are_an_error(sse: BroadcastManager) -> No
         assert (job.done, job.total, job.state) == (0, 2, "running")
 
 
-async def test_a_job_is_of_use_within_its_block_only(sse: BroadcastManager) -> None:
+async def test_a_job_is_of_use_within_its_block_only(sse: Kit) -> None:
     job = sse.job("export")
     for state in ("idle", "done"):
         with pytest.raises(NotRunning, match=f"Job 'export' is {state}: use it within its async with block"):
@@ -181,7 +177,7 @@ async def test_a_job_is_of_use_within_its_block_only(sse: BroadcastManager) -> N
 
 
 async def test_a_job_that_cannot_be_told_of_does_not_begin() -> None:
-    manager = BroadcastManager()
+    manager = Kit()
     await manager.start()
     await manager.stop()
     with pytest.raises(NotRunning):
@@ -190,7 +186,7 @@ async def test_a_job_that_cannot_be_told_of_does_not_begin() -> None:
     assert manager.job("export").present.state == "failed"
 
 
-async def test_threads_step_and_see_that_they_are_cancelled(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_threads_step_and_see_that_they_are_cancelled(sse: Kit, sent: list[str]) -> None:
     def count(job: Job) -> None:
         for _ in range(1_000):
             job.step_threadsafe(message="counting")
@@ -208,7 +204,7 @@ def test_those_that_have_ended_are_forgotten_after_a_while(monkeypatch: pytest.M
     works = Works(lambda: now)
 
     def job(id: str, state: str) -> Job:
-        one = Job(BroadcastManager(), works, id)
+        one = Job(Kit(), works, id)
         works.begin(one)
         one.state, one.ended = state, now
         return one
@@ -268,7 +264,7 @@ def test_time_left_is_said_as_one_would_say_it(seconds: float, words: str) -> No
     assert about(seconds) == words
 
 
-async def test_pages_say_how_long_it_takes_still(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_pages_say_how_long_it_takes_still(sse: Kit, sent: list[str]) -> None:
     now = 0.0
     sse._works.clock = lambda: now
     async with sse.job("export", total=100) as job:
@@ -281,7 +277,7 @@ async def test_pages_say_how_long_it_takes_still(sse: BroadcastManager, sent: li
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_a_page_begins_with_the_present_state(sse: BroadcastManager) -> None:
+async def test_a_page_begins_with_the_present_state(sse: Kit) -> None:
     idle = to_xml(ProgressBar(sse.job("export"), "Export"))
     assert 'data-job="idle"' in idle
     assert '<progress value="0" max="1000" aria-labelledby="export-label">' in idle
@@ -302,7 +298,7 @@ async def test_a_page_begins_with_the_present_state(sse: BroadcastManager) -> No
 
 @pytest.mark.usefixtures("rendered_page")
 def test_it_follows_its_channel_and_keeps_attributes() -> None:
-    bar = ProgressBar(BroadcastManager().job("export", channel="exports"), "A", cls="wide", role="region", title="B")
+    bar = ProgressBar(Kit().job("export", channel="exports"), "A", cls="wide", role="region", title="B")
     assert bar.attrs["class"] == "sse-progress wide"
     assert (bar.attrs["id"], bar.attrs["role"], bar.attrs["title"]) == ("export", "region", "B")
     assert bar.attrs["data-sse-swap"] == "message"
@@ -311,7 +307,7 @@ def test_it_follows_its_channel_and_keeps_attributes() -> None:
 
 @pytest.mark.usefixtures("rendered_page")
 def test_texts_are_text_and_short() -> None:
-    job = BroadcastManager().job("export", title="<script>")
+    job = Kit().job("export", title="<script>")
     assert "<script>" not in to_xml(ProgressBar(job, "<script>"))
     assert work.short("x" * 1_000_000) == "x" * 500 + "…"
     assert work.short(" \none\ntwo") == "one"
@@ -321,10 +317,10 @@ def test_texts_are_text_and_short() -> None:
 @pytest.mark.parametrize("id", ["", "a b", "a:b", None, 7])
 def test_an_id_that_selectors_cannot_name_is_told(id: Any) -> None:
     with pytest.raises(MarkupError, match=r"^a job needs an id of letters, digits, - and _"):
-        BroadcastManager().job(id)
+        Kit().job(id)
 
 
-async def test_a_negative_total_is_told(sse: BroadcastManager) -> None:
+async def test_a_negative_total_is_told(sse: Kit) -> None:
     with pytest.raises(ValueError, match="total must be at least 0, not -1"):
         sse.job("export", total=-1)
     async with sse.job("export") as job:
@@ -334,4 +330,4 @@ async def test_a_negative_total_is_told(sse: BroadcastManager) -> None:
 
 def test_outside_of_a_request_there_is_no_page() -> None:
     with pytest.raises(SetupError):
-        ProgressBar(BroadcastManager().job("export"))
+        ProgressBar(Kit().job("export"))

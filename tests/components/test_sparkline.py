@@ -12,7 +12,7 @@ from fasthtml.common import to_xml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sse_components import BroadcastManager, MarkupError, NotRunning, Sparkline
+from sse_components import Kit, MarkupError, NotRunning, Sparkline
 from sse_components.components.sparkline import Look, Spark
 from tests.support.rendering import rendering
 from tests.support.serving import until
@@ -70,7 +70,7 @@ def test_whatever_the_values_the_line_stays_in_its_drawing(values: list[float | 
     assert all(3 <= x <= 157.001 and 3 <= y <= 37.001 for x, y in filter(None, points))
 
 
-async def test_values_that_are_pushed_at_once_are_sent_at_once(sse: BroadcastManager) -> None:
+async def test_values_that_are_pushed_at_once_are_sent_at_once(sse: Kit) -> None:
     spark, start = sse.sparkline("load", label="<Load>", length=3, interval=0.02), sse.backend.cursor
     await spark.push(1, Decimal("2.5"))
     await spark.push(Fraction(1, 2), math.nan)
@@ -87,7 +87,7 @@ async def test_values_that_are_pushed_at_once_are_sent_at_once(sse: BroadcastMan
     assert sse.sparkline("load") is spark
 
 
-async def test_values_may_be_pushed_from_threads(sse: BroadcastManager) -> None:
+async def test_values_may_be_pushed_from_threads(sse: Kit) -> None:
     spark, start = sse.sparkline("load", length=1_000, interval=0.02), sse.backend.cursor
     await asyncio.gather(*[asyncio.to_thread(spark.push_threadsafe, *range(100)) for _ in range(10)])
     await until(lambda: sse.backend.cursor != start)
@@ -95,7 +95,7 @@ async def test_values_may_be_pushed_from_threads(sse: BroadcastManager) -> None:
 
 
 @pytest.mark.parametrize("value", ["7", b"7", [], object(), 10**400, 1j])
-async def test_what_is_no_number_is_told(sse: BroadcastManager, value: Any) -> None:
+async def test_what_is_no_number_is_told(sse: Kit, value: Any) -> None:
     spark = sse.sparkline("load")
     with pytest.raises(MarkupError) as caught:
         await spark.push(1, value)
@@ -104,14 +104,14 @@ async def test_what_is_no_number_is_told(sse: BroadcastManager, value: Any) -> N
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
-async def test_what_has_no_place_is_a_gap(sse: BroadcastManager, value: float | None) -> None:
+async def test_what_has_no_place_is_a_gap(sse: Kit, value: float | None) -> None:
     spark = sse.sparkline("load")
     await spark.push(value)
     assert list(spark.values) == [None]
 
 
 async def test_a_line_is_pushed_between_start_up_and_shutdown() -> None:
-    spark = BroadcastManager().sparkline("load")
+    spark = Kit().sparkline("load")
     with pytest.raises(NotRunning):
         await spark.push(1)
     assert not spark.values
@@ -135,7 +135,7 @@ def test_what_a_sparkline_cannot_be_is_told(options: dict[str, Any], message: st
 
 def test_a_length_has_room_for_a_value() -> None:
     with pytest.raises(ValueError, match="length must be at least 1, not 0"):
-        Spark(BroadcastManager(), "load", length=0)
+        Spark(Kit(), "load", length=0)
 
 
 @pytest.mark.usefixtures("rendered_page")

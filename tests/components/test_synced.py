@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fasthtml.common import FT, to_xml
 
-from sse_components import BroadcastManager, MarkupError, SetupError, SyncedInput, SyncedToggle
+from sse_components import Kit, MarkupError, SetupError, SyncedInput, SyncedToggle
 from sse_components.protocol import FIELD_KEY
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +106,7 @@ def test_a_switch_drives_an_attribute() -> None:
 @pytest.mark.parametrize(
     ("value", "said"), [("a\nb", "a\nb"), (True, "true"), (False, "false"), (7, "7"), (HOSTILE, HOSTILE)]
 )
-async def test_the_server_says_what_a_field_holds(value: Any, said: str, sse: BroadcastManager) -> None:
+async def test_the_server_says_what_a_field_holds(value: Any, said: str, sse: Kit) -> None:
     begin = sse.backend.cursor
     id = await sse.synced("title").set(value)
     (event,) = sse.backend.since({"title"}, begin)
@@ -120,6 +120,6 @@ async def test_the_server_says_what_a_field_holds(value: Any, said: str, sse: Br
     assert found[-1] == ("data", {"value": said})
 
 
-async def test_the_server_names_a_field_that_selectors_can_name(sse: BroadcastManager) -> None:
+async def test_the_server_names_a_field_that_selectors_can_name(sse: Kit) -> None:
     with pytest.raises(MarkupError, match=r"^a synced field needs an id"):
         sse.synced("a b")

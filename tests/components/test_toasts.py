@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fasthtml.common import Safe, to_xml
 
-from sse_components import BroadcastManager, MarkupError, ToastStack
+from sse_components import Kit, MarkupError, ToastStack
 from sse_components.access.identity import session_channel, user_channel
 from sse_components.components.toasts import EVERYONE, KEPT_BYTES, SESSION_KEY
 from sse_components.events.log import Cursor, Event
@@ -29,13 +29,13 @@ def request(
     return rendering(headers=headers, auth=user, session=session)
 
 
-def sent(sse: BroadcastManager, channel: str) -> Event:
+def sent(sse: Kit, channel: str) -> Event:
     """Return the one event of a channel."""
     (event,) = sse.backend.since([channel], Cursor(sse.backend.cursor.epoch, 0))
     return event
 
 
-async def test_a_toast_goes_to_everyone(sse: BroadcastManager) -> None:
+async def test_a_toast_goes_to_everyone(sse: Kit) -> None:
     await sse.toast("<b>Saved</b>", Safe("<i>now</i>"), level="success")
     frame = sent(sse, EVERYONE).frame.decode()
     assert 'hx-swap-oob="beforeend:#sse-toasts-news"' in frame
@@ -43,7 +43,7 @@ async def test_a_toast_goes_to_everyone(sse: BroadcastManager) -> None:
     assert 'data-level="success" data-sse-toast="6000"' in frame
 
 
-async def test_a_toast_goes_to_a_user_or_a_session(sse: BroadcastManager) -> None:
+async def test_a_toast_goes_to_a_user_or_a_session(sse: Kit) -> None:
     await sse.toast("a", user="alice")
     assert b">a<" in sent(sse, user_channel("alice")).frame
     await sse.toast("b", session="an id")
@@ -58,7 +58,7 @@ async def test_a_toast_goes_to_a_user_or_a_session(sse: BroadcastManager) -> Non
     assert b">d<" in sent(sse, page.session_channel).frame
 
 
-async def test_a_toast_goes_to_the_tab_that_asks_for_it(sse: BroadcastManager) -> None:
+async def test_a_toast_goes_to_the_tab_that_asks_for_it(sse: Kit) -> None:
     with request({}, tab=TAB) as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
@@ -68,7 +68,7 @@ async def test_a_toast_goes_to_the_tab_that_asks_for_it(sse: BroadcastManager) -
         assert f"\nonly: {TAB}\n" in sent(sse, EVERYONE).frame.decode()
 
 
-async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: BroadcastManager) -> None:
+async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: Kit) -> None:
     with request({}) as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
@@ -86,7 +86,7 @@ async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: BroadcastManag
         ({"user": "a", "tab": TAB}, "a toast is for one of user, session and tab, not for user and tab"),
     ],
 )
-async def test_who_is_not_known_is_not_everyone(sse: BroadcastManager, options: dict[str, Any], message: str) -> None:
+async def test_who_is_not_known_is_not_everyone(sse: Kit, options: dict[str, Any], message: str) -> None:
     before = sse.backend.cursor
     with pytest.raises(MarkupError) as caught:
         await sse.toast("a", **options)
@@ -106,7 +106,7 @@ async def test_who_is_not_known_is_not_everyone(sse: BroadcastManager, options: 
     ],
 )
 async def test_a_toast_stays_as_its_level_has_it(
-    sse: BroadcastManager, level: str, timeout: dict[str, Any], milliseconds: str, shown_in: str
+    sse: Kit, level: str, timeout: dict[str, Any], milliseconds: str, shown_in: str
 ) -> None:
     await sse.toast("a", level=level, **timeout)
     frame = sent(sse, EVERYONE).frame.decode()
@@ -118,7 +118,7 @@ def granted(stack: Any) -> frozenset[str]:
     grant = re.search(r"sub=([\w.-]+)", stack.attrs["data-sse-connect"])
     assert grant
     page = current_page.get()
-    return page.grants.read(grant[1], page.who).channels
+    return page.grants.read(grant[1], page.principal).channels
 
 
 def test_a_stack_follows_the_channels_of_its_page() -> None:
@@ -140,7 +140,7 @@ def test_a_stack_has_its_parts_and_takes_attributes() -> None:
         ToastStack(limit=0)
 
 
-async def test_a_toast_is_shown_once_by_the_page_to_which_its_request_leads(sse: BroadcastManager) -> None:
+async def test_a_toast_is_shown_once_by_the_page_to_which_its_request_leads(sse: Kit) -> None:
     session: dict[str, Any] = {}
     with request(session, mode="navigate"):
         await sse.toast("<b>Saved</b>", level="success")
@@ -159,11 +159,11 @@ async def test_a_toast_is_shown_once_by_the_page_to_which_its_request_leads(sse:
     assert id[1] in sent_first(sse)
 
 
-def sent_first(sse: BroadcastManager) -> str:
+def sent_first(sse: Kit) -> str:
     return sse.backend.since([EVERYONE], Cursor(sse.backend.cursor.epoch, 0))[0].frame.decode()
 
 
-async def test_what_is_kept_is_bounded_by_time_and_size(sse: BroadcastManager) -> None:
+async def test_what_is_kept_is_bounded_by_time_and_size(sse: Kit) -> None:
     session: dict[str, Any] = {}
     with request(session, mode="navigate"):
         for number in range(20):
@@ -176,6 +176,6 @@ async def test_what_is_kept_is_bounded_by_time_and_size(sse: BroadcastManager) -
         assert "old" not in to_xml(ToastStack())
 
 
-async def test_a_toast_may_be_sent_from_a_sync_handler(sse: BroadcastManager) -> None:
-    await asyncio.wrap_future(sse.toast_threadsafe("a", level="error"))
+async def test_a_toast_may_be_sent_from_a_sync_handler(sse: Kit) -> None:
+    await asyncio.wrap_future(sse.toast("a", level="error"))
     assert b">a<" in sent(sse, EVERYONE).frame

@@ -11,7 +11,7 @@ from fasthtml.common import P, to_xml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sse_components import AlreadyRunning, BroadcastManager, MarkupError, NotRunning, TokenStream
+from sse_components import AlreadyRunning, Kit, MarkupError, NotRunning, TokenStream
 from sse_components.components.token_stream import BLOCK, Answer, blocks_of
 from tests.support.serving import until
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def sent(sse: BroadcastManager) -> list[str]:
+def sent(sse: Kit) -> list[str]:
     """Collect what is published, as the browser reads it."""
     found: list[str] = []
     enqueue = sse.fanout.enqueue
@@ -63,7 +63,7 @@ async def words(*tokens: str) -> AsyncIterator[str]:
         yield token
 
 
-async def test_an_answer_comes_as_it_is_written(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_an_answer_comes_as_it_is_written(sse: Kit, sent: list[str]) -> None:
     async with sse.tokens("answer") as answer:
         assert answer.state == "streaming"
         assert 'aria-busy="true"' in sent[0]
@@ -77,9 +77,7 @@ async def test_an_answer_comes_as_it_is_written(sse: BroadcastManager, sent: lis
     assert 'data-answer="done"' in sent[-1]
 
 
-async def test_thousands_of_tokens_and_a_megabyte_are_few_messages_and_elements(
-    sse: BroadcastManager, sent: list[str]
-) -> None:
+async def test_thousands_of_tokens_and_a_megabyte_are_few_messages_and_elements(sse: Kit, sent: list[str]) -> None:
     clock = asyncio.get_running_loop().time
     began = clock()
     tokens = [*(f"{number} " for number in range(5_000)), "<" * 1_000_000, *(f"{number} " for number in range(5_000))]
@@ -91,9 +89,7 @@ async def test_thousands_of_tokens_and_a_megabyte_are_few_messages_and_elements(
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_a_page_made_in_the_middle_goes_on_without_loss_or_doubling(
-    sse: BroadcastManager, sent: list[str]
-) -> None:
+async def test_a_page_made_in_the_middle_goes_on_without_loss_or_doubling(sse: Kit, sent: list[str]) -> None:
     pages: list[tuple[int, str, str]] = []
 
     def look(answer: Answer, cursor: int) -> None:
@@ -129,7 +125,7 @@ def test_blocks_end_after_white_space_where_there_is_some() -> None:
     assert all(block.endswith(" ") for block in list(blocks_of(text))[:-1])
 
 
-async def test_stop_ends_the_iteration(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_stop_ends_the_iteration(sse: Kit, sent: list[str]) -> None:
     closed: list[str] = []
 
     async def model(*, waits: bool) -> AsyncIterator[str]:
@@ -153,7 +149,7 @@ async def test_stop_ends_the_iteration(sse: BroadcastManager, sent: list[str]) -
     assert sse.tokens("answer").stop() is False
 
 
-async def test_a_model_that_fails_is_told_and_raises(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_a_model_that_fails_is_told_and_raises(sse: Kit, sent: list[str]) -> None:
     async def model() -> AsyncIterator[str]:
         yield "word "
         raise ConnectionError("key <sk-1> is refused")
@@ -165,9 +161,7 @@ async def test_a_model_that_fails_is_told_and_raises(sse: BroadcastManager, sent
         assert Tab().apply(sent).text == "word "
 
 
-async def test_a_second_answer_at_once_is_an_error_and_a_later_one_begins_anew(
-    sse: BroadcastManager, sent: list[str]
-) -> None:
+async def test_a_second_answer_at_once_is_an_error_and_a_later_one_begins_anew(sse: Kit, sent: list[str]) -> None:
     left = words("never")
     async with sse.tokens("answer") as answer:
         await answer.write("first " * 1_000)
@@ -184,7 +178,7 @@ async def test_a_second_answer_at_once_is_an_error_and_a_later_one_begins_anew(
         assert answer.text == ""
 
 
-async def test_sentences_are_announced_seldom_and_the_end_at_once(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_sentences_are_announced_seldom_and_the_end_at_once(sse: Kit, sent: list[str]) -> None:
     now = 100.0
     sse._works.clock = lambda: now
 
@@ -207,7 +201,7 @@ async def test_sentences_are_announced_seldom_and_the_end_at_once(sse: Broadcast
     assert ">at last Answer complete<" in sent[-1]
 
 
-async def test_threads_write(sse: BroadcastManager, sent: list[str]) -> None:
+async def test_threads_write(sse: Kit, sent: list[str]) -> None:
     async with sse.tokens("answer") as answer:
         await asyncio.gather(*[asyncio.to_thread(answer.write_threadsafe, "x" * 700) for _ in range(20)])
     assert Tab().apply(sent).text == "x" * 14_000
@@ -215,9 +209,7 @@ async def test_threads_write(sse: BroadcastManager, sent: list[str]) -> None:
 
 @pytest.mark.usefixtures("rendered_page")
 def test_it_shows_its_children_until_there_is_an_answer() -> None:
-    stream = TokenStream(
-        BroadcastManager().tokens("answer"), P("Ask <me>"), stop="/stop", label="Reply", cls="wide", title="A"
-    )
+    stream = TokenStream(Kit().tokens("answer"), P("Ask <me>"), stop="/stop", label="Reply", cls="wide", title="A")
     page = to_xml(stream)
     assert "<p>Ask &lt;me&gt;</p>" in page
     assert 'hx-post="/stop"' in page
@@ -226,7 +218,7 @@ def test_it_shows_its_children_until_there_is_an_answer() -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_a_page_has_the_text_as_it_is(sse: BroadcastManager) -> None:
+async def test_a_page_has_the_text_as_it_is(sse: Kit) -> None:
     text = "  a\n\n  b </textarea><script>" + "long " * 1_000
     await sse.tokens("answer").stream(words(text))
     page = to_xml(TokenStream(sse.tokens("answer"), P("Ask me")))
@@ -239,4 +231,4 @@ async def test_a_page_has_the_text_as_it_is(sse: BroadcastManager) -> None:
 
 def test_an_id_that_selectors_cannot_name_is_told() -> None:
     with pytest.raises(MarkupError, match=r"^an answer needs an id of letters, digits, - and _"):
-        BroadcastManager().tokens("a b")
+        Kit().tokens("a b")

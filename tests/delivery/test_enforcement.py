@@ -115,13 +115,13 @@ async def test_a_stream_that_is_revoked_while_it_opens_is_told_when_it_comes_bac
     async with visited() as house:
         ann = house.browser()
         grants = await ann.grants()
-        enter = house.sse.door.enter
+        enter = house.sse.enforcement.enter
 
         def revoke_first(connection: StreamConnection) -> None:
-            house.sse.door.revoked.add(channel="todos")
+            house.sse.revocations.add(channel="todos")
             enter(connection)
 
-        monkeypatch.setattr(house.sse.door, "enter", revoke_first)
+        monkeypatch.setattr(house.sse.enforcement, "enter", revoke_first)
         await house.sse.publish("todos", "secret")
         stream = await (await ann.post(grants)).to_end()
         assert "secret" not in stream.body.decode()

@@ -84,7 +84,7 @@ class House:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def publish(self, text: str, channel: str = "news", exclude: Iterable[str] = ()) -> Event:
-        return await self.backend.append(channel, text, exclude=frozenset(exclude))
+        return self.backend.append(channel, text, exclude=frozenset(exclude))
 
     def join(
         self,
@@ -97,7 +97,7 @@ class House:
     ) -> tuple[StreamConnection, Client]:
         """Let a connection join and catch up, in a task that then waits as one that holds a stream."""
         feed = self.fanout.feed(channels, heartbeat=self.heartbeat, **options)
-        connection, client = StreamConnection(id, self.fanout, feed, mailbox_size=3), Client()
+        connection, client = StreamConnection(id, self.fanout, feed, private_limit=3), Client()
         connection.send_raw, connection.steppable = client.send, steppable
         self.fanout.join(connection, [(feed.channels, after)] if after else ())
         connection.task = asyncio.create_task(self._hold(connection))
@@ -421,7 +421,7 @@ async def test_a_client_that_does_not_read_its_letters_is_offered_no_more() -> N
     async with House() as house:
         connection, client = await house.joined()
         client.stall()
-        # One is on its way, and three are in its mailbox.
+        # One is on its way, and three are in its private_queue.
         assert [connection.offer(str(number)) for number in range(6)] == [True] * 4 + [False] * 2
         client.go_on()
         await until(lambda: client.texts == list("0123"))

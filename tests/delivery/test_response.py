@@ -119,7 +119,7 @@ async def test_a_stream_that_is_unregistered_ends_as_it_should() -> None:
         assert (await site.report())["connections"] == 1
 
 
-class Held:
+class ActiveGrant:
     """A stream held by a task of the test's own, as a server would."""
 
     def __init__(self, response: StreamResponse) -> None:
@@ -150,8 +150,8 @@ class Held:
         self.after = True
 
 
-async def hold(sse: BroadcastManager) -> Held:
-    held = Held(await sse.stream(["news"]))
+async def hold(sse: BroadcastManager) -> ActiveGrant:
+    held = ActiveGrant(await sse.stream(["news"]))
     await until(lambda: not held.response.connection.busy)
     return held
 
@@ -179,7 +179,7 @@ async def test_a_client_that_is_gone_before_it_has_caught_up_is_no_failure(sse: 
     start = sse.backend.cursor
     await sse.publish("news", "text")
     response = await sse.stream(["news"], since=[(frozenset({"news"}), start)])
-    held = Held(response)
+    held = ActiveGrant(response)
     held.breaks = True
     await held.task
     assert held.after

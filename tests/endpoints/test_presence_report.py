@@ -71,7 +71,7 @@ async def test_a_tab_is_where_its_browser_says_and_everyone_there_is_told(house:
 
 
 async def test_who_has_gone_is_missed(house: House) -> None:
-    house.sse.here.presence.leave_after = 0.01
+    house.sse.presence.leave_after = 0.01
     ann = house.browser()
     stream = await enter(ann)
     await tell(ann, report(stream, tab("hall")))

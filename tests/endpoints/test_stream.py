@@ -251,10 +251,10 @@ async def test_renewal_prolongs_a_running_stream_and_one_without_it_ends() -> No
         ann = house.browser()
         grants = await ann.grants("todos")
         renewed, other = await ann.follow(grants), await ann.follow(grants)
-        end = house.streams[0].visitor.expires  # type: ignore[union-attr]
+        end = house.streams[0].subscriber.expires  # type: ignore[union-attr]
         (answer,) = await ann.renew(grants, connection=connection_of(renewed))
         assert 0.5 < answer["expires"] <= 0.6
-        assert house.streams[0].visitor.expires > end  # type: ignore[union-attr]
+        assert house.streams[0].subscriber.expires > end  # type: ignore[union-attr]
         denied = {"denied": [{"channels": ["todos"], "reason": "expired"}]}
         assert data_of(await other.to_end(3), "sse:denied") == denied
         assert [one.connection_id for one in house.streams if one.last is None] == [connection_of(renewed)]
@@ -285,11 +285,11 @@ async def test_nobody_prolongs_the_stream_of_another_or_adds_to_ones_own() -> No
         ann, bob = house.browser(), house.browser()
         todos, chat = await ann.grants("todos,chat")
         stream = await ann.follow([todos])
-        held = house.streams[0].visitor.held  # type: ignore[union-attr]
+        held = house.streams[0].subscriber.held  # type: ignore[union-attr]
         await bob.renew(await bob.grants(), connection=connection_of(stream))
         await ann.renew([chat], connection=connection_of(stream))
         await ann.renew([todos], connection="unknown")
-        assert house.streams[0].visitor.held == held  # type: ignore[union-attr]
+        assert house.streams[0].subscriber.held == held  # type: ignore[union-attr]
 
 
 # ---------------------------------------------------------------------- other origins

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sse_components import GrantError, SetupError, this_tab
-from sse_components.access.identity import Who, session_channel, user_channel
+from sse_components.access.identity import Principal, session_channel, user_channel
 from sse_components.html.page_context import Page, kit_prefix, session_of_request, this_page
 from tests.support.rendering import GRANTS, HERE, rendering
 
@@ -49,19 +49,19 @@ def test_a_page_knows_whose_it_is_as_soon_as_the_scope_does() -> None:
     scope: dict[str, Any] = {"headers": []}
     page = request()
     page.enter(scope)
-    assert (page.who, page.user_channel, page.session_channel) == (Who(), None, None)
+    assert (page.principal, page.user_channel, page.session_channel) == (Principal(), None, None)
     scope |= {"auth": "ann", "session": {"sse": "7"}}
-    assert page.who == Who("ann", "7")
+    assert page.principal == Principal("ann", "7")
     assert (page.user_channel, page.session_channel) == (user_channel("ann"), session_channel("7"))
 
 
 def test_a_session_is_written_to_only_when_something_is_granted_to_it() -> None:
     session: dict[str, Any] = {}
     page = request(session=session)
-    assert (page.who, page.user_channel, session) == (Who(), None, {})
+    assert (page.principal, page.user_channel, session) == (Principal(), None, {})
     token = grant_of(page)
-    assert page.who == Who(None, session["sse"])
-    assert GRANTS.read(token, page.who).channels == {"todos"}
+    assert page.principal == Principal(None, session["sse"])
+    assert GRANTS.read(token, page.principal).channels == {"todos"}
     with pytest.raises(GrantError):
         GRANTS.read(token)
     assert page.session_channel == session_channel(session["sse"])

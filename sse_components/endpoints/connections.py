@@ -1,0 +1,41 @@
+"""The route that shows the server's connections: numbers for everybody, each connection for administrators."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..delivery.connection import describe
+from ..manager import BroadcastManager
+from .authorization import NO_STORE
+
+AuthorizeAdmin = Callable[[Request], bool | Awaitable[bool]]
+
+
+class ConnectionsEndpoint:
+    """Answers requests for the server's connections.
+
+    Args:
+        manager: has the connections.
+        authorize_admin: tells, perhaps after an await, whether a request may see each connection.
+    """
+
+    def __init__(self, manager: BroadcastManager, authorize_admin: AuthorizeAdmin | None) -> None:
+        self._manager, self._authorize_admin = manager, authorize_admin
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer with the statistics, and for administrators with each connection."""
+        registry = self._manager.registry
+        stats = registry.get_stats()
+        if await self._is_admin(request):
+            stats["connections"] = [describe(connection) for connection in registry.get_connections()]
+        # What an application remembers with a connection need not be JSON.
+        return Response(json.dumps(stats, default=str), media_type="application/json", headers=NO_STORE)
+
+    async def _is_admin(self, request: Request) -> bool:
+        allowed = self._authorize_admin is not None and self._authorize_admin(request)
+        return bool(await allowed if inspect.isawaitable(allowed) else allowed)
