@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from .errors import NotRunning
-from .publication import Outcome, running_loop
+from .publication import NOT_RUNNING, Outcome, running_loop
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-NOT_STARTED = "the application has not started: publish between its start-up and its shutdown, or in its event loop"
-ENDED = "the application has shut down: publish before that, while its lifespan lasts"
 
 
 class HomeLoop:
@@ -54,9 +51,8 @@ class HomeLoop:
         Raises:
             NotRunning: before start-up, and after shutdown.
         """
-        if self.is_running or (self.starts_by_itself and running_loop() is not None):
-            return
-        raise NotRunning(NOT_STARTED if self.starts_by_itself or self._waiting else ENDED)
+        if not (self.is_running or self.starts_by_itself):
+            raise NotRunning(NOT_RUNNING)
 
     def require(self) -> asyncio.AbstractEventLoop:
         """Return the loop.
@@ -65,7 +61,7 @@ class HomeLoop:
             NotRunning: before start-up, and after shutdown.
         """
         if self.loop is None or self.loop.is_closed():
-            raise NotRunning(NOT_STARTED)
+            raise NotRunning(NOT_RUNNING)
         return self.loop
 
     def make(self, call: Callable[[], Outcome[T]], kind: type[Outcome[T]]) -> Outcome[T]:
@@ -80,8 +76,11 @@ class HomeLoop:
             Exception: what the call raises, if it is made now.
         """
         self.check()
-        if self.is_running and running_loop() is self.loop:
+        here = running_loop()
+        if self.is_running and here is self.loop:
             return call()
+        if here is None and not self.is_running:
+            return kind(call=partial(self.make, call, kind))
         future: Future[T] = Future()
         # Whoever waits for the result may be cancelled; the call is made nevertheless.
         future.set_running_or_notify_cancel()
@@ -111,13 +110,13 @@ class HomeLoop:
         try:
             self.loop.call_soon_threadsafe(self._call_if_running, future, call)
         except RuntimeError as error:  # it was closed a moment ago
-            raise NotRunning(ENDED) from error
+            raise NotRunning(NOT_RUNNING) from error
 
     def _call_if_running(self, future: Future[T], call: Callable[[], Outcome[T]]) -> None:
         if self.is_running:
             fulfil(future, call)
         else:
-            future.set_exception(NotRunning(ENDED))
+            future.set_exception(NotRunning(NOT_RUNNING))
 
     async def _start_for_waiting(self) -> None:
         try:

@@ -278,7 +278,7 @@ async def test_statistics_count_connections_and_their_messages() -> None:
 
 @pytest.mark.parametrize("size", [0, -1])
 async def test_a_queue_must_be_bounded(size: int) -> None:
-    with pytest.raises(ValueError, match=f"^queue_size must be at least 1, not {size}$"):
+    with pytest.raises(ValueError, match=f"^queue_size must be a whole number of at least 1, not {size}$"):
         await ConnectionRegistry().add_connection(queue_size=size)
 
 
