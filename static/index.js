@@ -2,4 +2,4 @@
 
 import "./reconnect.js";
 import "./unload.js";
-import "./components.js";
+import "./components/index.js";

@@ -1,9 +1,9 @@
 // Numbers of the server's connections, and the state of this page's own, for the page to show.
 
-import { installBridge } from "./htmx-bridge.js";
+import { installBridge } from "./htmx/bridge.js";
+import { scriptOptions } from "./page/script-options.js";
+import { sources } from "./page/sources.js";
 import { CONNECTIONS_PATH, MONITOR_ATTRIBUTE, PREFIX, STATE_EVENT, STATS_ATTRIBUTE, STATS_EVENT } from "./protocol.js";
-import { scriptOptions } from "./script-options.js";
-import { sources } from "./sources.js";
 
 // An answer that is later than this many intervals is no longer waited for.
 const PATIENCE = 10;

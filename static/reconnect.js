@@ -1,11 +1,11 @@
 // When to reconnect: within the limits of this script's tag, and at once when there is new hope.
 
-import { healNow } from "./heal.js";
-import { installBridge } from "./htmx-bridge.js";
-import { limits } from "./limits.js";
+import { installBridge } from "./htmx/bridge.js";
+import { healNow } from "./page/heal.js";
+import { limits } from "./page/limits.js";
+import { scriptOptions } from "./page/script-options.js";
+import { sources } from "./page/sources.js";
 import { RECONNECT_ATTRIBUTE } from "./protocol.js";
-import { scriptOptions } from "./script-options.js";
-import { sources } from "./sources.js";
 
 Object.assign(limits, scriptOptions(RECONNECT_ATTRIBUTE, limits));
 installBridge();

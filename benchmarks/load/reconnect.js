@@ -6,9 +6,9 @@
 // where one process needs half a second.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { FetchEventSource } from "../../static/event-source.js";
+import { FetchEventSource } from "../../static/stream/stream-reader.js";
 import { RETRY_BASE_MS } from "../../static/protocol.js";
-import { decide } from "../../static/retry-policy.js";
+import { decide } from "../../static/stream/retry-policy.js";
 
 const [url, count, jitter] = process.argv.slice(2);
 const clients = Number(count);

@@ -196,4 +196,4 @@ def said_id(id: str) -> str:
 
 def early_script() -> FT:
     """Return the script that gives the field before it what the browser remembers, before the page is painted."""
-    return Script(src=asset_url("synced-early.js", kit_prefix()))
+    return Script(src=asset_url("components/synced-early.js", kit_prefix()))
