@@ -19,6 +19,7 @@ ASSETS_PATH: Final = "/assets"
 
 # The stream's query: one `sub` per grant, as `<grant>` or `<grant>~<cursor>`.
 SUB_PARAM: Final = "sub"
+CONNECTION_PARAM: Final = "connection"
 CURSOR_SEPARATOR: Final = "~"
 LAST_EVENT_ID: Final = "Last-Event-ID"
 

@@ -1,6 +1,7 @@
 // Numbers of the server's connections, and the state of this page's own, for the page to show.
 
 import { installBridge } from "./htmx/bridge.js";
+import { stateOf } from "./page/page-state.js";
 import { scriptOptions } from "./page/script-options.js";
 import { sources } from "./page/sources.js";
 import { CONNECTIONS_PATH, MONITOR_ATTRIBUTE, PREFIX, STATE_EVENT, STATS_ATTRIBUTE, STATS_EVENT } from "./protocol.js";
@@ -74,7 +75,7 @@ function parts(counts) {
 
 /** @param {Record<string, any>} stats */
 function tell(stats) {
-  const page = [...sources].map(({ state, stale, heardAt }) => ({ state: stale ? "stale" : state, heardAt }));
+  const page = [...sources].map((source) => ({ state: stateOf(source), heardAt: source.heardAt }));
   document.dispatchEvent(new CustomEvent(STATS_EVENT, { detail: { ...stats, page } }));
 }
 

@@ -10,6 +10,7 @@ export const CONNECTIONS_PATH = "/connections";
 export const ASSETS_PATH = "/assets";
 
 export const SUB_PARAM = "sub";
+export const CONNECTION_PARAM = "connection";
 export const CURSOR_SEPARATOR = "~";
 export const LAST_EVENT_ID = "Last-Event-ID";
 export const TAB_HEADER = "SSE-Tab";

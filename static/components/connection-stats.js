@@ -1,4 +1,4 @@
-import { pageState, shown } from "../page/page-state.js";
+import { connectedSources, pageState } from "../page/page-state.js";
 import { STATE_EVENT } from "../protocol.js";
 
 const SECOND = 1_000;
@@ -56,7 +56,7 @@ export function attach(root) {
  * @param {string} never
  */
 function heard(ago, never) {
-  const at = Math.max(0, ...shown().map(({ heardAt }) => heardAt));
+  const at = Math.max(0, ...connectedSources().map(({ heardAt }) => heardAt));
   if (at === 0) return never;
   return ago.replace("{}", String(Math.max(0, Math.round((Date.now() - at) / SECOND))));
 }

@@ -1,5 +1,5 @@
 import { healNow } from "../page/heal.js";
-import { pageState, shown, stateOf } from "../page/page-state.js";
+import { connectedSources, pageState, stateOf } from "../page/page-state.js";
 import { sources } from "../page/sources.js";
 import { STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
 
@@ -86,7 +86,7 @@ function note(event) {
 
 /** @returns {number} until the first attempt of those that reconnect */
 function secondsLeft() {
-  const waiting = shown().filter((source) => stateOf(source) === "reconnecting");
+  const waiting = connectedSources().filter((source) => stateOf(source) === "reconnecting");
   const due = Math.min(...waiting.map(({ element }) => (element && dueAt.get(element)) || 0));
   return Math.ceil((due - Date.now()) / SECOND);
 }

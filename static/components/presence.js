@@ -1,6 +1,7 @@
 // Tells the server which rooms this tab is in, and whether anybody sees it, over the hub that its elements follow.
 
-import { Link } from "../hub/hub-client.js";
+import { HubClient } from "../hub/hub-client.js";
+import { tabId } from "../page/tab.js";
 import { CONNECT_ATTRIBUTE, ROOM_ATTRIBUTE, SHARED_ATTRIBUTE } from "../protocol.js";
 
 /** The elements that make this tab be somewhere. @type {Set<HTMLElement>} */
@@ -27,5 +28,6 @@ function tell() {
     rooms.set(origin + pathname, names.add(element.getAttribute(ROOM_ATTRIBUTE) ?? ""));
   }
   const sharedBy = [...elements][0]?.getAttribute(SHARED_ATTRIBUTE) ?? "browser"; // it is the same for all of a page
-  for (const [address, names] of rooms) Link.to(address, sharedBy).present([...names], !document.hidden);
+  for (const [address, names] of rooms)
+    HubClient.for(address, sharedBy).setPresence({ id: tabId, rooms: [...names], visible: !document.hidden });
 }

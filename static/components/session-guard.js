@@ -1,5 +1,5 @@
 import { healNow } from "../page/heal.js";
-import { pageState, shown } from "../page/page-state.js";
+import { connectedSources, pageState } from "../page/page-state.js";
 import { STATE_EVENT } from "../protocol.js";
 import { onWhose, sayWhose, whose } from "./session.js";
 
@@ -40,7 +40,7 @@ export function attach(element) {
   function goOn() {
     known = null;
     dialog.close();
-    const refused = shown().filter(({ state }) => state === DENIED);
+    const refused = connectedSources().filter(({ state }) => state === DENIED);
     for (const source of refused) source.hold();
     if (refused.length > 0) healNow();
   }

@@ -3,23 +3,24 @@ const INSIDE = ["beforeend", "afterbegin", "append", "prepend"];
 const BESIDE = ["beforebegin", "afterend", "before", "after"];
 
 /**
- * Let a message that inserts elements do so once, however often it comes: what stands there already under the id of a new
- * element gives way to it. A page may show what was published while it was made, and its stream brings that too.
+ * Make the insertion of elements idempotent: remove the elements that have the id of one that is about to be inserted in the
+ * same place. A page may already show what was published while it was made, and its stream brings that, too.
  *
- * @param {string} html the message
- * @param {Element[]} receivers the elements that swap what of it is not out of band
+ * @param {string} html of a message
+ * @param {Element[]} receivers the elements that swap the part of it that is not out of band
  */
-export function removeTwins(html, receivers) {
+export function dedupeById(html, receivers) {
   if (!/\sid\s*=/i.test(html)) return;
   const template = document.createElement("template");
   template.innerHTML = html;
   for (const part of template.content.querySelectorAll(`[${OOB}], [data-${OOB}]`)) {
     const [, style, selector] = /^([^:]+):(.+)$/.exec(attribute(part, OOB)) ?? [];
-    if (style) removeTwinsOf(part.children, style, document.querySelectorAll(selector));
+    if (style) removeDuplicates(part.children, style, document.querySelectorAll(selector));
     part.remove();
   }
   for (const receiver of receivers) {
-    removeTwinsOf(template.content.children, attribute(receiver, "hx-swap").split(" ")[0], targetsOf(receiver));
+    const [style] = attribute(receiver, "hx-swap").split(" ");
+    removeDuplicates(template.content.children, style, targetsOf(receiver));
   }
 }
 
@@ -39,15 +40,15 @@ function attribute(element, name) {
 }
 
 /**
- * @param {HTMLCollection} news
- * @param {string} style how they are swapped
+ * @param {HTMLCollection} inserted
+ * @param {string} style of the swap
  * @param {Iterable<Element>} targets
  */
-function removeTwinsOf(news, style, targets) {
-  const ids = new Set([...news].map(({ id }) => id).filter(Boolean));
+function removeDuplicates(inserted, style, targets) {
+  const ids = new Set([...inserted].map(({ id }) => id).filter(Boolean));
   for (const target of targets) {
     const parent = INSIDE.includes(style) ? target : BESIDE.includes(style) ? target.parentElement : null;
-    const twins = [...(parent?.children ?? [])].filter((child) => child !== target && ids.has(child.id));
-    for (const twin of twins) twin.remove();
+    const duplicates = [...(parent?.children ?? [])].filter((child) => child !== target && ids.has(child.id));
+    for (const duplicate of duplicates) duplicate.remove();
   }
 }

@@ -1,23 +1,23 @@
 import { CURSOR_ATTRIBUTE } from "../protocol.js";
 
-// Elements that follow the same channel get a message within moments of each other.
+// Elements that follow the same channel get an event at about the same time.
 const REMEMBERED = 1_000;
 
-/** Which element was the first to get a message, by the message's id. @type {Map<string, WeakRef<Element>>} */
-const firsts = new Map();
+/** The first element that got an event, by the event's id. @type {Map<string, WeakRef<Element>>} */
+const firstReceivers = new Map();
 
 /**
- * Tell whether an element is the first of this page to get a message. What goes out of band is for the page: of several
- * elements that follow a channel, one swaps it.
+ * Tell whether an element is the first of this page to get an event. Out-of-band content concerns the whole page: if several
+ * elements follow a channel, only the first swaps it.
  *
- * @param {string} id of a message in the server's log; "" for any other
+ * @param {string} id of an event in the server's log; "" for any other
  * @param {Element} element
  */
-export function isFirst(id, element) {
+export function isFirstReceiver(id, element) {
   if (!id || !element.closest(`[${CURSOR_ATTRIBUTE}]`)) return true;
-  const first = firsts.get(id)?.deref();
+  const first = firstReceivers.get(id)?.deref();
   if (first?.isConnected) return first === element;
-  firsts.set(id, new WeakRef(element));
-  if (firsts.size > REMEMBERED) firsts.delete([...firsts.keys()][0]);
+  firstReceivers.set(id, new WeakRef(element));
+  if (firstReceivers.size > REMEMBERED) firstReceivers.delete([...firstReceivers.keys()][0]);
   return true;
 }

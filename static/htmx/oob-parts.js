@@ -2,40 +2,40 @@ const OOB = "hx-swap-oob";
 const DATA_OOB = `data-${OOB}`;
 
 /**
- * Take the HTML of a message apart.
+ * Split the HTML of a message into what is swapped out of band and the rest.
  *
  * @param {string} html
- * @returns {{ outOfBand: string, rest: string | null }} `outOfBand` is the message again if some of it is to be swapped out
- *   of band, made ready for htmx 2; `rest` is what stands beside that, or null if nothing does
+ * @returns {{ outOfBand: string, rest: string | null }} `outOfBand` is the whole message, prepared for htmx 2, or "" if it has
+ *   no part that this page can swap out of band; `rest` is what stands beside such parts, or null if nothing does
  */
-export function oobParts(html) {
+export function splitOutOfBand(html) {
   if (!html.includes(OOB)) return { outOfBand: "", rest: html };
   const template = document.createElement("template");
   template.innerHTML = html;
   const parts = [...template.content.querySelectorAll(`[${OOB}], [${DATA_OOB}]`)];
-  const outOfBand = makeReady(parts) ? template.innerHTML : html;
-  const some = parts.some((part) => swapOf(part) !== null);
+  const outOfBand = prepareForHtmx2(parts) ? template.innerHTML : html;
+  const hasTargets = parts.some((part) => swapOf(part) !== null);
   for (const part of parts) part.remove();
-  const alone = ![...template.content.childNodes].some(isContent);
-  return { outOfBand: some ? outOfBand : "", rest: alone ? null : template.innerHTML };
+  const hasRest = [...template.content.childNodes].some(isContent);
+  return { outOfBand: hasTargets ? outOfBand : "", rest: hasRest ? template.innerHTML : null };
 }
 
 /**
- * Let htmx 2 do with each part what htmx 4 does: it would report an error for a target that this page does not show, and
- * knows `textContent` for requests only.
+ * Have htmx 2 treat each part as htmx 4 does: it reports an error if the page does not have the target, and does not
+ * support `textContent` out of band.
  *
  * @param {Element[]} parts
- * @returns {boolean} whether that has changed anything
+ * @returns {boolean} whether a part was changed
  */
-function makeReady(parts) {
-  const lost = parts.filter((part) => !hasTarget(part));
-  for (const part of lost) setSwap(part, null);
+function prepareForHtmx2(parts) {
+  const withoutTarget = parts.filter((part) => !hasTarget(part));
+  for (const part of withoutTarget) setSwap(part, null);
   const texts = parts.filter((part) => swapOf(part)?.startsWith("textContent"));
   for (const part of texts) {
     setSwap(part, `innerHTML${swapOf(part)?.slice("textContent".length)}`);
     part.replaceChildren(part.textContent ?? "");
   }
-  return lost.length + texts.length > 0;
+  return withoutTarget.length + texts.length > 0;
 }
 
 /** @param {Element} part */
@@ -57,7 +57,7 @@ function setSwap(part, swap) {
 function hasTarget(part) {
   const [, selector] = /^[^:]+:(.+)$/.exec(swapOf(part) ?? "") ?? [];
   if (selector) return document.querySelector(selector) !== null;
-  return part.id === "" || document.getElementById(part.id) !== null; // htmx reports one without id
+  return part.id === "" || document.getElementById(part.id) !== null; // htmx reports a part without id
 }
 
 /** @param {Node} node */

@@ -1,206 +1,241 @@
-import { tabId } from "../page/tab.js";
+import { environment } from "../environment.js";
+import { Timer } from "../timer.js";
 import { Hub } from "./hub.js";
 
-/** @typedef {import("../page/shared-source.js").SharedSource} SharedSource */
-/** @typedef {{ id: string, rooms: string[], visible: boolean }} Presence of a tab */
+/** @typedef {import("./tab-port.js").HubMessage} HubMessage */
+/** @typedef {import("./tab-port.js").Payload} Payload */
+/** @typedef {import("./tab-port.js").Presence} Presence */
+/** @typedef {import("./tab-port.js").TabMessage} TabMessage */
+
+/**
+ * @typedef {object} Subscriber a page's end of a subscription
+ * @property {Omit<import("./subscription.js").SubscriptionRequest, "id">} request
+ * @property {(delivery: Payload) => void} receive
+ * @property {(cursor: string, heardAt: number) => void} advance called with the cursor that the hub has reached
+ */
+
+/**
+ * @typedef {object} HubClientOptions
+ * @property {boolean} hasWorker whether the hub may be in a SharedWorker
+ * @property {import("../environment.js").Environment} env
+ * @property {(address: string) => SharedWorker} openWorker
+ * @property {LockManager | undefined} locks
+ */
 
 // Milliseconds
-const HELLO_MS = 5_000;
+const HELLO_TIMEOUT_MS = 5_000;
 const PING_MS = 5_000;
-const PONG_MS = 3_000;
-// A worker that has died is followed by another once within this time; then the page connects by itself.
+const PONG_TIMEOUT_MS = 3_000;
+// A worker that dies is replaced by another once within this time; the second time, the page connects by itself.
 const WORKER_LIFE_MS = 60_000;
 
 const BROWSER = "browser";
 const ELEMENT = "element";
 
-/** @type {Map<string, Link>} */
-const links = new Map();
+const NO_PING = { sentAt: Number.POSITIVE_INFINITY, ids: /** @type {string[]} */ ([]) };
+
+/** @type {Map<string, HubClient>} */
+const clients = new Map();
 
 /**
- * This page's way to the hub that serves its sources: the one in the browser's SharedWorker, or, where there is none or it
- * does not answer, one in the page. It stands as long as there is a source to be served.
+ * Connects this page to the hub that serves its subscriptions: the one in the browser's SharedWorker or, if there is none or
+ * it does not answer, one in the page. It is connected as long as there are subscriptions.
  */
-export class Link {
+export class HubClient {
   #address;
-  #hasWorker;
-  /** @type {Map<string, SharedSource>} */
-  #sources = new Map();
+  #options;
+  /** @type {Map<string, Subscriber>} */
+  #subscribers = new Map();
   /** @type {Presence | null} */
   #presence = null;
   /** @type {MessagePort | null} */
   #port = null;
   #lostAt = Number.NEGATIVE_INFINITY;
-  /** Ends what watches over the present port. */
+  /** Ends what watches the hub at the other end of the port. */
   #watch = new AbortController();
-  /** The ping that waits for its answer: when it was sent, and the sources that the hub has to know. */
-  #asked = { at: Number.POSITIVE_INFINITY, ids: /** @type {string[]} */ ([]) };
+  #helloTimer;
+  #pingTimer;
+  #pongTimer;
+  /** The ping that waits for its pong: when it was sent, and the subscriptions that the hub must know. */
+  #ping = NO_PING;
 
   /**
-   * Return the way to the hub for an address of streams.
+   * Return the client for an address of streams.
    *
    * @param {string} address
-   * @param {string} sharedBy whose sources that hub serves: the `browser`'s, the `page`'s, or one `element`'s
+   * @param {string} sharedBy whose subscriptions the hub serves: the `browser`'s, the `page`'s, or one `element`'s
    */
-  static to(address, sharedBy) {
-    const known = links.get(address);
+  static for(address, sharedBy) {
+    const known = clients.get(address);
     if (known && sharedBy !== ELEMENT) return known;
-    const link = new Link(address, sharedBy === BROWSER);
-    if (sharedBy !== ELEMENT) links.set(address, link);
-    return link;
+    const client = new HubClient(address, { hasWorker: sharedBy === BROWSER });
+    if (sharedBy !== ELEMENT) clients.set(address, client);
+    return client;
   }
 
   /**
    * @param {string} address
-   * @param {boolean} hasWorker whether it may be a worker's
+   * @param {Partial<HubClientOptions>} [options]
    */
-  constructor(address, hasWorker) {
+  constructor(address, options = {}) {
+    const defaults = { hasWorker: true, env: environment, openWorker, locks: globalThis.navigator?.locks };
     this.#address = address;
-    this.#hasWorker = hasWorker;
+    this.#options = { ...defaults, ...options };
+    this.#helloTimer = new Timer(this.#options.env);
+    this.#pingTimer = new Timer(this.#options.env);
+    this.#pongTimer = new Timer(this.#options.env);
   }
 
   /**
    * @param {string} id
-   * @param {SharedSource} source
+   * @param {Subscriber} subscriber
    */
-  subscribe(id, source) {
-    this.#sources.set(id, source);
-    if (this.#port) this.#send({ type: "subscribe", wish: { id, ...source.wish } });
+  subscribe(id, subscriber) {
+    this.#subscribers.set(id, subscriber);
+    if (this.#port) this.#sendRequest(id, subscriber);
     else this.#open();
   }
 
   /** @param {string} id */
   unsubscribe(id) {
-    if (!this.#sources.delete(id)) return;
+    if (!this.#subscribers.delete(id)) return;
     this.#send({ type: "unsubscribe", id });
-    if (this.#sources.size === 0) this.#close();
+    if (this.#subscribers.size === 0) this.#close();
   }
 
   /**
-   * Say where this tab is, and whether anybody sees it.
+   * Tell the hub, and every later one, in which rooms this tab is and whether it is visible.
    *
-   * @param {string[]} rooms
-   * @param {boolean} visible
+   * @param {Presence} presence
    */
-  present(rooms, visible) {
-    this.#presence = { id: tabId, rooms, visible };
-    this.#send({ type: "present", presence: this.#presence });
+  setPresence(presence) {
+    this.#presence = presence;
+    this.#send({ type: "presence", presence });
   }
 
-  /** Look at once whether the hub lives, and let it try what it has put off. */
-  retry() {
-    this.#send({ type: "retry" });
-    this.#ping();
-    this.#after(PONG_MS, () => this.#check());
+  /** Let the hub reconnect now instead of later, and check whether it is alive. */
+  reconnectNow() {
+    this.#send({ type: "reconnect" });
+    this.#sendPing();
+    this.#pongTimer.start(PONG_TIMEOUT_MS, () => this.#checkPong());
   }
+
+  // ---------------------------------------------------------------- the port
 
   #open() {
-    const patient = performance.now() - this.#lostAt > WORKER_LIFE_MS;
-    if (this.#hasWorker && patient) this.#toWorker();
-    else this.#toPage();
+    const mayUseWorker = this.#options.env.monotonic() - this.#lostAt > WORKER_LIFE_MS;
+    if (this.#options.hasWorker && mayUseWorker) this.#connectToWorker();
+    else this.#connectToPage();
   }
 
-  #toWorker() {
+  #connectToWorker() {
     try {
-      const worker = new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: this.#address });
-      this.#attach(worker.port);
-      worker.addEventListener("error", () => this.#toPage(), { signal: this.#watch.signal });
-      this.#after(HELLO_MS, () => this.#toPage());
+      const worker = this.#options.openWorker(this.#address);
+      this.#connect(worker.port);
+      worker.addEventListener("error", () => this.#connectToPage(), { signal: this.#watch.signal });
+      this.#helloTimer.start(HELLO_TIMEOUT_MS, () => this.#connectToPage());
     } catch {
-      this.#toPage(); // this browser has no SharedWorker, or gives none to this page
+      this.#connectToPage(); // this browser has no SharedWorker, or denies it to this page
     }
   }
 
-  #toPage() {
+  #connectToPage() {
     const { port1, port2 } = new MessageChannel();
-    new Hub(this.#address).join(port2);
-    this.#attach(port1);
+    new Hub(this.#address, { env: this.#options.env }).addTab(port2);
+    this.#connect(port1);
   }
 
   /** @param {MessagePort} port */
-  #attach(port) {
+  #connect(port) {
     this.#close();
     this.#port = port;
-    port.onmessage = ({ data }) => this.#hear(data);
-    for (const [id, source] of this.#sources) this.#send({ type: "subscribe", wish: { id, ...source.wish } });
-    if (this.#presence) this.#send({ type: "present", presence: this.#presence });
+    port.onmessage = ({ data }) => this.#handle(data);
+    for (const [id, subscriber] of this.#subscribers) this.#sendRequest(id, subscriber);
+    if (this.#presence) this.#send({ type: "presence", presence: this.#presence });
   }
 
   #close() {
-    this.#watch.abort();
-    this.#watch = new AbortController();
-    this.#asked = { at: Number.POSITIVE_INFINITY, ids: [] };
+    this.#stopWatching();
+    this.#ping = NO_PING;
     this.#send({ type: "bye" });
     this.#port?.close();
     this.#port = null;
   }
 
-  /** The hub is gone: go on with another one, from where each source is. */
-  #lost() {
+  /** Replace a hub that is gone: each subscription continues from its cursor. */
+  #replace() {
     this.#close();
     this.#open();
-    this.#lostAt = performance.now();
+    this.#lostAt = this.#options.env.monotonic();
   }
 
-  /** @param {object} message */
+  /** @param {TabMessage} message */
   #send(message) {
     this.#port?.postMessage(message);
   }
 
-  /** @param {any} message */
-  #hear(message) {
-    if (message.type === "hello") this.#greeted(message.lock);
-    else if (message.type === "pong") this.#answered(message);
-    else if (message.type === "trouble") reportError(new Error(message.text));
-    else for (const item of message.items) this.#hand(item);
+  /**
+   * @param {string} id
+   * @param {Subscriber} subscriber
+   */
+  #sendRequest(id, { request }) {
+    this.#send({ type: "subscribe", subscription: { id, ...request } });
   }
 
-  /** @param {import("./tab-port.js").Item} item */
-  #hand({ ids, type, what }) {
-    for (const id of ids) this.#sources.get(id)?.receive(type, what);
+  /** @param {HubMessage} message */
+  #handle(message) {
+    if (message.type === "hello") this.#watchHub(message.lock);
+    else if (message.type === "pong") this.#handlePong(message);
+    else if (message.type === "error") reportError(new Error(message.message));
+    else for (const delivery of message.deliveries) this.#deliver(delivery);
   }
 
-  // ---------------------------------------------------------------- is it alive?
+  /** @param {import("./tab-port.js").Delivery} delivery */
+  #deliver(delivery) {
+    for (const id of delivery.ids) this.#subscribers.get(id)?.receive(delivery);
+  }
 
-  /** @param {string} lock */
-  #greeted(lock) {
+  // ---------------------------------------------------------------- is the hub alive?
+
+  /** @param {string} lock that the hub's worker holds as long as it lives; "" for a hub in this page */
+  #watchHub(lock) {
+    this.#stopWatching();
+    if (!lock) return;
+    const { signal } = this.#watch;
+    const onFree = () => signal.aborted || this.#replace();
+    this.#options.locks?.request(lock, { mode: "shared", signal }, onFree).catch(() => {}); // rejects when aborted
+    this.#pingTimer.repeat(PING_MS, () => this.#sendPing());
+  }
+
+  #stopWatching() {
     this.#watch.abort();
     this.#watch = new AbortController();
-    if (!lock) return; // it lives in this page, and as long as that
-    const { signal } = this.#watch;
-    const free = () => signal.aborted || this.#lost();
-    navigator.locks?.request(lock, { mode: "shared", signal }, free).catch(() => {}); // aborted: no longer of interest
-    const timer = setInterval(() => this.#ping(), PING_MS);
-    signal.addEventListener("abort", () => clearInterval(timer));
+    for (const timer of [this.#helloTimer, this.#pingTimer, this.#pongTimer]) timer.stop();
   }
 
-  #ping() {
-    this.#check();
-    if (Number.isFinite(this.#asked.at)) return;
-    this.#asked = { at: performance.now(), ids: [...this.#sources.keys()] };
+  #sendPing() {
+    this.#checkPong();
+    if (this.#ping !== NO_PING) return;
+    this.#ping = { sentAt: this.#options.env.monotonic(), ids: [...this.#subscribers.keys()] };
     this.#send({ type: "ping" });
   }
 
-  #check() {
-    if (performance.now() - this.#asked.at >= PONG_MS) this.#lost();
+  #checkPong() {
+    if (this.#options.env.monotonic() - this.#ping.sentAt >= PONG_TIMEOUT_MS) this.#replace();
   }
 
-  /** @param {{ heardAt: number, cursors: Record<string, string> }} message */
-  #answered({ heardAt, cursors }) {
-    const { ids } = this.#asked;
-    this.#asked = { at: Number.POSITIVE_INFINITY, ids: [] };
-    for (const [id, source] of [...this.#sources].filter(([id]) => ids.includes(id))) {
-      if (id in cursors) source.reach(cursors[id], heardAt);
-      else this.#send({ type: "subscribe", wish: { id, ...source.wish } }); // it took this tab for gone
+  /** @param {{ heardAt: number, cursors: Record<string, string> }} pong */
+  #handlePong({ heardAt, cursors }) {
+    const { ids } = this.#ping;
+    this.#ping = NO_PING;
+    for (const [id, subscriber] of [...this.#subscribers].filter(([id]) => ids.includes(id))) {
+      if (id in cursors) subscriber.advance(cursors[id], heardAt);
+      else this.#sendRequest(id, subscriber); // the hub has dropped it
     }
   }
+}
 
-  /**
-   * @param {number} milliseconds
-   * @param {() => void} callback
-   */
-  #after(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds);
-    this.#watch.signal.addEventListener("abort", () => clearTimeout(timer));
-  }
+/** @param {string} address */
+function openWorker(address) {
+  return new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: address });
 }

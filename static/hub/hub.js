@@ -1,94 +1,103 @@
+import { environment } from "../environment.js";
 import { RETRY_CAP_MS } from "../protocol.js";
-import { decide, LONGEST_TIMEOUT_MS } from "../stream/retry-policy.js";
-import { Attendance } from "./presence-report.js";
-import { renew, renewalDelay } from "./renewal.js";
-import { Union } from "./shared-connection.js";
+import { decide } from "../stream/retry-policy.js";
+import { Timer } from "../timer.js";
+import { PresenceReport } from "./presence-report.js";
+import { renewalDelay, renewGrants } from "./renewal.js";
+import { SharedConnection } from "./shared-connection.js";
 import { Subscription } from "./subscription.js";
 import { TabPort } from "./tab-port.js";
 
-/** @typedef {import("../stream/parser.js").StreamEvent} StreamEvent */
-/** @typedef {import("./shared-connection.js").Change} Change */
+/** @typedef {import("../stream/connection-state.js").StateChange} StateChange */
 /** @typedef {import("./shared-connection.js").Denial} Denial */
+/** @typedef {import("./tab-port.js").Payload} Payload */
+/** @typedef {import("./tab-port.js").TabMessage} TabMessage */
 
-// Milliseconds. The elements of a page come at once, and one page comes when another goes.
+// The elements of a page subscribe at about the same time, and a page follows another after about this time.
 const WIDEN_MS = 10;
 const NARROW_MS = 1_000;
-// Browsers let the timers of hidden tabs run once a minute.
+// Browsers run the timers of hidden tabs once a minute, so three missed pings are no accident.
 const TAB_SILENCE_MS = 200_000;
 
 /**
- * Serves any number of elements, of any number of tabs, over one connection, which follows what they follow together. It
- * runs in a SharedWorker for all tabs of a browser, or in a page for that page alone.
+ * Serves the elements of all its tabs over one connection, which follows what they follow together. It runs in a
+ * SharedWorker for all tabs of a browser, or in a page for that page alone.
  *
- * When somebody comes with something new, the wider connection is opened first, and then the old one is closed: each
- * subscription has a cursor of its own, so that nothing is missed and nothing comes twice.
+ * For a new subscription it opens the wider connection first and then closes the old one. Each subscription has its own
+ * cursor, so nothing is missed and nothing comes twice.
  */
 export class Hub {
   #address;
-  #name;
-  #env;
+  #lock;
+  #environment;
   /** @type {Set<TabPort>} */
   #tabs = new Set();
-  /** @type {Union | null} */
+  /** @type {SharedConnection | null} */
   #current = null;
-  /** What is to take the place of the current one. @type {Union | null} */
+  /** What will replace the current connection as soon as it is open. @type {SharedConnection | null} */
   #next = null;
-  /** @type {any} */
-  #timer = null;
-  #due = Number.POSITIVE_INFINITY;
-  /** @type {any} */
-  #renewal = null;
-  #attendance;
+  #refreshTimer;
+  #refreshDue = Number.POSITIVE_INFINITY;
+  #renewalTimer;
+  #presenceReport;
 
   /**
    * @param {string} address of streams
-   * @param {string | Promise<string>} [name] of the lock that is held as long as this hub lives, once it is held
-   * @param {Partial<import("../stream/stream-reader.js").Environment>} [env]
+   * @param {object} [options]
+   * @param {string | Promise<string>} [options.lock] the name of a Web Lock that is held as long as this hub lives
+   * @param {import("../environment.js").Environment} [options.env]
    */
-  constructor(address, name = "", env = {}) {
+  constructor(address, { lock = "", env = environment } = {}) {
     this.#address = address;
-    this.#name = name;
-    this.#attendance = new Attendance(address, () => this.#present());
-    const cap = () => Math.min(RETRY_CAP_MS, ...this.#wanted().map((one) => one.cap));
-    /** @type {typeof decide} */
-    const policy = (loss) => decide({ ...loss, cap: cap() });
-    this.#env = { withCredentials: true, policy, ...env };
+    this.#lock = lock;
+    this.#environment = env;
+    this.#refreshTimer = new Timer(env);
+    this.#renewalTimer = new Timer(env);
+    this.#presenceReport = new PresenceReport(address, () => this.#collectPresence(), env);
   }
 
   /**
-   * Serve a tab.
+   * Serve a tab, until it says bye or has been silent for too long.
    *
    * @param {MessagePort} port
    */
-  async join(port) {
-    const tab = new TabPort(port);
-    tab.heardAt = Date.now();
+  async addTab(port) {
+    const tab = new TabPort(port, (message) => this.#handle(tab, message));
+    tab.heardAt = this.#environment.now();
     this.#tabs.add(tab);
-    port.onmessage = ({ data }) => this.#hear(tab, data);
-    port.postMessage({ type: "hello", lock: await this.#name });
+    tab.send({ type: "hello", lock: await this.#lock });
+  }
+
+  /**
+   * Have each tab report an error of this hub.
+   *
+   * @param {string} message
+   */
+  reportError(message) {
+    for (const tab of this.#tabs) tab.send({ type: "error", message });
   }
 
   /**
    * @param {TabPort} tab
-   * @param {any} message
+   * @param {TabMessage} message
    */
-  #hear(tab, message) {
-    tab.heardAt = Date.now();
-    if (message.type === "subscribe") this.#subscribe(tab, message.wish);
+  #handle(tab, message) {
+    tab.heardAt = this.#environment.now();
+    if (message.type === "subscribe") this.#subscribe(tab, message.subscription);
     else if (message.type === "unsubscribe") this.#unsubscribe(tab, message.id);
-    else if (message.type === "retry") for (const union of this.#unions()) union.reconnectNow();
-    else if (message.type === "present") this.#place(tab, message.presence);
-    else if (message.type === "ping") this.#answer(tab);
-    else if (message.type === "bye") this.#leave(tab);
+    else if (message.type === "presence") this.#setPresence(tab, message.presence);
+    else if (message.type === "reconnect") for (const connection of this.#connections()) connection.reconnectNow();
+    else if (message.type === "ping") this.#answerPing(tab);
+    else if (message.type === "bye") this.#removeTab(tab);
   }
 
   /**
    * @param {TabPort} tab
-   * @param {import("./subscription.js").Wish} wish
+   * @param {import("./subscription.js").SubscriptionRequest} request
    */
-  #subscribe(tab, wish) {
-    this.#end(tab.subscriptions.get(wish.id));
-    tab.subscriptions.set(wish.id, new Subscription(tab, wish));
+  #subscribe(tab, request) {
+    this.#end(tab.subscriptions.get(request.id));
+    tab.subscriptions.set(request.id, new Subscription(tab, request));
     this.#refreshWithin(WIDEN_MS);
   }
 
@@ -102,40 +111,40 @@ export class Hub {
   }
 
   /** @param {TabPort} tab */
-  #leave(tab) {
+  #removeTab(tab) {
     this.#tabs.delete(tab);
     for (const subscription of tab.subscriptions.values()) this.#end(subscription);
-    tab.port.close();
+    tab.close();
     this.#refreshWithin(NARROW_MS);
-    this.#attendance.change();
+    this.#presenceReport.update();
   }
 
   /**
    * @param {TabPort} tab
-   * @param {import("./hub-client.js").Presence} presence
+   * @param {import("./tab-port.js").Presence} presence
    */
-  #place(tab, presence) {
+  #setPresence(tab, presence) {
     tab.presence = presence;
-    this.#attendance.change();
+    this.#presenceReport.update();
   }
 
-  #present() {
+  #collectPresence() {
     const tabs = [...this.#tabs].flatMap(({ presence }) => presence ?? []);
-    return { connection: this.#current?.live ? this.#current.connection : "", tabs };
+    return { connection: this.#current?.isLive ? this.#current.id : "", tabs };
   }
 
   /** @param {TabPort} tab */
-  #answer(tab) {
+  #answerPing(tab) {
     const cursors = [...tab.subscriptions].map(([id, { cursor }]) => [id, cursor]);
-    tab.port.postMessage({ type: "pong", heardAt: this.#current?.heardAt ?? 0, cursors: Object.fromEntries(cursors) });
-    const longAgo = Date.now() - TAB_SILENCE_MS;
-    for (const one of [...this.#tabs]) if (one.heardAt < longAgo) this.#leave(one);
+    tab.send({ type: "pong", heardAt: this.#current?.heardAt ?? 0, cursors: Object.fromEntries(cursors) });
+    const oldest = this.#environment.now() - TAB_SILENCE_MS;
+    for (const silent of [...this.#tabs].filter(({ heardAt }) => heardAt < oldest)) this.#removeTab(silent);
   }
 
   /** @param {Subscription | undefined} subscription */
   #end(subscription) {
     if (!subscription) return;
-    subscription.ended = true;
+    subscription.hasEnded = true;
     subscription.tab.subscriptions.delete(subscription.id);
   }
 
@@ -143,100 +152,103 @@ export class Hub {
     return [...this.#tabs].flatMap(({ subscriptions }) => [...subscriptions.values()]);
   }
 
-  #unions() {
-    return [this.#current, this.#next].filter((union) => union !== null);
+  #connections() {
+    return [this.#current, this.#next].filter((connection) => connection !== null);
   }
 
-  // ---------------------------------------------------------------- one connection, for what is wanted now
+  // ---------------------------------------------------------------- one connection for all subscriptions
 
   /** @param {number} milliseconds */
   #refreshWithin(milliseconds) {
-    const due = Date.now() + milliseconds;
-    if (due >= this.#due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    this.#timer = setTimeout(() => this.#refresh(), milliseconds);
+    const due = this.#environment.now() + milliseconds;
+    if (due >= this.#refreshDue) return;
+    this.#refreshDue = due;
+    this.#refreshTimer.start(milliseconds, () => this.#refresh());
   }
 
-  /** Let the connection be for what is wanted. One that is not open will ask for that by itself. */
+  /** Adapt the connection to the subscriptions. A connection that is not open will ask for them when it reconnects. */
   #refresh() {
-    this.#due = Number.POSITIVE_INFINITY;
+    this.#refreshDue = Number.POSITIVE_INFINITY;
     const wanted = this.#wanted();
     if (wanted.length === 0) this.#close();
-    else if (!this.#current || this.#current.closed) this.#current = this.#open();
-    else if (!this.#current.live) this.#current.reconnectNow();
+    else if (!this.#current || this.#current.isRefused) this.#current = this.#open();
+    else if (!this.#current.isLive) this.#current.reconnectNow();
     else if (!this.#next && !this.#current.fits(wanted)) this.#next = this.#open();
   }
 
   #open() {
-    return new Union(
+    return new SharedConnection(
       this.#address,
       {
         wanted: () => this.#wanted(),
-        onOpen: (union) => this.#opened(union),
-        onChange: (union, change) => this.#changed(union, change),
-        onDenied: (subscription, reason) => this.#denied(subscription, reason),
-        onEvent: (subscription, event) => this.#pass(subscription, event),
+        onOpen: (connection) => this.#onOpen(connection),
+        onState: (connection, change) => this.#onState(connection, change),
+        onDenied: (subscription, reason) => this.#deny(subscription, reason),
+        onEvent: (subscription, payload) => this.#deliver(subscription, { type: "event", payload }),
       },
-      this.#env,
+      { policy: (attempt) => decide({ ...attempt, cap: this.#cap() }), env: this.#environment },
     );
   }
 
+  /** The longest back-off that all pages accept. */
+  #cap() {
+    return Math.min(RETRY_CAP_MS, ...this.#wanted().map(({ cap }) => cap));
+  }
+
   #close() {
-    for (const union of this.#unions()) union.close();
+    for (const connection of this.#connections()) connection.close();
     this.#current = this.#next = null;
-    clearTimeout(this.#renewal);
-    this.#attendance.change();
+    this.#renewalTimer.stop();
+    this.#presenceReport.update();
   }
 
-  /** @param {Union} union */
-  #opened(union) {
-    if (union === this.#next) this.#promote();
-    const opened = union.members.filter((one) => !one.live && one.channels?.size && !one.ended);
-    const state = { state: "live" };
-    for (const subscription of opened) {
-      subscription.live = true;
-      subscription.tab.tell(subscription.id, state, "state");
+  /** @param {SharedConnection} connection */
+  #onOpen(connection) {
+    if (connection === this.#next) this.#promoteNext();
+    const payload = /** @type {const} */ ({ state: "live" });
+    for (const subscription of connection.members.filter(isNewlyLive)) {
+      subscription.isLive = true;
+      this.#deliver(subscription, { type: "state", payload });
     }
-    this.#renewWithin(renewalDelay(union.members));
-    this.#attendance.change();
-    if (!union.fits(this.#wanted())) this.#refreshWithin(WIDEN_MS);
+    this.#renewWithin(renewalDelay(connection.members, this.#environment.now()));
+    this.#presenceReport.update();
+    if (!connection.fits(this.#wanted())) this.#refreshWithin(WIDEN_MS);
   }
 
-  #promote() {
+  #promoteNext() {
     this.#current?.close();
     this.#current = this.#next;
     this.#next = null;
   }
 
   /**
-   * @param {Union} union
-   * @param {Change} change
+   * @param {SharedConnection} connection
+   * @param {StateChange} change
    */
-  #changed(union, change) {
-    if (isRefusal(change)) return this.#refuse(union, change.refusal?.denied);
-    if (union === this.#current && this.#next) this.#promote();
-    if (union === this.#next && change.final) this.#next = null;
-    if (!this.#current?.live) this.#tell(change);
+  #onState(connection, change) {
+    if (isRefusal(change)) return this.#refuseAll(connection, change.refusal?.denied);
+    if (connection === this.#current && this.#next) this.#promoteNext();
+    if (connection === this.#next && change.final) this.#next = null;
+    if (!this.#current?.isLive) this.#passOn(change);
   }
 
   /**
-   * @param {Union} union
+   * @param {SharedConnection} connection
    * @param {Denial[]} [denied]
    */
-  #refuse(union, denied = []) {
+  #refuseAll(connection, denied = []) {
     const reasons = new Map(denied.map(({ sub, reason }) => [sub, reason]));
-    for (const [index, member] of union.members.entries()) this.#denied(member, reasons.get(index) ?? "forbidden");
+    for (const [index, member] of connection.members.entries()) this.#deny(member, reasons.get(index) ?? "forbidden");
     this.#close();
     this.#refreshWithin(WIDEN_MS);
   }
 
-  /** @param {Change} change */
-  #tell({ error, ...change }) {
-    const told = { ...change, error: error ? String(error) : null };
+  /** @param {StateChange} change */
+  #passOn({ error, ...change }) {
+    const payload = { ...change, error: error ? String(error) : null }; // not every error can be cloned
     for (const subscription of this.#wanted()) {
-      subscription.live = false;
-      subscription.tab.tell(subscription.id, told, "state");
+      subscription.isLive = false;
+      this.#deliver(subscription, { type: "state", payload });
     }
   }
 
@@ -244,52 +256,58 @@ export class Hub {
    * @param {Subscription} subscription
    * @param {string} reason
    */
-  #denied(subscription, reason) {
-    if (subscription.ended) return;
+  #deny(subscription, reason) {
+    if (subscription.hasEnded) return;
+    this.#deliver(subscription, { type: "denied", payload: { reason } });
     this.#end(subscription);
-    subscription.tab.tell(subscription.id, { reason }, "denied");
     this.#refreshWithin(NARROW_MS);
   }
 
   /**
    * @param {Subscription} subscription
-   * @param {StreamEvent} event
+   * @param {Payload} delivery
    */
-  #pass(subscription, event) {
-    if (!subscription.ended) subscription.tab.tell(subscription.id, event, "event");
+  #deliver(subscription, delivery) {
+    if (!subscription.hasEnded) subscription.tab.deliver(subscription.id, delivery);
   }
 
-  // ---------------------------------------------------------------- grants run out
+  // ---------------------------------------------------------------- grants expire
 
   /** @param {number} milliseconds */
   #renewWithin(milliseconds) {
-    clearTimeout(this.#renewal);
-    this.#renewal = setTimeout(() => this.#renew(), Math.min(milliseconds, LONGEST_TIMEOUT_MS));
+    this.#renewalTimer.start(milliseconds, () => this.#renew());
   }
 
   async #renew() {
-    const union = this.#current;
-    const members = union?.members.filter(({ ended }) => !ended) ?? [];
-    if (!union?.live || members.length === 0) return; // the next connection has its own time
-    const answers = await renew(this.#address, union.connection, members);
-    if (union !== this.#current || !union.live) return;
-    for (const [index, answer] of (answers ?? []).entries()) this.#renewed(members[index], answer);
-    this.#renewWithin(renewalDelay(members.filter(({ ended }) => !ended)));
+    const connection = this.#current;
+    const members = connection?.members.filter(({ hasEnded }) => !hasEnded) ?? [];
+    if (!connection?.isLive || members.length === 0) return; // the next connection starts the timer again
+    const { fetch, now } = this.#environment;
+    const answers = await renewGrants(this.#address, connection.id, members, fetch);
+    if (connection !== this.#current || !connection.isLive) return;
+    for (const [index, answer] of (answers ?? []).entries()) this.#adopt(members[index], answer);
+    const remaining = members.filter(({ hasEnded }) => !hasEnded);
+    this.#renewWithin(renewalDelay(remaining, now()));
   }
 
   /**
    * @param {Subscription} subscription
    * @param {import("./renewal.js").Answer} answer
    */
-  #renewed(subscription, answer) {
-    if ("denied" in answer) return this.#denied(subscription, answer.denied);
+  #adopt(subscription, answer) {
+    if ("denied" in answer) return this.#deny(subscription, answer.denied);
     subscription.grant = answer.grant;
-    subscription.expiresAt = Date.now() + answer.expires * 1000;
-    subscription.tab.tell(subscription.id, { grant: answer.grant }, "renewed");
+    subscription.expiresAt = this.#environment.now() + answer.expires * 1000;
+    this.#deliver(subscription, { type: "renewed", payload: { grant: answer.grant } });
   }
 }
 
-/** @param {Change} change */
+/** @param {Subscription} subscription */
+function isNewlyLive({ isLive, channels, hasEnded }) {
+  return !isLive && !hasEnded && channels !== null && channels.size > 0;
+}
+
+/** @param {StateChange} change */
 function isRefusal({ final, status }) {
   return final === true && (status === 401 || status === 403);
 }

@@ -3,24 +3,21 @@
 import { Hub } from "./hub.js";
 
 const lock = `sse:hub:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
-const hub = new Hub(self.name, held(lock));
-/** @type {MessagePort[]} */
-const ports = [];
+const hub = new Hub(self.name, { lock: hold(lock) });
 
-addEventListener("connect", (event) => {
-  const [port] = /** @type {MessageEvent} */ (event).ports;
-  ports.push(port);
-  hub.join(port);
-});
+addEventListener("connect", (event) => hub.addTab(/** @type {MessageEvent} */ (event).ports[0]));
+// An error in a worker appears in no page's console.
+addEventListener("error", ({ message }) => hub.reportError(message));
+addEventListener("unhandledrejection", ({ reason }) => hub.reportError(String(reason)));
 
 /**
- * Hold a lock as long as this worker lives: its tabs wait for it, once they are told that it is held. Where there are no
- * locks, they ask the worker now and then.
+ * Hold a lock as long as this worker lives. Its tabs request the same lock, and get it when the worker has died. Where there
+ * are no Web Locks, only pings tell.
  *
  * @param {string} name
- * @returns {Promise<string>} the name, as soon as it is held
+ * @returns {Promise<string>} the name, once the lock is held
  */
-function held(name) {
+function hold(name) {
   return new Promise((resolve) => {
     if (!navigator.locks) return resolve(name);
     return navigator.locks.request(name, () => {
@@ -29,11 +26,3 @@ function held(name) {
     });
   });
 }
-
-/** @param {string} text */
-function tell(text) {
-  for (const port of ports) port.postMessage({ type: "trouble", text });
-}
-
-addEventListener("error", ({ message }) => tell(message));
-addEventListener("unhandledrejection", ({ reason }) => tell(String(reason)));

@@ -1,3 +1,5 @@
+import { environment } from "../environment.js";
+import { processElement } from "../htmx/process.js";
 import {
   CONNECT_ATTRIBUTE,
   CURSOR_ATTRIBUTE,
@@ -11,96 +13,116 @@ import { decide } from "../stream/retry-policy.js";
 import { sources } from "./sources.js";
 
 /** @typedef {import("./page-source.js").PageSource} PageSource */
+/** @typedef {typeof import("./morph.js").morph} Morph */
+/** @typedef {{ channels: string[], cursor: string }} Gap */
+/** @typedef {{ delay: number, binding: boolean, tries: number }} Wait */
 
 const WHOLE_PAGE = "body";
-const PATIENCE_MS = HEARTBEAT_SECONDS * LIVENESS_HEARTBEATS * 1000;
+const BY_EVENT = "event";
+const TIMEOUT_MS = HEARTBEAT_SECONDS * LIVENESS_HEARTBEATS * 1000;
 
-let healing = false;
-/** Ends the present pause. @type {(value?: unknown) => void} */
-let wake = () => {};
+/** Heals the gaps of this page: one request at a time, for all sources that have a gap. */
+class Healer {
+  #environment = environment;
+  #isHealing = false;
+  /** Ends the current wait. @type {(value?: unknown) => void} */
+  #wake = () => {};
 
-/**
- * Heal a gap: fetch the page anew, morph what is shown into it, and go on from the cursor that it brings.
- *
- * Until then the source is held, so that nothing is applied to content that lacks what came before. With
- * `data-sse-heal="event"`, or when a listener cancels the `sse:reset` event, the page does it itself, and the stream goes on.
- *
- * @param {PageSource} source
- * @param {{ channels: string[], cursor: string }} gap
- */
-export function heal(source, gap) {
-  const event = new CustomEvent(RESET_EVENT, { bubbles: true, cancelable: true, detail: gap });
-  const isOurs = source.element?.dispatchEvent(event) && source.element.getAttribute(HEAL_ATTRIBUTE) !== "event";
-  if (!isOurs) return;
-  source.hold();
-  if (!healing) attemptAfter(Math.random() * HEAL_SPREAD_MS);
-}
+  /**
+   * Begin to heal after a random delay, so that not all pages ask the server at once.
+   */
+  start() {
+    if (!this.#isHealing) this.#attemptAfter(this.#environment.random() * HEAL_SPREAD_MS);
+  }
 
-/** Try at once what waits for its next attempt, or was refused; but never before a `Retry-After`. */
-export function healNow() {
-  if (healing) wake();
-  else if (stale().length > 0) attemptAfter(0);
-}
+  /** Make the next attempt now, even if the server has refused the last one; but never before a `Retry-After`. */
+  startNow() {
+    if (this.#isHealing) this.#wake();
+    else if (staleSources().length > 0) this.#attemptAfter(0);
+  }
 
-/**
- * Attempt to heal until no source of this page is stale, or the server refuses. Then new hope is waited for.
- *
- * @param {number} delay milliseconds
- */
-async function attemptAfter(delay) {
-  healing = true;
-  try {
-    /** @type {Wait | null} */
-    let next = { delay, binding: false, tries: 0 };
-    while (next) {
-      await pause(next);
-      next = stale().length > 0 ? await attempt(next.tries) : null;
+  /**
+   * Attempt until no source is stale or the server refuses.
+   *
+   * @param {number} delay milliseconds
+   */
+  async #attemptAfter(delay) {
+    this.#isHealing = true;
+    try {
+      /** @type {Wait | null} */
+      let next = { delay, binding: false, tries: 0 };
+      while (next) {
+        await this.#wait(next);
+        next = staleSources().length > 0 ? await attempt(next.tries) : null;
+      }
+    } catch (error) {
+      reportError(error);
+      showLoss({ status: 200, final: true, delay: 0, error });
+    } finally {
+      this.#isHealing = false;
     }
-  } catch (error) {
-    reportError(error);
-    tell({ status: 200, final: true, delay: 0, error });
-  } finally {
-    healing = false;
+  }
+
+  /** @param {Wait} wait */
+  #wait({ delay, binding }) {
+    return new Promise((resolve) => {
+      this.#environment.setTimeout(() => resolve(undefined), delay);
+      if (!binding) this.#wake = resolve;
+    });
   }
 }
 
-/** @typedef {{ delay: number, binding: boolean, tries: number }} Wait */
+const healer = new Healer();
 
-/** @param {Wait} wait */
-function pause({ delay, binding }) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, delay);
-    if (!binding) wake = resolve;
-  });
+/**
+ * Heal a gap: fetch the page again, morph the current content into it, and resume from the cursor that it brings.
+ *
+ * Until then the source is on hold, so that no event is applied to content that lacks what came before. With
+ * `data-sse-heal="event"`, or if a listener cancels the `sse:reset` event, the page heals itself, and the stream continues.
+ *
+ * @param {PageSource} source
+ * @param {Gap} gap
+ */
+export function heal(source, gap) {
+  const event = new CustomEvent(RESET_EVENT, { bubbles: true, cancelable: true, detail: gap });
+  const isOurs = source.element?.dispatchEvent(event) && source.element.getAttribute(HEAL_ATTRIBUTE) !== BY_EVENT;
+  if (!isOurs) return;
+  source.hold();
+  healer.start();
+}
+
+/** Heal every gap of this page now instead of later. */
+export function healNow() {
+  healer.startNow();
 }
 
 /**
- * @param {number} tries attempts that have failed before
- * @returns {Promise<Wait | null>} what the next one has to wait for; null if there is none
+ * @param {number} tries failed attempts before this one
+ * @returns {Promise<Wait | null>} what to wait for before the next attempt; null if there is none
  */
 async function attempt(tries) {
   const { fresh, morph, ...answer } = await fetchPage();
   if (fresh && morph) {
-    renew(fresh, morph);
+    replaceStale(fresh, morph);
     return null;
   }
   const decision = decide({ ...answer, tries });
-  const isNews = stale().some(({ outdated }) => !outdated);
-  if (decision.final && isNews)
+  const isUnexpected = staleSources().some(({ isRenewing }) => !isRenewing);
+  if (decision.final && isUnexpected)
     console.warn(`sse: ${location.href} answered ${answer.status}, so this page stays as it was`);
-  tell({ ...answer, ...decision });
+  showLoss({ ...answer, ...decision });
   return decision.final ? null : decision;
 }
 
 /**
- * Fetch this page, and what morphs it.
+ * Fetch this page, and the module that morphs it.
  *
  * @returns {Promise<{ status: number, retryAfter?: string | null, error?: unknown, fresh?: Document, morph?: Morph }>}
  */
 async function fetchPage() {
   try {
-    const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PATIENCE_MS) };
-    const response = await fetch(location.href, { ...options, cache: "no-store" });
+    const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const response = await environment.fetch(location.href, { ...options, cache: "no-store" });
     const { status, headers } = response;
     if (!isThisPage(response)) return { status, retryAfter: headers.get("Retry-After") };
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -110,63 +132,62 @@ async function fetchPage() {
   }
 }
 
-/** @typedef {typeof import("./morph.js").morph} Morph */
-
 /** @param {Response} response */
 function isThisPage({ ok, redirected, headers }) {
   return ok && !redirected && headers.get("Content-Type")?.startsWith("text/html");
 }
 
 /**
- * Morph what has a gap, and let all sources go on from there whose content that was.
+ * Morph the regions that have a gap, and let the sources of that content resume.
  *
  * @param {Document} fresh
  * @param {Morph} morph
  */
-function renew(fresh, morph) {
+function replaceStale(fresh, morph) {
   const regions = staleRegions(fresh);
   for (const region of regions) morph(region, fresh);
   const cursor = fresh.querySelector(`[${CURSOR_ATTRIBUTE}]`)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
   for (const source of [...sources]) {
     if (source.element?.isConnected === false) source.close();
-    else if (regions.includes(WHOLE_PAGE) || regions.includes(regionOf(source))) goOn(source, cursor);
+    else if (regions.includes(WHOLE_PAGE) || regions.includes(regionOf(source))) resume(source, cursor);
   }
-  Reflect.get(globalThis, "htmx")?.process(document.body);
+  processElement(document.body);
 }
 
 /**
  * @param {PageSource} source
  * @param {string} cursor
  */
-function goOn(source, cursor) {
-  const { element, stale } = source;
-  const isOurs = stale || element?.hasAttribute(CURSOR_ATTRIBUTE);
-  if (isOurs) source.resumeAfter(cursor, element?.getAttribute(CONNECT_ATTRIBUTE) ?? source.url);
+function resume(source, cursor) {
+  const { element, isStale } = source;
+  if (!isStale && !element?.hasAttribute(CURSOR_ATTRIBUTE)) return;
+  source.resumeAfter(cursor, element?.getAttribute(CONNECT_ATTRIBUTE) ?? source.url);
 }
 
 /**
- * Return the selectors of what is to be morphed: the regions that stale sources name, if the fresh page has the same ones.
+ * Return the selectors of what to morph: the regions of the stale sources if the fresh page has the same ones, else the whole
+ * page.
  *
  * @param {Document} fresh
  */
 function staleRegions(fresh) {
-  const named = new Set(stale().map(regionOf));
+  const regions = new Set(staleSources().map(regionOf));
   const count = (/** @type {Document} */ page, /** @type {string} */ region) => page.querySelectorAll(region).length;
-  const areSame = [...named].every((region) => count(document, region) === count(fresh, region));
-  return areSame ? [...named] : [WHOLE_PAGE];
+  const areSame = [...regions].every((region) => count(document, region) === count(fresh, region));
+  return areSame ? [...regions] : [WHOLE_PAGE];
 }
 
 /** @param {PageSource} source */
 function regionOf({ element }) {
-  const named = element?.getAttribute(HEAL_ATTRIBUTE);
-  return named && named !== "event" ? named : WHOLE_PAGE;
+  const region = element?.getAttribute(HEAL_ATTRIBUTE);
+  return region && region !== BY_EVENT ? region : WHOLE_PAGE;
 }
 
-function stale() {
-  return [...sources].filter((source) => source.stale);
+function staleSources() {
+  return [...sources].filter((source) => source.isStale);
 }
 
-/** @param {import("./page-source.js").Loss} loss */
-function tell(loss) {
-  for (const source of stale()) source.show(loss);
+/** @param {Partial<import("./page-source.js").Loss>} loss */
+function showLoss(loss) {
+  for (const source of staleSources()) source.showState(loss);
 }

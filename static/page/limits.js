@@ -1,7 +1,7 @@
 import { RETRY_CAP_MS } from "../protocol.js";
 import { decide } from "../stream/retry-policy.js";
 
-/** How patient this page's sources are, and whether they tell the console. */
+/** How patiently this page reconnects, and whether it logs each loss. Milliseconds. */
 export const limits = { checkInterval: RETRY_CAP_MS, maxRetries: Number.POSITIVE_INFINITY, debug: false };
 
 /**
@@ -9,14 +9,22 @@ export const limits = { checkInterval: RETRY_CAP_MS, maxRetries: Number.POSITIVE
  *
  * @type {typeof decide}
  */
-export function decideWithin(loss) {
-  const decision = decide({ ...loss, cap: limits.checkInterval });
-  return { ...decision, ...givenUp(decision.tries) };
+export function decideWithinLimits(attempt) {
+  const decision = applyMaxRetries(decide({ ...attempt, cap: limits.checkInterval }));
+  logLoss({ ...attempt, ...decision });
+  return decision;
 }
 
-/** @param {number} tries */
-export function givenUp(tries) {
-  return tries > limits.maxRetries ? { final: true, delay: 0, binding: false } : {};
+/**
+ * Make a loss final if there were too many in a row.
+ *
+ * @template {{ tries?: number, final: boolean, delay: number }} Outcome
+ * @param {Outcome} outcome
+ * @returns {Outcome}
+ */
+export function applyMaxRetries(outcome) {
+  if ((outcome.tries ?? 0) <= limits.maxRetries) return outcome;
+  return { ...outcome, final: true, delay: 0, binding: false };
 }
 
 /** @param {object} loss */

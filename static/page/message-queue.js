@@ -1,40 +1,40 @@
-/** @typedef {MessageEvent & { channel?: string }} LogEvent a message; what stands in the server's log has a channel */
+/** @typedef {import("../stream/parser.js").StreamEvent} StreamEvent */
 
-/** Messages that wait for someone who takes them one by one. */
+/** Events that wait for a consumer that takes them one by one. */
 export class MessageQueue {
-  /** The one that was taken last. @type {LogEvent | null} */
+  /** The event that was taken last, until the next is requested. @type {StreamEvent | null} */
   taken = null;
-  /** @type {LogEvent[]} */
+  /** @type {StreamEvent[]} */
   #waiting = [];
-  #arrived = () => {};
+  #onArrival = () => {};
 
-  /** @param {LogEvent} message */
-  push(message) {
-    this.#waiting.push(message);
-    this.#arrived();
+  /** @param {StreamEvent} event */
+  push(event) {
+    this.#waiting.push(event);
+    this.#onArrival();
   }
 
   /**
-   * Take the next message, as soon as there is one.
+   * Take the next event, as soon as there is one.
    *
-   * @returns {Promise<LogEvent>}
+   * @returns {Promise<StreamEvent>}
    */
   async take() {
     this.taken = null;
     while (this.#waiting.length === 0) await this.#arrival();
-    this.taken = /** @type {LogEvent} */ (this.#waiting.shift());
+    this.taken = /** @type {StreamEvent} */ (this.#waiting.shift());
     return this.taken;
   }
 
-  /** Forget what stands in the log: the page has been brought up to date with it, or will get it again. */
-  forget() {
+  /** Drop the events of the log: the page has been brought up to date with them, or will get them again. */
+  dropLogged() {
     this.taken = null;
     this.#waiting = this.#waiting.filter(({ channel }) => !channel);
   }
 
   #arrival() {
     return new Promise((resolve) => {
-      this.#arrived = () => resolve(null);
+      this.#onArrival = () => resolve(null);
     });
   }
 }

@@ -1,48 +1,49 @@
+import { PRESERVED, PROCESSED_ATTRIBUTE } from "../htmx/names.js";
 import { STATE_ATTRIBUTE } from "../protocol.js";
 import { Idiomorph } from "../vendor/idiomorph.js";
 
-// What the browser's side writes: of a source, and of htmx 4, which finds by it what it has to clean up.
-const OWN_ATTRIBUTES = [STATE_ATTRIBUTE, "data-htmx-powered"];
+// Attributes that only the browser's side writes.
+const OWN_ATTRIBUTES = [STATE_ATTRIBUTE, PROCESSED_ATTRIBUTE];
 
 const FIELDS = "input, textarea, select, [contenteditable]";
 
 /**
- * Morph the elements that a selector finds on this page into those of a fresh one. Focus, caret and scroll stay, and so
- * does what was typed, chosen or opened. An element with `hx-preserve` stays as it is.
+ * Morph the elements that match a selector on this page into those of a fresh one. Focus, caret and scroll stay, and so does
+ * what somebody has typed, chosen or opened. An element with `hx-preserve` stays as it is.
  *
  * @param {string} selector
  * @param {Document} fresh
  */
 export function morph(selector, fresh) {
-  const news = fresh.querySelectorAll(selector);
-  for (const [index, old] of [...document.querySelectorAll(selector)].entries()) {
-    morphInto(old, news[index], "outerHTML");
+  const freshElements = fresh.querySelectorAll(selector);
+  for (const [index, element] of [...document.querySelectorAll(selector)].entries()) {
+    morphInto(element, freshElements[index], "outerHTML");
   }
 }
 
 /**
- * Morph an element, or what is inside of it, with the same care.
+ * Morph an element, or its content, with the same care.
  *
- * @param {Element} old
- * @param {Node | Node[]} news
+ * @param {Element} element
+ * @param {Node | Node[]} fresh
  * @param {"outerHTML" | "innerHTML"} morphStyle
  */
-export function morphInto(old, news, morphStyle) {
-  Idiomorph.morph(old, news, {
+export function morphInto(element, fresh, morphStyle) {
+  Idiomorph.morph(element, fresh, {
     morphStyle,
-    // Of an active element that is no field, this would keep the content as well.
+    // For an active element that is not a field, this option would keep the content as well.
     ignoreActiveValue: document.activeElement?.matches(FIELDS) ?? false,
     restoreFocus: true,
     callbacks: {
       beforeNodeMorphed: (/** @type {Node} */ node) => !isPreserved(node),
-      beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ element) => !isKept(name, element),
+      beforeAttributeUpdated: (/** @type {string} */ name, /** @type {Element} */ owner) => !isKept(name, owner),
     },
   });
 }
 
 /** @param {Node} node */
 function isPreserved(node) {
-  return node instanceof Element && node.matches("[hx-preserve], [data-hx-preserve]");
+  return node instanceof Element && node.matches(PRESERVED);
 }
 
 /**

@@ -1,244 +1,230 @@
 import { CURSOR_ATTRIBUTE, RESET_EVENT, SHARED_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
-import { cursor, isPast } from "../stream/cursor.js";
-import { FetchEventSource } from "../stream/stream-reader.js";
+import { contentState } from "../stream/connection-state.js";
+import { isCoveredBy, parseCursor } from "../stream/cursor.js";
+import { StreamReader } from "../stream/stream-reader.js";
 import { heal } from "./heal.js";
-import { decideWithin, logLoss } from "./limits.js";
+import { decideWithinLimits } from "./limits.js";
 import { SharedSource } from "./shared-source.js";
 import { sources } from "./sources.js";
 import { tabId } from "./tab.js";
 
 const GAP = "gap";
-// Leave that a page had when it was made: fetched anew, it brings what it has now.
+// Why the server refuses a grant that was valid when it made the page. A fresh page has a grant that is valid now.
 const OUTDATED = ["expired", "foreign"];
 
-/** @typedef {import("./message-queue.js").MessageQueue} MessageQueue */
-/** @typedef {import("./message-queue.js").LogEvent} LogEvent */
+/** @typedef {import("../stream/connection-state.js").Loss} Loss */
+/** @typedef {import("../stream/connection-state.js").StateChange} StateChange */
+/** @typedef {import("../stream/parser.js").StreamEvent} StreamEvent */
+
 /**
- * @typedef {object} Loss how the last attempt has failed
- * @property {number} [status]
- * @property {boolean} [final]
- * @property {number} [delay] milliseconds until the next attempt
- * @property {import("../hub/shared-connection.js").Refusal | null} [refusal]
- * @property {unknown} [error]
+ * @typedef {object} Receiver what applies the events of a source to the page
+ * @property {(event: StreamEvent) => void} onEvent applies an event, and calls `markApplied(event)` on the source when it has
+ * @property {(event: StreamEvent) => void} [onReset] called after a gap, besides healing it
+ * @property {() => void} [onOpen]
+ * @property {(loss: Loss) => void} [onLoss]
+ * @property {() => void} [onResume] called when the content has been brought up to date: drops the events that wait
  */
 
 /**
- * The source of one element, by interface an `EventSource`. It goes on after the cursor of the element's content, and applies
- * no event twice. The cursor keeps step with what is applied, so that a copy of the element, such as a history snapshot, says
- * what it holds.
+ * The source of one element. It resumes after the cursor of the element's content and applies each event once. The cursor in
+ * the element follows, so that a copy of the element, such as a history snapshot, says what it contains.
  *
- * The kit's own streams come over a connection that is shared; others have one of their own.
+ * The kit's own streams share a connection; any other address gets its own `StreamReader`.
  *
- * The element shows its state (`data-sse-state`) and tells of each change and each loss (`sse:state`). A gap is healed.
+ * The element shows the state (`data-sse-state`) and dispatches `sse:state` for each change and each loss. Gaps are healed.
  */
-export class PageSource extends EventTarget {
-  /** @type {((event: any) => void) | null} */
-  onopen = null;
-  /** @type {((event: any) => void) | null} */
-  onmessage = null;
-  /** @type {((event: any) => void) | null} */
-  onerror = null;
-  /** Gets every message, whatever its type, for someone who takes them in his own time. @type {MessageQueue | null} */
-  queue = null;
-  #way;
-  #received;
-  #stale = false;
-  #shown = "";
-  /** Whether the page was fetched anew for leave that was outdated, and that has led to nothing yet. */
-  #renewed = false;
-  /** Whether the server would not give it anew, either. */
-  #out = false;
+export class PageSource {
+  #receiver;
+  #connection;
+  #reached;
+  #isStale = false;
+  #shownState = "";
+  /** Whether a heal that is to bring a new grant has not led to a live stream yet. */
+  #isRenewing = false;
+  /** Whether the server refused that page, too. */
+  #isRefused = false;
 
   /**
    * @param {string} url
    * @param {Element | null} element the element that connects, if it is known
+   * @param {Receiver} receiver
    */
-  constructor(url, element) {
-    super();
+  constructor(url, element, receiver) {
     const lastEventId = element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
     this.element = element;
-    this.#received = cursor(lastEventId);
-    this.addEventListener("open", (event) => this.onopen?.(event));
-    this.addEventListener("message", (event) => this.onmessage?.(event));
-    this.addEventListener("error", (event) => this.onerror?.(event));
-    this.#way = wayTo(url, element, { lastEventId, deliver: (event) => this.#receive(event) });
+    this.#receiver = receiver;
+    this.#reached = parseCursor(lastEventId);
+    this.#connection = this.#connect(url, lastEventId);
     sources.add(this);
-    this.show();
+    this.showState();
   }
 
   get url() {
-    return this.#way.url;
+    return this.#connection.url;
+  }
+
+  get origin() {
+    return this.#connection.origin;
   }
 
   get readyState() {
-    return this.#way.readyState;
+    return this.#connection.readyState;
   }
 
   get withCredentials() {
-    return this.#way.withCredentials;
+    return this.#connection.withCredentials;
   }
 
+  /** The state of the connection. */
   get state() {
-    return this.#way.state;
+    return this.#connection.state;
   }
 
   get lastEventId() {
-    return this.#way.lastEventId;
+    return this.#connection.lastEventId;
   }
 
   /** When the last bytes came, in milliseconds since the epoch. */
   get heardAt() {
-    return this.#way.heardAt;
+    return this.#connection.heardAt;
+  }
+
+  /** Whether the content has a gap. */
+  get isStale() {
+    return this.#isStale;
+  }
+
+  /** Whether the page is being fetched again for a new grant: the server may well refuse it. */
+  get isRenewing() {
+    return this.#isRenewing;
   }
 
   /** @param {string} [reason] */
   suspend(reason) {
-    this.#way.suspend(reason);
+    this.#connection.suspend(reason);
   }
 
   /** @param {string} [reason] */
   resume(reason) {
-    this.#way.resume(reason);
+    this.#connection.resume(reason);
   }
 
   reconnectNow() {
-    this.#way.reconnectNow();
+    this.#connection.reconnectNow();
   }
 
   close() {
-    this.#way.close();
+    this.#connection.close();
     sources.delete(this);
   }
 
   /**
-   * Take up the address that the element has now. If its content was brought up to date with it, go on from there.
+   * Adopt the address that the element has now, after its current content.
    *
    * @param {string} url
    */
   follow(url) {
-    const now = this.element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
-    if (new URL(url, document.baseURI).href !== this.url) this.resumeAfter(now, url);
+    const cursor = this.element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+    if (new URL(url, document.baseURI).href !== this.url) this.resumeAfter(cursor, url);
   }
 
   /**
-   * Go on after a cursor: what the page shows is up to date until there.
+   * Resume after a cursor: the content is up to date until there.
    *
-   * @param {string} id
+   * @param {string} cursor
    * @param {string} [url]
    */
-  resumeAfter(id, url = this.url) {
-    this.#received = cursor(id);
-    this.queue?.forget();
-    if (id) this.element?.setAttribute(CURSOR_ATTRIBUTE, id);
-    this.#way.moveTo(url, id);
+  resumeAfter(cursor, url = this.url) {
+    this.#reached = parseCursor(cursor);
+    this.#receiver.onResume?.();
+    if (cursor) this.element?.setAttribute(CURSOR_ATTRIBUTE, cursor);
+    this.#connection.moveTo(url, cursor);
     this.resume(GAP);
-    this.#stale = this.#out = false;
-    this.show();
+    this.#isStale = this.#isRefused = false;
+    this.showState();
   }
 
-  /** Whether the page's leave was outdated: it may well be that the server shows this page to nobody now. */
-  get outdated() {
-    return this.#renewed;
-  }
-
-  /** Whether what the page shows has a gap. */
-  get stale() {
-    return this.#stale;
-  }
-
-  /** Apply nothing any more until `resumeAfter()`: the content lacks what came before. */
+  /** Apply no event until `resumeAfter()`: the content lacks what came before. */
   hold() {
-    this.#stale = true;
-    this.#out = false;
+    this.#isStale = true;
+    this.#isRefused = false;
     this.suspend(GAP);
   }
 
   /**
-   * Note in the element that its content has a message.
+   * Record in the element that its content has an event.
    *
-   * @param {LogEvent} message
+   * @param {StreamEvent} event
    */
-  mark({ channel, lastEventId }) {
+  markApplied({ channel, lastEventId }) {
     if (channel) this.element?.setAttribute(CURSOR_ATTRIBUTE, lastEventId);
   }
 
   /**
-   * Show the state in the element, and tell of it if it is a new one, or if an attempt to make it better has failed.
+   * Show the state in the element, and dispatch it if it has changed or if an attempt has failed.
    *
-   * @param {Loss} [loss]
+   * @param {Partial<Loss>} [loss]
    */
-  show(loss = {}) {
-    if (this.#renewed && loss.final) this.#out = true;
-    const state = this.#stale ? (this.#out ? "denied" : "stale") : this.state;
-    if (state === this.#shown && loss.status === undefined) return;
-    this.#shown = state;
+  showState(loss = {}) {
+    if (this.#isRenewing && loss.final) this.#isRefused = true;
+    const state = contentState(this.state, { isStale: this.#isStale, isRefused: this.#isRefused });
+    if (state === this.#shownState && loss.status === undefined) return;
+    this.#shownState = state;
     this.element?.setAttribute(STATE_ATTRIBUTE, state);
     const { status, final, delay, error } = loss;
     const detail = { state, status, final, delay, error };
     this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
   }
 
-  /** @param {Event} event */
-  #receive(event) {
-    if (event.type === STATE_EVENT) this.#change(/** @type {CustomEvent} */ (event).detail);
-    if (!(event instanceof MessageEvent)) this.dispatchEvent(event);
-    else if (event.type !== RESET_EVENT) this.#apply(event);
-    else {
-      heal(this, JSON.parse(event.data));
-      this.dispatchEvent(event);
-    }
+  /**
+   * @param {string} url
+   * @param {string} lastEventId
+   */
+  #connect(url, lastEventId) {
+    const callbacks = {
+      onOpen: () => this.#receiver.onOpen?.(),
+      onState: (/** @type {StateChange} */ change) => this.#changeState(change),
+      onLoss: (/** @type {Loss} */ loss) => this.#receiver.onLoss?.(loss),
+      onEvent: (/** @type {StreamEvent} */ event) => this.#receive(event),
+    };
+    if (!SharedSource.serves(url))
+      return new StreamReader(url, callbacks, { lastEventId, withCredentials: true, policy: decideWithinLimits });
+    const sharedBy = this.element?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
+    return new SharedSource(url, callbacks, { lastEventId, sharedBy });
   }
 
   /**
-   * A page that was away for longer than its grants last, or whose session has changed, is healed once: that brings new
+   * A page that was away for longer than its grants last, or whose session has changed, is healed once: this brings new
    * grants, or the page to sign in.
    *
-   * @param {Loss & { state: string }} change
+   * @param {StateChange} change
    */
-  #change(change) {
-    this.show(change);
-    if (change.state === "live") this.#renewed = false;
-    const isOutdated = change.refusal?.denied?.some(({ reason }) => OUTDATED.includes(reason));
-    if (!isOutdated || this.#renewed) return;
-    this.#renewed = true;
+  #changeState(change) {
+    this.showState(change);
+    if (change.state === "live") this.#isRenewing = false;
+    const denied = /** @type {{ reason: string }[]} */ (change.refusal?.denied ?? []);
+    if (this.#isRenewing || !denied.some(({ reason }) => OUTDATED.includes(reason))) return;
+    this.#isRenewing = true;
     heal(this, { channels: [], cursor: "" });
   }
 
-  /** @param {LogEvent & Partial<import("../stream/parser.js").StreamEvent>} event */
+  /** @param {StreamEvent} event */
+  #receive(event) {
+    if (event.type !== RESET_EVENT) return this.#apply(event);
+    heal(this, JSON.parse(event.data));
+    this.#receiver.onReset?.(event);
+  }
+
+  /** @param {StreamEvent} event */
   #apply(event) {
-    const next = event.channel ? cursor(event.lastEventId) : null;
-    if (isPast(next, this.#received)) return;
-    this.#received = next ?? this.#received;
-    if (!isFor(event)) return;
-    this.queue?.push(event);
-    this.dispatchEvent(event);
-    if (!this.queue) this.mark(event);
+    const position = event.channel ? parseCursor(event.lastEventId) : null;
+    if (isCoveredBy(position, this.#reached)) return;
+    this.#reached = position ?? this.#reached;
+    if (isForThisTab(event)) this.#receiver.onEvent(event);
   }
 }
 
-/**
- * @param {string} url
- * @param {Element | null} element
- * @param {{ lastEventId: string, deliver: (event: Event) => void }} options
- */
-function wayTo(url, element, options) {
-  const sharedBy = element?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
-  if (SharedSource.serves(url)) return new SharedSource(url, { ...options, sharedBy });
-  return new FetchEventSource(url, { ...options, withCredentials: true, policy: decideAndLog });
-}
-
-/** @type {typeof decideWithin} */
-function decideAndLog(loss) {
-  const decision = decideWithin(loss);
-  logLoss({ ...loss, ...decision });
-  return decision;
-}
-
-/**
- * Tell whether a message is meant for this tab: who has caused a change may be left out, or alone be told of it.
- *
- * @param {Partial<import("../stream/parser.js").StreamEvent>} event
- */
-function isFor({ exclude, only }) {
+/** @param {StreamEvent} event */
+function isForThisTab({ exclude, only }) {
   return !exclude?.includes(tabId) && only?.includes(tabId) !== false;
 }

@@ -1,37 +1,33 @@
-import { Link } from "../hub/hub-client.js";
-import { CURSOR_SEPARATOR, STATE_EVENT, STREAM_PATH, SUB_PARAM } from "../protocol.js";
-import { givenUp, limits, logLoss } from "./limits.js";
+import { HubClient } from "../hub/hub-client.js";
+import { CURSOR_SEPARATOR, STREAM_PATH, SUB_PARAM } from "../protocol.js";
+import { CLOSED, ConnectionState } from "../stream/connection-state.js";
+import { applyMaxRetries, limits, logLoss } from "./limits.js";
 
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSED = 2;
+/** @typedef {import("../hub/tab-port.js").Payload} Payload */
+/** @typedef {import("../stream/connection-state.js").StateChange} StateChange */
+/** @typedef {import("../stream/connection-state.js").Loss} Loss */
 
 let created = 0;
 
-/** @typedef {import("../stream/stream-reader.js").SourceState} SourceState */
-
 /**
- * A tab's end of one subscription at a hub. It is to its owner what a `FetchEventSource` is, and has no connection of its
- * own: its owner gets `open`, `sse:state` and `error` events, and the messages.
+ * A page's end of one subscription at a hub. It has the interface of a `StreamReader`, and shares the hub's connection.
  */
 export class SharedSource {
   withCredentials = true;
   lastEventId;
   heardAt = 0;
-  #deliver;
-  #link;
+  #callbacks;
+  #client;
+  #connection;
   #url;
   #grant = "";
-  #readyState = CONNECTING;
-  /** @type {SourceState} */
-  #state = "connecting";
   /** @type {Set<string>} */
   #suspensions = new Set();
-  /** Its name at the hub; a new one each time that it goes there. */
+  /** The id of the subscription at the hub, another one each time; "" without a subscription. */
   #id = "";
 
   /**
-   * Tell whether an address is one of the kit's streams, at this page's own server.
+   * Tell whether an address is one of the kit's streams on this page's server.
    *
    * @param {string} address
    */
@@ -42,15 +38,17 @@ export class SharedSource {
 
   /**
    * @param {string} url
-   * @param {{ lastEventId: string, deliver: (event: Event) => void, sharedBy: string }} options `sharedBy` says whose
-   *   sources its connection serves: the `browser`'s, the `page`'s, or this `element`'s alone
+   * @param {import("../stream/stream-reader.js").StreamCallbacks} callbacks
+   * @param {{ lastEventId: string, sharedBy: string }} options `sharedBy` says whose subscriptions the connection serves: the
+   *   `browser`'s, the `page`'s, or this `element`'s
    */
-  constructor(url, { lastEventId, deliver, sharedBy }) {
+  constructor(url, callbacks, { lastEventId, sharedBy }) {
     this.lastEventId = lastEventId;
-    this.#deliver = deliver;
+    this.#callbacks = callbacks;
+    this.#connection = new ConnectionState((change) => callbacks.onState?.(change));
     const { origin, pathname } = new URL(url, document.baseURI);
-    this.#link = Link.to(origin + pathname, sharedBy);
-    this.#url = this.#take(url);
+    this.#client = HubClient.for(origin + pathname, sharedBy);
+    this.#url = this.#adoptGrant(url);
     this.#subscribe();
   }
 
@@ -58,34 +56,30 @@ export class SharedSource {
     return this.#url;
   }
 
+  get origin() {
+    return new URL(this.#url).origin;
+  }
+
   get readyState() {
-    return this.#readyState;
+    return this.#connection.readyState;
   }
 
   get state() {
-    return this.#state;
-  }
-
-  /** What the hub is to bring. @type {Omit<import("../hub/subscription.js").Wish, "id">} */
-  get wish() {
-    return { grant: this.#grant, cursor: this.lastEventId, cap: limits.checkInterval };
+    return this.#connection.state;
   }
 
   close() {
     this.#unsubscribe();
-    this.#readyState = CLOSED;
-    this.#state = "offline";
-    this.#deliver = () => {};
+    this.#connection.apply("closed");
   }
 
   /** @param {string} [reason] */
   suspend(reason = "page") {
-    const already = this.#suspensions.size > 0;
+    const isSuspended = this.#suspensions.size > 0;
     this.#suspensions.add(reason);
-    if (this.#readyState === CLOSED || already) return;
+    if (this.readyState === CLOSED || isSuspended) return;
     this.#unsubscribe();
-    this.#readyState = CONNECTING;
-    this.#become("offline");
+    this.#connection.apply("suspended");
   }
 
   /** @param {string} [reason] */
@@ -94,10 +88,10 @@ export class SharedSource {
   }
 
   reconnectNow() {
-    if (this.#suspensions.size > 0 || this.#readyState === CLOSED) return;
-    if (this.#id) return this.#link.retry();
+    if (this.#suspensions.size > 0 || this.readyState === CLOSED) return;
+    if (this.#id) return this.#client.reconnectNow();
     this.#subscribe();
-    this.#become("reconnecting");
+    this.#connection.apply("attempted");
   }
 
   /**
@@ -106,107 +100,101 @@ export class SharedSource {
    */
   moveTo(url, lastEventId) {
     this.#unsubscribe();
-    this.#url = this.#take(url);
+    this.#url = this.#adoptGrant(url);
     this.lastEventId = lastEventId;
-    this.#readyState = CONNECTING;
-    if (this.#suspensions.size > 0) return;
+    this.#connection.apply("moved");
+    if (this.#suspensions.size > 0 || this.#connection.isClosed) return;
     this.#subscribe();
-    if (this.#state !== "connecting") this.#become("reconnecting");
+    this.#connection.apply("attempted");
   }
 
-  // ---------------------------------------------------------------- from the hub
+  // ---------------------------------------------------------------- what the hub client calls
 
-  /**
-   * @param {string} type
-   * @param {any} what
-   */
-  receive(type, what) {
-    if (type === "event") this.#pass(what);
-    else if (type === "state") this.#change(what);
-    else if (type === "denied") this.#refuse(what.reason);
-    else if (type === "renewed") this.#grant = what.grant;
+  get request() {
+    return { grant: this.#grant, cursor: this.lastEventId, cap: limits.checkInterval };
+  }
+
+  /** @param {Payload} delivery */
+  receive({ type, payload }) {
+    if (type === "event") this.#receiveEvent(payload);
+    else if (type === "state") this.#changeState(payload);
+    else if (type === "denied") this.#deny(payload.reason);
+    else this.#grant = payload.grant;
   }
 
   /**
-   * Take note of how far the hub has been served.
-   *
-   * @param {string} id
-   * @param {number} heardAt
+   * @param {string} cursor
+   * @param {number} heardAt milliseconds since the epoch
    */
-  reach(id, heardAt) {
-    this.lastEventId = id;
+  advance(cursor, heardAt) {
+    this.lastEventId = cursor;
     this.heardAt = heardAt;
   }
 
   /** @param {import("../stream/parser.js").StreamEvent} event */
-  #pass({ type, data, lastEventId, ...own }) {
-    if (lastEventId) this.lastEventId = lastEventId;
+  #receiveEvent(event) {
+    if (event.lastEventId) this.lastEventId = event.lastEventId;
     this.heardAt = Date.now();
-    const { origin } = new URL(this.#url);
-    this.#deliver(Object.assign(new MessageEvent(type, { data, lastEventId, origin }), own));
+    this.#callbacks.onEvent(event);
   }
 
-  /** @param {import("../hub/shared-connection.js").Change} change */
-  #change({ state, ...loss }) {
+  /** @param {StateChange} change of the hub's connection */
+  #changeState({ state, ...failure }) {
     if (state === "live") return this.#open();
-    const limited = { ...loss, ...(loss.tries === undefined ? {} : givenUp(loss.tries)) };
-    if (loss.status !== undefined) logLoss(limited);
-    if (limited.final) this.#unsubscribe();
-    this.#readyState = limited.final ? CLOSED : CONNECTING;
-    this.#become(limited.final ? "offline" : /** @type {SourceState} */ (state), limited);
-    if (loss.status !== undefined) this.#deliver(Object.assign(new Event("error"), limited));
+    const isOnline = state !== "offline";
+    if (failure.status === undefined) this.#connection.apply("lost", { isOnline });
+    else this.#lose(applyMaxRetries(/** @type {Loss} */ (failure)), isOnline);
   }
 
   #open() {
     this.heardAt = Date.now();
-    this.#readyState = OPEN;
-    this.#become("live");
-    this.#deliver(new Event("open"));
+    this.#connection.apply("opened");
+    if (!this.#connection.isClosed) this.#callbacks.onOpen?.();
+  }
+
+  /**
+   * @param {Loss} loss
+   * @param {boolean} isOnline
+   */
+  #lose(loss, isOnline) {
+    logLoss(loss);
+    if (loss.final) this.#unsubscribe();
+    this.#connection.apply(loss.final ? "ended" : "lost", { isOnline, loss });
+    if (!this.#connection.isClosed) this.#callbacks.onLoss?.(loss);
   }
 
   /** @param {string} reason */
-  #refuse(reason) {
+  #deny(reason) {
     this.#unsubscribe();
-    this.#readyState = CLOSED;
     const loss = { status: 403, final: true, delay: 0, refusal: { denied: [{ reason }] }, error: null };
-    this.#become("denied", loss);
-    this.#deliver(Object.assign(new Event("error"), loss));
+    this.#connection.apply("denied", { loss });
+    if (!this.#connection.isClosed) this.#callbacks.onLoss?.(loss);
   }
 
-  // ---------------------------------------------------------------- to the hub
+  // ---------------------------------------------------------------- the subscription
 
   /**
-   * Take up the grant, and its cursor, that an address names.
+   * Adopt the grant that an address names, and its cursor if there is none yet.
    *
    * @param {string} url
-   * @returns {string} the address in full
+   * @returns {string} the absolute address
    */
-  #take(url) {
-    const whole = new URL(url, document.baseURI);
-    const [grant, cursor = ""] = (whole.searchParams.get(SUB_PARAM) ?? "").split(CURSOR_SEPARATOR);
+  #adoptGrant(url) {
+    const { href, searchParams } = new URL(url, document.baseURI);
+    const [grant, cursor = ""] = (searchParams.get(SUB_PARAM) ?? "").split(CURSOR_SEPARATOR);
     this.#grant = grant;
     this.lastEventId ||= cursor;
-    return whole.href;
+    return href;
   }
 
   #subscribe() {
     created += 1;
     this.#id = String(created);
-    this.#link.subscribe(this.#id, this);
+    this.#client.subscribe(this.#id, this);
   }
 
   #unsubscribe() {
-    this.#link.unsubscribe(this.#id);
+    this.#client.unsubscribe(this.#id);
     this.#id = "";
-  }
-
-  /**
-   * @param {SourceState} state
-   * @param {object} [loss]
-   */
-  #become(state, loss) {
-    if (this.#state === state && !loss) return;
-    this.#state = state;
-    this.#deliver(Object.assign(new Event(STATE_EVENT), { detail: { state, ...loss } }));
   }
 }

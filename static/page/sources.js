@@ -1,2 +1,2 @@
-/** Every source of this page that has not been closed. @type {Set<import("./page-source.js").PageSource>} */
+/** The sources of this page that have not been closed. @type {Set<import("./page-source.js").PageSource>} */
 export const sources = new Set();

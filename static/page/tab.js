@@ -4,28 +4,28 @@ const KEY = "sse:tab";
 const BYTES = 12;
 
 /**
- * The name of this tab: the server can leave it out, or mean it alone. It stays while the tab goes from page to page. The
- * storage that it is kept in goes to copies of the tab, too: so it lies there only on the way from one page to the next.
+ * The name of this tab, by which the server can exclude it or address it alone. It stays the same while the tab goes from
+ * page to page. A browser copies sessionStorage when it duplicates a tab, so the name is stored only between two pages.
  */
-export const tabId = taken() ?? TAB_PREFIX + hex(crypto.getRandomValues(new Uint8Array(BYTES)));
+export const tabId = takeStored() ?? TAB_PREFIX + toHex(crypto.getRandomValues(new Uint8Array(BYTES)));
 
-addEventListener("pagehide", () => inStorage((storage) => storage.setItem(KEY, tabId)));
-addEventListener("pageshow", () => inStorage((storage) => storage.removeItem(KEY)));
+addEventListener("pagehide", () => withStorage((storage) => storage.setItem(KEY, tabId)));
+addEventListener("pageshow", () => withStorage((storage) => storage.removeItem(KEY)));
 
-function taken() {
-  return inStorage((storage) => {
-    const kept = storage.getItem(KEY);
+function takeStored() {
+  return withStorage((storage) => {
+    const stored = storage.getItem(KEY);
     storage.removeItem(KEY);
-    return kept;
+    return stored;
   });
 }
 
 /**
  * @template Result
  * @param {(storage: Storage) => Result} use
- * @returns {Result | null} null where a page may keep nothing
+ * @returns {Result | null} null where the browser blocks storage
  */
-function inStorage(use) {
+function withStorage(use) {
   try {
     return use(sessionStorage);
   } catch {
@@ -34,6 +34,6 @@ function inStorage(use) {
 }
 
 /** @param {Uint8Array} bytes */
-function hex(bytes) {
+function toHex(bytes) {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,7 +1,7 @@
 import { RETRY_BASE_MS, RETRY_CAP_MS } from "../protocol.js";
 
 /**
- * Return how long to wait after `tries` failures in a row: exponential, with full jitter.
+ * Return how long to wait after a number of failures in a row: exponential back-off with full jitter.
  *
  * @param {number} tries failures before this one, from 0
  * @param {{ base?: number, cap?: number, random?: () => number }} [options] `base` (more than 0) and `cap` in milliseconds

@@ -1,22 +1,23 @@
-/** @typedef {{ epoch: string, sequence: number }} Cursor a place in the server's log */
+/** @typedef {{ epoch: string, sequence: number }} Cursor a position in the server's log */
 
 /**
- * Read the id of a message in the server's log.
+ * Parse the id of an event in the server's log.
  *
  * @param {string} id
- * @returns {Cursor | null} null if it is not one
+ * @returns {Cursor | null} null if it is no such id
  */
-export function cursor(id) {
+export function parseCursor(id) {
   const [, epoch, sequence] = /^(.+)-(\d+)$/.exec(id) ?? [];
   return epoch ? { epoch, sequence: Number(sequence) } : null;
 }
 
 /**
- * Tell whether a place is not behind another one of the same log.
+ * Tell whether whoever has reached `reached` has already had the event at `position`. Positions of different epochs say
+ * nothing about each other.
  *
- * @param {Cursor | null} place
- * @param {Cursor | null} other
+ * @param {Cursor | null} position
+ * @param {Cursor | null} reached
  */
-export function isPast(place, other) {
-  return place !== null && place.epoch === other?.epoch && place.sequence <= other.sequence;
+export function isCoveredBy(position, reached) {
+  return position !== null && position.epoch === reached?.epoch && position.sequence <= reached.sequence;
 }

@@ -1,11 +1,11 @@
 /**
- * @typedef {object} StreamEvent
+ * @typedef {object} StreamEvent an event as it was parsed; nothing copies it on its way to the page
  * @property {string} type
  * @property {string} data
  * @property {string} lastEventId
- * @property {string} channel the kit's own field; "" without one
- * @property {string[]} [exclude] tabs that are to leave it out
- * @property {string[]} [only] tabs that alone are to show it
+ * @property {string} channel the kit's field; "" without one
+ * @property {string[]} [exclude] names of tabs that ignore it
+ * @property {string[]} [only] names of tabs, if all others ignore it
  */
 
 /**
@@ -13,16 +13,16 @@
  * @property {(event: StreamEvent) => void} [onEvent]
  * @property {(text: string) => void} [onComment] a comment, without its colon and one space
  * @property {(milliseconds: number) => void} [onRetry]
- * @property {(id: string) => void} [onId] a new last event id, before its event, and also when there is no data
+ * @property {(id: string) => void} [onId] called when the last event id changes, before its event and also without data
  */
 
 const LINE_END = /\r\n?|\n/;
 const DIGITS = /^\d+$/;
 
 /**
- * Bytes to events, as WHATWG HTML "9.2.6 Interpreting an event stream" says. One parser reads one stream.
+ * Turns bytes into events as WHATWG HTML, "9.2.6 Interpreting an event stream", defines. One parser reads one stream.
  *
- * Only what is new is searched for line ends, so that a long line in many chunks costs its length once.
+ * It searches each chunk for line ends once, so that a long line in many chunks takes linear time.
  */
 export class EventStreamParser {
   #decoder = new TextDecoder();
@@ -41,14 +41,14 @@ export class EventStreamParser {
 
   /**
    * @param {ParserCallbacks} callbacks
-   * @param {string} [lastEventId] what an earlier stream of the same source ended with
+   * @param {string} [lastEventId] the id that an earlier stream of the same source ended with
    */
   constructor(callbacks, lastEventId = "") {
     this.#callbacks = callbacks;
     this.#id = this.#lastEventId = lastEventId;
   }
 
-  /** @param {Uint8Array} bytes the stream's next ones, cut anywhere */
+  /** @param {Uint8Array} bytes the next bytes of the stream, split anywhere */
   feed(bytes) {
     let text = this.#decoder.decode(bytes, { stream: true });
     if (text === "") return;
@@ -57,24 +57,24 @@ export class EventStreamParser {
     const lines = text.split(LINE_END);
     lines[0] = this.#partial + lines[0];
     this.#partial = lines.pop() ?? "";
-    for (const line of lines) this.#line(line);
+    for (const line of lines) this.#readLine(line);
   }
 
   /** @param {string} line */
-  #line(line) {
+  #readLine(line) {
     if (line === "") return this.#dispatch();
     const colon = line.indexOf(":");
-    if (colon === -1) return this.#field(line, "");
+    if (colon === -1) return this.#readField(line, "");
     const value = line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
     if (colon === 0) this.#callbacks.onComment?.(value);
-    else this.#field(line.slice(0, colon), value);
+    else this.#readField(line.slice(0, colon), value);
   }
 
   /**
    * @param {string} name
    * @param {string} value
    */
-  #field(name, value) {
+  #readField(name, value) {
     if (name === "data") this.#data.push(value);
     else if (name === "event") this.#type = value;
     else if (name === "channel") this.#channel = value;

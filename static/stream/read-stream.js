@@ -2,17 +2,17 @@ import { isEventStream } from "./retry-policy.js";
 
 /**
  * @typedef {object} Outcome how one attempt ended
- * @property {number} status of the response; 0 without one; 401 where a redirection has led to a page, as one to sign in
+ * @property {number} status of the response; 0 without one; 401 if a redirect led to a page, such as one to sign in
  * @property {string | null} contentType
  * @property {string | null} retryAfter
- * @property {number} date the server's clock, in milliseconds since the epoch; NaN if it gave none
- * @property {any} refusal the JSON of an answer that refuses; null without
+ * @property {number} date the server's clock, in milliseconds since the epoch; NaN without a `Date` header
+ * @property {any} refusal the JSON of a response that refuses; null without
  * @property {unknown} error what broke the connection; null if it ended
  */
 
 /**
- * Fetch an event stream and hand on its bytes until it ends, breaks or is aborted. Of another answer only the JSON of a
- * refusal is read; the rest is left to the caller's abort.
+ * Fetch an event stream and pass on its bytes until it ends, breaks or is aborted. It never throws. Of any other response
+ * it reads only the JSON of a refusal; the caller aborts the rest.
  *
  * @param {string} url
  * @param {object} options
@@ -58,10 +58,10 @@ function describe({ status, redirected, headers }) {
  * @param {(bytes: Uint8Array) => void} onBytes
  */
 async function readBody({ body }, signal, onBytes) {
-  // Not `for await`: Safari has no asynchronous iteration of a ReadableStream.
+  // Safari cannot iterate over a ReadableStream with `for await`.
   const reader = body?.getReader();
-  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+  for (let chunk = await reader?.read(); chunk?.value; chunk = await reader?.read()) {
     signal.throwIfAborted();
-    onBytes(part.value);
+    onBytes(chunk.value);
   }
 }

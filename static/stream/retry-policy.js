@@ -1,37 +1,35 @@
 import { FINAL_STATUSES, RETRY_BASE_MS, RETRY_CAP_MS } from "../protocol.js";
+import { LONGEST_TIMEOUT_MS } from "../timer.js";
 import { delay } from "./backoff.js";
 
-/** A longer `setTimeout` fires at once. */
-export const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
-
 /**
- * @typedef {object} Loss how an attempt ended, and what came before
+ * @typedef {object} Attempt how an attempt ended, and what came before
  * @property {number} status of the response; 0 without one
  * @property {string | null} [contentType] the header
  * @property {string | null} [retryAfter] the header: seconds or an HTTP date
- * @property {number} [tries] attempts in a row that came to nothing
+ * @property {number} [tries] failed attempts in a row before this one
  * @property {number} [lived] milliseconds for which the stream was open
  * @property {number} [base] milliseconds: the server's `retry`
- * @property {number} [cap] milliseconds: the longest range of the jitter, unless `base` is longer
+ * @property {number} [cap] milliseconds: the longest back-off, unless `base` is longer
  * @property {number} [now] milliseconds since the epoch
  * @property {() => number} [random]
  */
 
 /**
  * @typedef {object} Decision
- * @property {boolean} final never again
+ * @property {boolean} final whether there is no next attempt
  * @property {number} delay milliseconds until the next attempt; 0 if there is none
- * @property {boolean} binding the server named the delay: nobody may go earlier
- * @property {number} tries for the next decision
+ * @property {boolean} binding whether the server asked for the delay, so that nothing may shorten it
+ * @property {number} tries to pass to the next decision
  */
 
 /**
  * Decide whether and when to try again.
  *
- * A stream that outlived the wait it would be given now starts the count afresh. So a server that accepts and hangs up
- * at once does not bring its clients back every half second for ever.
+ * A stream resets the count only if it was open for longer than the delay that is due now. Otherwise the clients of a
+ * server that accepts and hangs up at once would come back every half second for ever.
  *
- * @param {Loss} loss
+ * @param {Attempt} attempt
  * @returns {Decision}
  */
 export function decide({
@@ -51,9 +49,9 @@ export function decide({
   const least = Math.min(Math.max(base, 1), LONGEST_TIMEOUT_MS);
   const range = { base: least, cap: Math.max(least, cap) };
   if (lived >= delay(tries, { ...range, random: () => 1 })) tries = 0;
-  const asked = retryAfterMs(retryAfter, now);
-  const wait = asked + delay(tries, { ...range, random });
-  return { final: false, delay: Math.min(wait, LONGEST_TIMEOUT_MS), binding: asked > 0, tries: tries + 1 };
+  const requested = retryAfterMs(retryAfter, now);
+  const wait = requested + delay(tries, { ...range, random });
+  return { final: false, delay: Math.min(wait, LONGEST_TIMEOUT_MS), binding: requested > 0, tries: tries + 1 };
 }
 
 /**
@@ -67,7 +65,7 @@ export function isEventStream(contentType) {
 /**
  * @param {string | null} value
  * @param {number} now
- * @returns {number} milliseconds; 0 if there is no such header, or none that can be read
+ * @returns {number} milliseconds; 0 without the header, or if it is malformed
  */
 function retryAfterMs(value, now) {
   if (!value) return 0;

@@ -1,100 +1,63 @@
-import {
-  HEARTBEAT_SECONDS,
-  LAST_EVENT_ID,
-  LIVENESS_HEARTBEATS,
-  OPEN_EVENT,
-  RETRY_BASE_MS,
-  STATE_EVENT,
-} from "../protocol.js";
+import { environment } from "../environment.js";
+import { HEARTBEAT_SECONDS, LAST_EVENT_ID, LIVENESS_HEARTBEATS, OPEN_EVENT, RETRY_BASE_MS } from "../protocol.js";
+import { Timer } from "../timer.js";
+import { CLOSED, CONNECTING, ConnectionState, OPEN } from "./connection-state.js";
 import { EventStreamParser } from "./parser.js";
 import { readStream } from "./read-stream.js";
-import { decide, LONGEST_TIMEOUT_MS } from "./retry-policy.js";
+import { decide } from "./retry-policy.js";
 
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSED = 2;
-
-/** @typedef {"connecting" | "live" | "reconnecting" | "offline" | "denied"} SourceState */
+/** @typedef {import("./connection-state.js").Loss} Loss */
+/** @typedef {import("./connection-state.js").StateChange} StateChange */
+/** @typedef {import("./parser.js").StreamEvent} StreamEvent */
 
 /**
- * @typedef {object} Environment what a source needs from the world; tests give their own
- * @property {boolean} withCredentials
- * @property {string} lastEventId where to resume from
- * @property {number} heartbeat seconds, until the server names its own; 0 for a server without
- * @property {(() => RequestInit) | null} request what to send, asked at each attempt, for a source that does not resume by
- *   `Last-Event-ID`
- * @property {((event: Event) => void) | null} deliver who gets the events, if not the source's own listeners
- * @property {typeof decide} policy
- * @property {typeof globalThis.fetch} fetch
- * @property {() => number} random
- * @property {() => number} now milliseconds since the epoch
- * @property {() => boolean} online
- * @property {(callback: () => void, milliseconds: number) => any} setTimeout
- * @property {(timer: any) => void} clearTimeout
+ * @typedef {object} StreamCallbacks
+ * @property {(event: StreamEvent) => void} onEvent
+ * @property {() => void} [onOpen]
+ * @property {(change: StateChange) => void} [onState] called before `onOpen` and `onLoss`
+ * @property {(loss: Loss) => void} [onLoss] called whenever an attempt fails or a stream ends
  */
 
-/** @type {Environment} */
+/**
+ * @typedef {object} StreamOptions
+ * @property {boolean} withCredentials
+ * @property {string} lastEventId the id to resume from
+ * @property {number} heartbeat seconds, until the server sends its own; 0 for a server without
+ * @property {(() => RequestInit) | null} request returns the request of an attempt; such a stream does not send
+ *   `Last-Event-ID`
+ * @property {typeof decide} policy
+ */
+
+/** @type {StreamOptions} */
 const DEFAULTS = {
   withCredentials: false,
   lastEventId: "",
   heartbeat: HEARTBEAT_SECONDS,
   request: null,
-  deliver: null,
   policy: decide,
-  fetch: (...request) => globalThis.fetch(...request),
-  random: Math.random,
-  now: Date.now,
-  online: () => globalThis.navigator?.onLine !== false,
-  setTimeout: (callback, milliseconds) => globalThis.setTimeout(callback, milliseconds),
-  clearTimeout: (timer) => globalThis.clearTimeout(timer),
 };
 
 /**
- * An EventSource over `fetch`: it sends `Last-Event-ID`, sees status codes, and notices a stream that has gone silent.
+ * Reads an event stream with `fetch`, and reconnects: it sends `Last-Event-ID`, sees status codes, and gives up a stream that
+ * has been silent for too long.
  *
- * Beyond EventSource's interface:
- * - messages have a `channel`, and in `exclude` and `only` the tabs that are to leave them out, or alone to show them;
- * - `error` events have `status` (0 without a response), `final`, `delay` (milliseconds until the next attempt), `tries`
- *   (attempts in a row that came to nothing), `refusal` (the JSON of an answer that refuses) and `error` (what broke the
- *   connection, or null);
- * - `state`, and an `sse:state` event with `detail.state` when it changes, and with what an `error` has when an attempt
- *   has failed: `offline` means that no attempt runs or is to be hoped for, because the network is off, the source is
- *   suspended, or the server said so;
- * - `reconnectNow()`, `suspend()` and `resume()`, for a page's life cycle.
- *
- * There is one attempt at a time, and what an aborted one still brings is ignored. There is one timer: while an
- * attempt runs it is the watchdog, between two attempts it is the wait.
+ * It makes one attempt at a time and ignores what an aborted attempt still brings. It has one timer: the watchdog of a
+ * running attempt, or the delay between two attempts.
  */
-export class FetchEventSource extends EventTarget {
-  static CONNECTING = CONNECTING;
-  static OPEN = OPEN;
-  static CLOSED = CLOSED;
-  CONNECTING = CONNECTING;
-  OPEN = OPEN;
-  CLOSED = CLOSED;
-
-  /** @type {((event: any) => void) | null} */
-  onopen = null;
-  /** @type {((event: any) => void) | null} */
-  onmessage = null;
-  /** @type {((event: any) => void) | null} */
-  onerror = null;
-
-  #env;
+export class StreamReader {
+  #callbacks;
+  #options;
+  #environment;
+  #connection;
   #url;
   #lastEventId;
-  #readyState = CONNECTING;
-  /** @type {SourceState} */
-  #state = "connecting";
   #origin = "";
-  #closed = false;
   /** @type {Set<string>} */
   #suspensions = new Set();
 
   /** @type {AbortController | null} */
   #attempt = null;
-  /** @type {any} */
-  #timer = null;
+  #timer;
   #heartbeat = 0;
   #heardAt = 0;
   #openedAt = 0;
@@ -105,16 +68,18 @@ export class FetchEventSource extends EventTarget {
 
   /**
    * @param {string | URL} url
-   * @param {Partial<Environment>} [options]
+   * @param {StreamCallbacks} callbacks
+   * @param {Partial<StreamOptions>} [options]
+   * @param {import("../environment.js").Environment} [env]
    */
-  constructor(url, options = {}) {
-    super();
-    this.#env = { ...DEFAULTS, ...options };
-    this.#url = absolute(url);
-    this.#lastEventId = this.#env.lastEventId;
-    this.addEventListener("open", (event) => this.onopen?.(event));
-    this.addEventListener("message", (event) => this.onmessage?.(event));
-    this.addEventListener("error", (event) => this.onerror?.(event));
+  constructor(url, callbacks, options = {}, env = environment) {
+    this.#callbacks = callbacks;
+    this.#options = { ...DEFAULTS, ...options };
+    this.#environment = env;
+    this.#connection = new ConnectionState((change) => callbacks.onState?.(change));
+    this.#timer = new Timer(env);
+    this.#url = toAbsolute(url);
+    this.#lastEventId = this.#options.lastEventId;
     this.#connect();
   }
 
@@ -122,19 +87,24 @@ export class FetchEventSource extends EventTarget {
     return this.#url;
   }
 
+  /** The origin of the last stream, which a redirect may have changed. */
+  get origin() {
+    return this.#origin;
+  }
+
   get withCredentials() {
-    return this.#env.withCredentials;
+    return this.#options.withCredentials;
   }
 
   get readyState() {
-    return this.#readyState;
+    return this.#connection.readyState;
   }
 
   get state() {
-    return this.#state;
+    return this.#connection.state;
   }
 
-  /** The id from which the next connection resumes. */
+  /** The id that the next attempt resumes from. */
   get lastEventId() {
     return this.#lastEventId;
   }
@@ -144,84 +114,79 @@ export class FetchEventSource extends EventTarget {
     return this.#heardAt;
   }
 
-  /** End it for good. No event is fired from here on. */
+  /** Close the stream for good. No callback is called after that. */
   close() {
-    this.#closed = true;
     this.#stop();
-    this.#readyState = CLOSED;
-    this.#state = "offline";
+    this.#connection.apply("closed");
   }
 
   /**
-   * Let go of the connection until `resume()` has been called for each reason that there was.
+   * Drop the connection until `resume()` has been called for each reason.
    *
-   * @param {string} [reason] by default, the page is frozen, or kept for the way back
+   * @param {string} [reason] by default, that the page is frozen or in the back/forward cache
    */
   suspend(reason = "page") {
-    const already = this.#suspensions.size > 0;
+    const isSuspended = this.#suspensions.size > 0;
     this.#suspensions.add(reason);
-    if (this.#readyState === CLOSED || already) return;
+    if (this.readyState === CLOSED || isSuspended) return;
     this.#stop();
-    this.#readyState = CONNECTING;
-    this.#become("offline");
+    this.#connection.apply("suspended");
   }
 
-  /**
-   * Connect again after `suspend()`, from the last id.
-   *
-   * @param {string} [reason]
-   */
+  /** @param {string} [reason] */
   resume(reason = "page") {
     if (this.#suspensions.delete(reason)) this.reconnectNow();
   }
 
   /**
-   * Try at once if nothing is open, if it has gone silent, or if an attempt waits for its answer for so long that it may
-   * be lost; but never before a `Retry-After`.
+   * Connect now instead of later. This also replaces a stream that has been silent for too long, and an attempt that has
+   * waited for its response for longer than the next delay; but it never shortens a `Retry-After`.
    */
   reconnectNow() {
     if (this.#attempt) this.#watch();
     if (this.#isOverdue()) this.#stop();
-    if (this.#attempt || this.#suspensions.size > 0 || this.#readyState === CLOSED) return;
+    if (this.#attempt || this.#suspensions.size > 0 || this.readyState === CLOSED) return;
     this.#tries = 0;
-    const hold = this.#notBefore - this.#env.now();
-    if (hold > 0) this.#after(hold, () => this.#connect());
+    const delay = this.#notBefore - this.#environment.now();
+    if (delay > 0) this.#timer.start(delay, () => this.#connect());
     else this.#connect();
   }
 
   /**
-   * Go on elsewhere: at another address, after another id. This revives a source that the server had refused.
+   * Continue at another address, after another id, even if the server had refused the last one.
    *
    * @param {string | URL} url
    * @param {string} lastEventId
    */
   moveTo(url, lastEventId) {
-    this.#url = absolute(url);
+    this.#url = toAbsolute(url);
     this.#lastEventId = lastEventId;
-    if (this.#closed) return;
+    if (this.#connection.isClosed) return;
     this.#stop();
-    this.#readyState = CONNECTING;
+    this.#connection.apply("moved");
     if (this.#suspensions.size === 0) this.#connect();
   }
 
+  // ---------------------------------------------------------------- an attempt
+
   #connect() {
     this.#attempt = new AbortController();
-    this.#heartbeat = this.#env.heartbeat;
-    this.#heardAt = this.#env.now();
+    this.#heartbeat = this.#options.heartbeat;
+    this.#heardAt = this.#environment.now();
     this.#watch();
     this.#read(this.#attempt.signal);
-    if (this.#state !== "connecting") this.#become(this.#stateWithout());
+    this.#connection.apply("attempted", { isOnline: this.#environment.online() });
   }
 
   /** @param {AbortSignal} signal */
   async #read(signal) {
-    const parser = this.#parser(signal);
+    const parser = this.#newParser(signal);
     const outcome = await readStream(this.#url, {
-      fetch: this.#env.fetch,
-      init: this.#request(signal),
+      fetch: this.#environment.fetch,
+      init: this.#newRequest(signal),
       onOpen: (response) => this.#open(response),
       onBytes: (bytes) => {
-        this.#heardAt = this.#env.now();
+        this.#heardAt = this.#environment.now();
         parser.feed(bytes);
       },
     });
@@ -229,10 +194,10 @@ export class FetchEventSource extends EventTarget {
   }
 
   /**
-   * @param {AbortSignal} signal a listener may abort in the middle of a chunk
+   * @param {AbortSignal} signal a callback may abort the attempt in the middle of a chunk
    * @returns {EventStreamParser}
    */
-  #parser(signal) {
+  #newParser(signal) {
     return new EventStreamParser(
       {
         onId: (id) => {
@@ -242,7 +207,7 @@ export class FetchEventSource extends EventTarget {
           if (!signal.aborted) this.#retry = milliseconds;
         },
         onEvent: (event) => {
-          if (!signal.aborted) this.#deliver(event);
+          if (!signal.aborted) this.#receive(event);
         },
       },
       this.#lastEventId,
@@ -253,130 +218,94 @@ export class FetchEventSource extends EventTarget {
    * @param {AbortSignal} signal
    * @returns {RequestInit & { signal: AbortSignal }}
    */
-  #request(signal) {
-    const own = this.#env.request?.();
+  #newRequest(signal) {
+    const { request, withCredentials } = this.#options;
     const headers = new Headers({ Accept: "text/event-stream" });
-    if (!own && this.#lastEventId) headers.set(LAST_EVENT_ID, utf8Header(this.#lastEventId));
-    const credentials = this.withCredentials ? "include" : "same-origin";
-    return { ...own, signal, headers, cache: "no-store", credentials };
+    if (!request && this.#lastEventId) headers.set(LAST_EVENT_ID, toHeaderValue(this.#lastEventId));
+    const credentials = withCredentials ? "include" : "same-origin";
+    return { ...request?.(), signal, headers, cache: "no-store", credentials };
   }
 
   /** @param {Response} response */
   #open(response) {
-    this.#readyState = OPEN;
-    this.#openedAt = this.#heardAt = this.#env.now();
+    this.#openedAt = this.#heardAt = this.#environment.now();
     this.#origin = new URL(response.url || this.#url).origin;
-    this.#become("live");
-    this.#fire(new Event("open"));
+    this.#connection.apply("opened");
+    if (!this.#connection.isClosed) this.#callbacks.onOpen?.();
   }
 
-  /** @param {import("./parser.js").StreamEvent} event */
-  #deliver({ type, data, lastEventId, ...own }) {
-    if (type === OPEN_EVENT) this.#learn(JSON.parse(data));
-    this.#fire(Object.assign(new MessageEvent(type, { data, lastEventId, origin: this.#origin }), own));
+  /** @param {StreamEvent} event */
+  #receive(event) {
+    if (event.type === OPEN_EVENT) this.#adoptHeartbeat(JSON.parse(event.data));
+    this.#callbacks.onEvent(event);
   }
 
   /** @param {{ heartbeat?: unknown }} greeting */
-  #learn({ heartbeat }) {
+  #adoptHeartbeat({ heartbeat }) {
     if (typeof heartbeat !== "number") return;
     this.#heartbeat = heartbeat;
     this.#watch();
   }
 
-  /** Give the attempt up if it has been silent for too long, or look again when it will have been. */
+  /** Give up an attempt that has been silent for too long, or check again when it could have been. */
   #watch() {
     const limit = this.#heartbeat * LIVENESS_HEARTBEATS * 1000;
-    const silent = this.#env.now() - this.#heardAt;
-    const clockWentBack = silent < 0;
-    if (limit <= 0) this.#cancelTimer();
-    else if (silent < limit && !clockWentBack) this.#after(limit - silent, () => this.#watch());
+    const silence = this.#environment.now() - this.#heardAt;
+    const wasClockSetBack = silence < 0;
+    if (limit <= 0) this.#timer.stop();
+    else if (silence < limit && !wasClockSetBack) this.#timer.start(limit - silence, () => this.#watch());
     else this.#lose({ status: 0, error: new DOMException(`no byte for ${limit} ms`, "TimeoutError") });
   }
 
-  /** Whether an attempt under way has been without an answer for longer than a next one would be put off. */
+  /** Whether the running attempt has waited for its response for longer than the next one would be delayed. */
   #isOverdue() {
-    return this.#readyState === CONNECTING && this.#env.now() - this.#heardAt > this.#retry;
+    return this.readyState === CONNECTING && this.#environment.now() - this.#heardAt > this.#retry;
   }
 
   /** @param {Partial<import("./read-stream.js").Outcome> & { status: number }} outcome */
   #lose({ status, contentType, retryAfter, date, refusal = null, error = null }) {
-    const now = this.#env.now();
-    const lived = this.#readyState === OPEN ? now - this.#openedAt : 0;
-    const past = { tries: this.#tries, lived, base: this.#retry };
-    const answer = { status, contentType, retryAfter, now: date || now };
-    const { final, delay, binding, tries } = this.#env.policy({ ...answer, ...past, random: this.#env.random });
+    const { now, random, online } = this.#environment;
+    const { final, delay, binding, tries } = this.#options.policy({
+      status,
+      contentType,
+      retryAfter,
+      now: date || now(),
+      tries: this.#tries,
+      lived: this.readyState === OPEN ? now() - this.#openedAt : 0,
+      base: this.#retry,
+      random,
+    });
     this.#stop();
     this.#tries = tries;
-    this.#notBefore = binding ? now + delay : 0;
-    this.#readyState = final ? CLOSED : CONNECTING;
-    if (!final) this.#after(delay, () => this.#connect());
+    this.#notBefore = binding ? now() + delay : 0;
+    if (!final) this.#timer.start(delay, () => this.#connect());
     const loss = { status, final, delay, tries, refusal, error };
-    this.#become(final ? finalState(status) : this.#stateWithout(), loss);
-    this.#fire(Object.assign(new Event("error"), loss));
+    this.#connection.apply(final ? finalTransition(status) : "lost", { isOnline: online(), loss });
+    if (!this.#connection.isClosed) this.#callbacks.onLoss?.(loss);
   }
 
   #stop() {
-    this.#cancelTimer();
+    this.#timer.stop();
     this.#attempt?.abort();
     this.#attempt = null;
-  }
-
-  /**
-   * @param {number} milliseconds
-   * @param {() => void} callback
-   */
-  #after(milliseconds, callback) {
-    this.#cancelTimer();
-    this.#timer = this.#env.setTimeout(callback, Math.min(milliseconds, LONGEST_TIMEOUT_MS));
-  }
-
-  #cancelTimer() {
-    this.#env.clearTimeout(this.#timer);
-  }
-
-  /** @returns {SourceState} */
-  #stateWithout() {
-    return this.#env.online() ? "reconnecting" : "offline";
-  }
-
-  /**
-   * @param {SourceState} state
-   * @param {{ status: number, final: boolean, delay: number, tries: number, refusal: unknown, error: unknown }} [loss] what
-   *   has led to it
-   */
-  #become(state, loss) {
-    if (this.#state === state && !loss) return;
-    this.#state = state;
-    this.#fire(Object.assign(new Event(STATE_EVENT), { detail: { state, ...loss } }));
-  }
-
-  /** @param {Event} event */
-  #fire(event) {
-    if (this.#closed) return;
-    if (this.#env.deliver) this.#env.deliver(event);
-    else this.dispatchEvent(event);
   }
 }
 
 /** @param {string | URL} url */
-function absolute(url) {
+function toAbsolute(url) {
   return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 }
 
-/**
- * @param {number} status
- * @returns {SourceState}
- */
-function finalState(status) {
-  return status === 401 || status === 403 ? "denied" : "offline";
+/** @param {number} status */
+function finalTransition(status) {
+  return status === 401 || status === 403 ? "denied" : "ended";
 }
 
 /**
- * A header value is bytes, each written as one character.
+ * Encode text as UTF-8, one character a byte, as `Headers` wants it.
  *
  * @param {string} text
- * @returns {string}
  */
-function utf8Header(text) {
+function toHeaderValue(text) {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { environment } from "../../../static/environment.js";
 import { Hub } from "../../../static/hub/hub.js";
 import { Queue } from "../support/queue.js";
 import { StreamServer } from "../support/stream-server.js";
@@ -17,7 +18,7 @@ let tabs;
 
 beforeEach(async () => {
   server = await StreamServer.start();
-  hub = new Hub(server.url, "lock", { random: () => 0 });
+  hub = new Hub(server.url, { lock: "lock", env: { ...environment, random: () => 0 } });
   tabs = [];
 });
 
@@ -28,8 +29,8 @@ afterEach(async () => {
 
 /** A tab: what it is told, one by one. */
 class Tab {
-  /** @type {Queue<{ id: string, type: string, what: any }>} */
-  told = new Queue();
+  /** @type {Queue<{ id: string, type: string, payload: any }>} */
+  delivered = new Queue();
   /** @type {Queue<any>} */
   answers = new Queue();
   messages = 0;
@@ -38,8 +39,8 @@ class Tab {
   constructor() {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    port1.onmessage = ({ data }) => this.#hear(data);
-    hub.join(port2);
+    port1.onmessage = ({ data }) => this.#receive(data);
+    hub.addTab(port2);
     tabs.push(this);
   }
 
@@ -49,7 +50,7 @@ class Tab {
    * @param {string} [cursor]
    */
   follow(id, grant, cursor = "") {
-    this.send({ type: "subscribe", wish: { id, grant, cursor, cap: 30_000 } });
+    this.send({ type: "subscribe", subscription: { id, grant, cursor, cap: 30_000 } });
   }
 
   /** @param {object} message */
@@ -64,16 +65,17 @@ class Tab {
 
   /** The next thing told to a subscription, as `id type` and what it is. */
   async next() {
-    const { id, type, what } = await this.told.next();
-    if (type === "event") return `${id} ${what.type}: ${what.data}`;
-    return `${id} ${what.state ?? what.reason ?? what.grant}`;
+    const { id, type, payload } = await this.delivered.next();
+    if (type === "event") return `${id} ${payload.type}: ${payload.data}`;
+    return `${id} ${payload.state ?? payload.reason ?? payload.grant}`;
   }
 
   /** @param {any} data */
-  #hear(data) {
-    if (data.type !== "items") return this.answers.push(data);
+  #receive(data) {
+    if (data.type !== "deliveries") return this.answers.push(data);
     this.messages += 1;
-    for (const { ids, type, what } of data.items) for (const id of ids) this.told.push({ id, type, what });
+    for (const { ids, type, payload } of data.deliveries)
+      for (const id of ids) this.delivered.push({ id, type, payload });
   }
 }
 
@@ -295,8 +297,8 @@ describe("Hub", { timeout: 30_000 }, () => {
     tab.follow("1", "a");
     const stream = await open();
     publish(stream, "a", 1, "exclude: tab_1 tab_2\nonly: tab_3\n");
-    await tab.told.next();
-    const { what } = await tab.told.next();
-    assert.deepEqual([what.exclude, what.only], [["tab_1", "tab_2"], ["tab_3"]]);
+    await tab.delivered.next();
+    const { payload } = await tab.delivered.next();
+    assert.deepEqual([payload.exclude, payload.only], [["tab_1", "tab_2"], ["tab_3"]]);
   });
 });

@@ -6,8 +6,8 @@ import { MessageQueue } from "../../../static/page/message-queue.js";
  * @param {string} data
  * @param {string} [channel]
  */
-function message(data, channel) {
-  return Object.assign(new MessageEvent("message", { data }), { channel });
+function message(data, channel = "") {
+  return { type: "message", data, lastEventId: "", channel };
 }
 
 it("gives what came before it was asked for, and what comes after, one by one", async () => {
@@ -42,7 +42,7 @@ it("forgets what stands in the log, and keeps what nobody could send again", asy
     ["4", "todos"],
   ])
     queue.push(message(data, channel));
-  queue.forget();
+  queue.dropLogged();
   assert.equal(queue.taken, null);
   assert.equal((await queue.take()).data, "3");
   const next = queue.take();
