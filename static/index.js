@@ -1,4 +1,4 @@
-// Entry: what every page loads. Without a tag of their own, the scripts go by their defaults.
+// What every page loads. Without a script tag of its own, each script uses its default settings.
 
 import "./reconnect.js";
 import "./unload.js";

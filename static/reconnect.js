@@ -1,4 +1,4 @@
-// When to reconnect: within the limits of this script's tag, and at once when there is new hope.
+// Reconnects within the limits of this script's tag, and at once when the network is back or the page becomes visible.
 
 import { installBridge } from "./htmx/bridge.js";
 import { healNow } from "./page/heal.js";
@@ -10,12 +10,12 @@ import { RECONNECT_ATTRIBUTE } from "./protocol.js";
 Object.assign(limits, scriptOptions(RECONNECT_ATTRIBUTE, limits));
 installBridge();
 
-function tryNow() {
+function reconnectNow() {
   for (const source of sources) source.reconnectNow();
   healNow();
 }
 
-addEventListener("online", tryNow);
+addEventListener("online", reconnectNow);
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) tryNow();
+  if (!document.hidden) reconnectNow();
 });

@@ -1,62 +1,70 @@
+import { environment } from "../environment.js";
 import { connectedSources, pageState } from "../page/page-state.js";
-import { STATE_EVENT } from "../protocol.js";
+import { AGO_ATTRIBUTE, NEVER_ATTRIBUTE, STAT_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
+import { Timer } from "../timer.js";
 
 const SECOND = 1_000;
 const LOST = ["reconnecting", "offline"];
 
-/**
- * Show the numbers of this page; those of the server come from the monitor.
- *
- * @param {HTMLElement} root
- */
-export function attach(root) {
-  const stop = new AbortController();
-  let reconnects = 0;
-  let wasLive = false;
-  let isLost = false;
+/** Shows the numbers of this page. The monitor shows those of the server. */
+export class ConnectionStats {
+  #element;
+  #environment;
+  #clock;
+  #listeners = new AbortController();
+  #reconnects = 0;
+  #wasLive = false;
+  #isLost = false;
 
-  /** Count losses that were made good; a page that heals changes its connection, too, and has not lost it. */
-  function count() {
-    const state = pageState();
-    const isLive = state === "live";
-    if (wasLive && LOST.includes(state)) isLost = true;
-    if (isLost && isLive) reconnects += 1;
-    isLost &&= !isLive;
-    wasLive = isLive;
-    show();
+  /** @param {HTMLElement} element */
+  constructor(element, env = environment) {
+    this.#element = element;
+    this.#environment = env;
+    this.#clock = new Timer(env);
   }
 
-  function show() {
+  attach() {
+    document.addEventListener(STATE_EVENT, () => this.#count(), { signal: this.#listeners.signal });
+    this.#clock.repeat(SECOND, () => this.#show());
+    this.#count();
+  }
+
+  detach() {
+    this.#listeners.abort();
+    this.#clock.stop();
+  }
+
+  /** Count the losses that ended in a new connection. A page that heals changes its connection, but has not lost it. */
+  #count() {
     const state = pageState();
-    put("state", root.getAttribute(`data-${state}`) ?? state);
-    put("heard", heard(root.dataset.ago ?? "", root.dataset.never ?? ""));
-    put("reconnects", String(reconnects));
+    const isLive = state === "live";
+    if (this.#wasLive && LOST.includes(state)) this.#isLost = true;
+    if (this.#isLost && isLive) this.#reconnects += 1;
+    this.#isLost &&= !isLive;
+    this.#wasLive = isLive;
+    this.#show();
+  }
+
+  #show() {
+    const state = pageState();
+    this.#setText("state", this.#element.getAttribute(`data-${state}`) ?? state);
+    this.#setText("heard", this.#heard());
+    this.#setText("reconnects", String(this.#reconnects));
+  }
+
+  #heard() {
+    const heardAt = Math.max(0, ...connectedSources().map((source) => source.heardAt));
+    if (heardAt === 0) return this.#element.getAttribute(NEVER_ATTRIBUTE) ?? "";
+    const seconds = Math.max(0, Math.round((this.#environment.now() - heardAt) / SECOND));
+    return (this.#element.getAttribute(AGO_ATTRIBUTE) ?? "").replace("{}", String(seconds));
   }
 
   /**
    * @param {string} name
    * @param {string} text
    */
-  function put(name, text) {
-    const place = root.querySelector(`[data-sse-stat="${name}"]`);
+  #setText(name, text) {
+    const place = this.#element.querySelector(`[${STAT_ATTRIBUTE}="${name}"]`);
     if (place && place.textContent !== text) place.textContent = text;
   }
-
-  document.addEventListener(STATE_EVENT, count, { signal: stop.signal });
-  const clock = setInterval(show, SECOND);
-  count();
-  return () => {
-    clearInterval(clock);
-    stop.abort();
-  };
-}
-
-/**
- * @param {string} ago
- * @param {string} never
- */
-function heard(ago, never) {
-  const at = Math.max(0, ...connectedSources().map(({ heardAt }) => heardAt));
-  if (at === 0) return never;
-  return ago.replace("{}", String(Math.max(0, Math.round((Date.now() - at) / SECOND))));
 }

@@ -1,97 +1,114 @@
+import { environment } from "../environment.js";
 import { healNow } from "../page/heal.js";
 import { connectedSources, pageState, stateOf } from "../page/page-state.js";
 import { sources } from "../page/sources.js";
-import { STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
+import { COUNTDOWN_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
+import { Timer } from "../timer.js";
 
 const SECOND = 1_000;
-// A state that does not last is not told of, in milliseconds.
+// A state that lasts for less than this is not shown, in milliseconds.
 const BRIEF = 250;
-// States in which trying at once may help: the style sheet shows the button in these.
-const HOPEFUL = ["reconnecting", "offline", "stale"];
+// States in which it may help to connect now: in these, the style sheet shows the button.
+const RETRYABLE = ["reconnecting", "offline", "stale"];
 
 /**
- * When the next attempt is due, of each element that has told of one, in milliseconds since the epoch.
+ * When the next attempt is due, by the element that has told, in milliseconds since the epoch. It outlives the component.
  *
  * @type {WeakMap<EventTarget, number>}
  */
 const dueAt = new WeakMap();
 
 /**
- * Show how the page is connected: in words that are announced when they change, with the seconds to the next attempt, which
- * are not, and with a button to try at once.
- *
- * @param {HTMLElement} root
+ * Shows how the page is connected: in words that are announced when they change, with the seconds until the next attempt,
+ * which are not announced, and with a button that connects now.
  */
-export function attach(root) {
-  const [words, countdown, button] = ["[role=status]", "[aria-hidden]", "button"].map((part) => find(root, part));
-  const stop = new AbortController();
-  const { signal } = stop;
-  let isSettled = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+export class ConnectionStatus {
+  #element;
+  #environment;
+  #words;
+  #countdown;
+  #button;
+  /** Whether everything that connects must have appeared. */
+  #isSettled = false;
+  #listeners = new AbortController();
+  #clock;
+  #briefly;
 
-  function show() {
+  /** @param {HTMLElement} element */
+  constructor(element, env = environment) {
+    this.#element = element;
+    this.#environment = env;
+    this.#words = find(element, "[role=status]");
+    this.#countdown = find(element, "[aria-hidden]");
+    this.#button = find(element, "button");
+    this.#clock = new Timer(env);
+    this.#briefly = new Timer(env);
+  }
+
+  attach() {
+    const { signal } = this.#listeners;
+    this.#button.addEventListener("click", reconnectNow, { signal });
+    document.addEventListener(STATE_EVENT, (event) => this.#onState(event), { signal });
+    this.#clock.repeat(SECOND, () => this.#tick());
+    this.#show();
+  }
+
+  detach() {
+    this.#listeners.abort();
+    this.#clock.stop();
+    this.#briefly.stop();
+  }
+
+  /** @param {Event} event */
+  #onState(event) {
+    const { target, detail } = /** @type {CustomEvent<import("../stream/connection-state.js").StateChange>} */ (event);
+    if (target) dueAt.set(target, this.#environment.now() + (detail.delay ?? 0));
+    this.#briefly.start(BRIEF, () => this.#show());
+  }
+
+  #tick() {
+    this.#isSettled ||= document.readyState === "complete";
+    this.#show();
+  }
+
+  #show() {
     const state = pageState();
-    if (state === "idle" && !isSettled) return; // what connects is still to come
-    const seconds = state === "reconnecting" ? secondsLeft() : 0;
-    if (document.activeElement === button && !HOPEFUL.includes(state)) root.focus();
-    root.setAttribute(STATE_ATTRIBUTE, state);
-    put(words, root.getAttribute(`data-${state}`) ?? "");
-    put(countdown, seconds > 0 ? (root.dataset.countdown ?? "").replace("{}", String(seconds)) : "");
+    if (state === "idle" && !this.#isSettled) return;
+    const seconds = state === "reconnecting" ? this.#secondsLeft() : 0;
+    if (document.activeElement === this.#button && !RETRYABLE.includes(state)) this.#element.focus();
+    this.#element.setAttribute(STATE_ATTRIBUTE, state);
+    setText(this.#words, this.#element.getAttribute(`data-${state}`) ?? "");
+    const words = this.#element.getAttribute(COUNTDOWN_ATTRIBUTE) ?? "";
+    setText(this.#countdown, seconds > 0 ? words.replace("{}", String(seconds)) : "");
   }
 
-  function soon() {
-    clearTimeout(timer);
-    timer = setTimeout(show, BRIEF);
+  /** @returns {number} until the first attempt of the sources that reconnect */
+  #secondsLeft() {
+    const waiting = connectedSources().filter((source) => stateOf(source) === "reconnecting");
+    const due = Math.min(...waiting.map(({ element }) => (element && dueAt.get(element)) || 0));
+    return Math.ceil((due - this.#environment.now()) / SECOND);
   }
-
-  button.addEventListener("click", tryNow, { signal });
-  document.addEventListener(STATE_EVENT, note, { signal });
-  document.addEventListener(STATE_EVENT, soon, { signal });
-  const clock = setInterval(() => {
-    isSettled ||= document.readyState === "complete";
-    show();
-  }, SECOND);
-  show();
-  return () => {
-    clearInterval(clock);
-    clearTimeout(timer);
-    stop.abort();
-  };
 }
 
 /**
- * @param {Element} root
- * @param {string} part
+ * @param {Element} element
+ * @param {string} selector
  */
-function find(root, part) {
-  return /** @type {HTMLElement} */ (root.querySelector(part));
+function find(element, selector) {
+  return /** @type {HTMLElement} */ (element.querySelector(selector));
 }
 
 /**
- * Text that is still right is not touched, so that it is not announced again.
+ * Set a text. One that is right already is left alone, so that it is not announced again.
  *
  * @param {Element} element
  * @param {string} text
  */
-function put(element, text) {
+function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** @param {Event} event */
-function note(event) {
-  const { target, detail } = /** @type {CustomEvent<import("../page/page-source.js").Loss>} */ (event);
-  if (target) dueAt.set(target, Date.now() + (detail.delay ?? 0));
-}
-
-/** @returns {number} until the first attempt of those that reconnect */
-function secondsLeft() {
-  const waiting = connectedSources().filter((source) => stateOf(source) === "reconnecting");
-  const due = Math.min(...waiting.map(({ element }) => (element && dueAt.get(element)) || 0));
-  return Math.ceil((due - Date.now()) / SECOND);
-}
-
-function tryNow() {
+function reconnectNow() {
   for (const source of sources) source.reconnectNow();
   healNow();
 }

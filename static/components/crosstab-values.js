@@ -1,17 +1,16 @@
-// The values that the tabs of a browser share, without the server: what one of them sets, all have; the last writer wins.
-
 /** @typedef {{ value: any, time: number, tab: string }} Entry a value, when it was set, and by which tab */
+/** @typedef {Pick<BroadcastChannel, "postMessage" | "close" | "onmessage">} Channel to the other tabs */
 
 /**
- * @typedef {object} Environment what it needs from the browser; tests give their own
+ * @typedef {object} CrossTabEnvironment what it needs from the browser; tests pass their own
  * @property {string} tab a name that no other tab has
  * @property {() => number} now milliseconds since the epoch
- * @property {Storage | null} storage what tabs remember; null where it is blocked
- * @property {() => Pick<BroadcastChannel, "postMessage" | "close" | "onmessage"> | null} open a way to the other tabs
+ * @property {Storage | null} storage null where it is blocked
+ * @property {() => Channel | null} openChannel
  */
 
 /**
- * Tell whether an entry is to take another one's place. All tabs decide alike, so they end with the same one.
+ * Tell whether an entry replaces another. All tabs decide alike, so they end up with the same entry.
  *
  * @param {Entry} entry
  * @param {Entry | null | undefined} other
@@ -21,42 +20,60 @@ export function isNewer(entry, other) {
   return entry.time === other.time ? entry.tab > other.tab : entry.time > other.time;
 }
 
-/** Values that all tabs of a browser share. Where the browser remembers nothing, a tab has them for itself, and says nothing. */
+/**
+ * Parse an entry from storage.
+ *
+ * @param {string | null | undefined} text
+ * @returns {Entry | null} null if it is no entry
+ */
+export function parseEntry(text) {
+  try {
+    const entry = JSON.parse(text ?? "null");
+    return Number.isFinite(entry?.time) && typeof entry.tab === "string" ? entry : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Values that all tabs of a browser share without the server. The last writer wins. Where the browser has neither storage nor
+ * channels, each tab has its own values.
+ */
 export class CrossTab {
-  #env;
-  /** @type {ReturnType<Environment["open"]>} */
+  #environment;
+  /** @type {Channel | null} */
   #channel = null;
   /** @type {Map<string, Entry>} */
   #entries = new Map();
   /** @type {Map<string, Set<(value: any, isOurs: boolean) => void>>} */
   #listeners = new Map();
 
-  /** @param {Environment} environment */
+  /** @param {CrossTabEnvironment} environment */
   constructor(environment) {
-    this.#env = environment;
+    this.#environment = environment;
     this.open();
   }
 
-  /** Hear other tabs; what they have set meanwhile is taken up from what the browser remembers. */
+  /** Listen to the other tabs, and catch up from storage with what they have set meanwhile. */
   open() {
-    this.#channel ??= this.#env.open();
-    if (this.#channel) this.#channel.onmessage = ({ data }) => this.take(data.key, data.entry);
-    for (const key of this.#listeners.keys()) this.#recall(key);
+    this.#channel ??= this.#environment.openChannel();
+    if (this.#channel) this.#channel.onmessage = ({ data }) => this.receive(data.key, data.entry);
+    for (const key of this.#listeners.keys()) this.#load(key);
   }
 
-  /** Let go of the way to other tabs, as a page does that is left: it may be kept for the way back. */
+  /** Close the channel. A page with an open one could not go to the back/forward cache. */
   close() {
     this.#channel?.close();
     this.#channel = null;
   }
 
   /**
-   * Return a value; undefined if none has been set.
+   * Return a value; undefined if no tab has set it.
    *
    * @param {string} key
    */
   get(key) {
-    this.#recall(key);
+    this.#load(key);
     return this.#entries.get(key)?.value;
   }
 
@@ -64,44 +81,44 @@ export class CrossTab {
    * Set a value in all tabs.
    *
    * @param {string} key
-   * @param {any} value anything that JSON has a form for
+   * @param {any} value as JSON can represent it
    */
   set(key, value) {
-    this.#recall(key);
-    const known = this.#entries.get(key)?.time ?? 0;
-    const entry = { value, time: Math.max(this.#env.now(), known + 1), tab: this.#env.tab };
+    this.#load(key);
+    const lastTime = this.#entries.get(key)?.time ?? 0;
+    const entry = { value, time: Math.max(this.#environment.now(), lastTime + 1), tab: this.#environment.tab };
     this.#accept(key, entry);
     this.#channel?.postMessage({ key, entry });
   }
 
   /**
-   * Take what another tab has set, unless what is here is newer.
+   * Receive what another tab has set, unless the entry here is newer.
    *
    * @param {string} key
    * @param {Entry} entry
    */
-  take(key, entry) {
+  receive(key, entry) {
     if (isNewer(entry, this.#entries.get(key))) this.#accept(key, entry);
-    else this.#remember(key);
+    else this.#store(key);
   }
 
   /**
-   * Forget values, here and in what the browser remembers. What other tabs show stays.
+   * Delete values here and in storage. The other tabs keep what they show.
    *
    * @param {string} prefix of their keys
    */
   forget(prefix) {
-    const { storage } = this.#env;
+    const { storage } = this.#environment;
     for (const key of [...this.#entries.keys()]) if (key.startsWith(prefix)) this.#entries.delete(key);
     for (const key of Object.keys(storage ?? {})) if (key.startsWith(prefix)) storage?.removeItem(key);
   }
 
   /**
-   * Be told whenever a value is set, in this tab or another one.
+   * Call a listener whenever a value is set, by this tab or another.
    *
    * @param {string} key
    * @param {(value: any, isOurs: boolean) => void} listener
-   * @returns {() => void} what ends it
+   * @returns {() => void} removes the listener
    */
   subscribe(key, listener) {
     const listeners = this.#listeners.get(key) ?? new Set();
@@ -115,48 +132,34 @@ export class CrossTab {
    */
   #accept(key, entry) {
     this.#entries.set(key, entry);
-    this.#remember(key);
-    for (const listener of [...(this.#listeners.get(key) ?? [])]) listener(entry.value, entry.tab === this.#env.tab);
+    this.#store(key);
+    for (const listener of [...(this.#listeners.get(key) ?? [])])
+      listener(entry.value, entry.tab === this.#environment.tab);
   }
 
   /** @param {string} key */
-  #recall(key) {
-    const entry = this.#remembered(key);
+  #load(key) {
+    const entry = this.#stored(key);
     if (entry && isNewer(entry, this.#entries.get(key))) this.#accept(key, entry);
   }
 
   /** @param {string} key */
-  #remembered(key) {
-    return parseEntry(this.#env.storage?.getItem(key));
+  #stored(key) {
+    return parseEntry(this.#environment.storage?.getItem(key));
   }
 
   /**
-   * Have the browser remember what is newest: of two tabs that wrote at once, the second may have overwritten it.
+   * Store the entry if it is newer than what is stored: of two tabs that write at once, the older may have been the last.
    *
    * @param {string} key
    */
-  #remember(key) {
+  #store(key) {
     const entry = this.#entries.get(key);
-    if (!entry || !isNewer(entry, this.#remembered(key))) return;
+    if (!entry || !isNewer(entry, this.#stored(key))) return;
     try {
-      this.#env.storage?.setItem(key, JSON.stringify(entry));
+      this.#environment.storage?.setItem(key, JSON.stringify(entry));
     } catch {
-      this.#env.storage?.removeItem(key); // no room for it: nothing is better than what is out of date
+      this.#environment.storage?.removeItem(key); // storage is full: no value is better than an old one
     }
-  }
-}
-
-/**
- * Read what was remembered; what is no entry counts as nothing.
- *
- * @param {string | null | undefined} text
- * @returns {Entry | null}
- */
-export function parseEntry(text) {
-  try {
-    const entry = JSON.parse(text ?? "null");
-    return Number.isFinite(entry?.time) && typeof entry.tab === "string" ? entry : null;
-  } catch {
-    return null;
   }
 }

@@ -1,18 +1,35 @@
+import { environment } from "../environment.js";
 import { tabId } from "../page/tab.js";
 import { CrossTab, parseEntry } from "./crosstab-values.js";
 
 const CHANNEL = "sse_components";
 
-/** @returns {import("./crosstab-values.js").Environment} */
-function ofThisTab() {
-  return { tab: tabId, now: Date.now, storage: localStorageOrNull(), open: openChannel };
+/** @type {CrossTab | null} */
+let instance = null;
+
+/** Return the values that this page shares with the other tabs. */
+export function crosstab() {
+  instance ??= newCrossTab();
+  return instance;
 }
 
-function localStorageOrNull() {
+function newCrossTab() {
+  const { now } = environment;
+  const shared = new CrossTab({ tab: tabId, now, storage: openStorage(), openChannel });
+  addEventListener("pagehide", () => shared.close());
+  addEventListener("pageshow", () => shared.open());
+  addEventListener("storage", ({ key, newValue }) => {
+    const entry = parseEntry(newValue);
+    if (key && entry) shared.receive(key, entry);
+  });
+  return shared;
+}
+
+function openStorage() {
   try {
     return localStorage;
   } catch {
-    return null; // blocked by the user
+    return null; // storage is blocked
   }
 }
 
@@ -20,23 +37,6 @@ function openChannel() {
   try {
     return new BroadcastChannel(CHANNEL);
   } catch {
-    return null; // blocked, or not there
+    return null; // the browser blocks it, or has none
   }
-}
-
-/** The one of this page. @type {CrossTab | null} */
-let ours = null;
-
-/** Return the values that this page shares with all tabs. */
-export function crosstab() {
-  if (ours) return ours;
-  const shared = new CrossTab(ofThisTab());
-  addEventListener("pagehide", () => shared.close());
-  addEventListener("pageshow", () => shared.open());
-  addEventListener("storage", ({ key, newValue }) => {
-    const entry = parseEntry(newValue);
-    if (key && entry) shared.take(key, entry);
-  });
-  ours = shared;
-  return shared;
 }

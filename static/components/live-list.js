@@ -1,83 +1,81 @@
+import { KEY_ATTRIBUTE, MAX_ATTRIBUTE } from "../protocol.js";
 import { morphChild, takeMorphs } from "./live-morphs.js";
-import { inOrder } from "./live-order.js";
+import { comparatorFor } from "./live-order.js";
 
-const KEY = "data-sse-key";
+/** Keeps the items of a list in the order of their keys, and their number within the maximum. */
+export class LiveList {
+  #list;
+  #compare;
+  #max;
+  #observer = new MutationObserver((records) => this.#update(records));
 
-/**
- * Keep the items of a list in the order of their keys, and no more of them than it may have.
- *
- * @param {HTMLElement} list
- */
-export function attach(list) {
-  const compare = inOrder(list.closest("[lang]")?.getAttribute("lang") ?? "");
-  const most = Number(list.dataset.sseMax ?? Number.POSITIVE_INFINITY);
-  const observer = new MutationObserver((records) => update(records));
+  /** @param {HTMLElement} list */
+  constructor(list) {
+    this.#list = list;
+    this.#compare = comparatorFor(list.closest("[lang]")?.getAttribute("lang") ?? "");
+    this.#max = Number(list.getAttribute(MAX_ATTRIBUTE) ?? Number.POSITIVE_INFINITY);
+  }
+
+  attach() {
+    this.#sort();
+    this.#observer.observe(this.#list, { childList: true, subtree: true, attributeFilter: [KEY_ATTRIBUTE] });
+    this.#update([]);
+  }
+
+  detach() {
+    this.#observer.disconnect();
+  }
+
   /** @param {MutationRecord[]} records */
-  const update = (records) => {
-    takeMorphs(list, (content) => {
-      for (const news of content.children) morphChild(list, news);
+  #update(records) {
+    takeMorphs(this.#list, (content) => {
+      for (const fresh of content.children) morphChild(this.#list, fresh);
     });
-    const changed = changedItems(list, [...records, ...observer.takeRecords()]);
-    for (const item of changed) if (item.hasAttribute(KEY)) place(list, item, compare);
+    const changed = this.#changedItems([...records, ...this.#observer.takeRecords()]);
+    for (const item of changed) if (item.hasAttribute(KEY_ATTRIBUTE)) this.#place(item);
     const latest = changed.at(-1);
-    if (latest) drop(list, most, latest);
-    observer.takeRecords(); // what was moved and dropped here
-  };
-  sort(list, compare);
-  observer.observe(list, { childList: true, subtree: true, attributeFilter: [KEY] });
-  update([]);
-  return () => observer.disconnect();
-}
+    if (latest) this.#trim(latest);
+    this.#observer.takeRecords(); // of what was moved and removed here
+  }
 
-/** @param {Element} list */
-function keyedItems(list) {
-  return [...list.children].filter((item) => item.hasAttribute(KEY));
-}
+  #sort() {
+    const items = this.#keyedItems();
+    const sorted = [...items].sort(this.#compare);
+    if (sorted.some((item, index) => item !== items[index])) this.#list.append(...sorted);
+  }
 
-/**
- * @param {Element} list
- * @param {(one: Element, other: Element) => number} compare
- */
-function sort(list, compare) {
-  const items = keyedItems(list);
-  const sorted = [...items].sort(compare);
-  if (sorted.some((item, index) => item !== items[index])) list.append(...sorted);
-}
+  #keyedItems() {
+    return [...this.#list.children].filter((item) => item.hasAttribute(KEY_ATTRIBUTE));
+  }
 
-/**
- * Return the items that have come, or have got another key, in that order.
- *
- * @param {Element} list
- * @param {MutationRecord[]} records
- */
-function changedItems(list, records) {
-  const changed = records.flatMap(({ type, target, addedNodes }) =>
-    type === "attributes" ? [target] : [...addedNodes],
-  );
-  const items = changed.filter((node) => node instanceof Element && node.id !== "" && node.parentNode === list);
-  return /** @type {Element[]} */ ([...new Set(items)]);
-}
+  /**
+   * Return the items that were inserted or got another key, in that order.
+   *
+   * @param {MutationRecord[]} records
+   */
+  #changedItems(records) {
+    const nodes = records.flatMap(({ type, target, addedNodes }) =>
+      type === "attributes" ? [target] : [...addedNodes],
+    );
+    const items = nodes.filter((node) => node instanceof Element && node.id !== "" && node.parentNode === this.#list);
+    return /** @type {Element[]} */ ([...new Set(items)]);
+  }
 
-/**
- * @param {Element} list
- * @param {Element} item
- * @param {(one: Element, other: Element) => number} compare
- */
-function place(list, item, compare) {
-  const next = keyedItems(list).find((other) => other !== item && compare(other, item) > 0) ?? null;
-  if (item.nextElementSibling !== next) list.insertBefore(item, next);
-}
+  /** @param {Element} item */
+  #place(item) {
+    const next = this.#keyedItems().find((other) => other !== item && this.#compare(other, item) > 0) ?? null;
+    if (item.nextElementSibling !== next) this.#list.insertBefore(item, next);
+  }
 
-/**
- * Drop what is too much: the first items, if one was appended, else the last.
- *
- * @param {Element} list
- * @param {number} most
- * @param {Element} latest
- */
-function drop(list, most, latest) {
-  const items = [...list.children].filter(({ id }) => id !== "");
-  const tooMany = Math.max(0, items.length - most);
-  const isAppended = latest === items.at(-1) && !latest.hasAttribute(KEY);
-  for (const item of isAppended ? items.slice(0, tooMany) : items.slice(items.length - tooMany)) item.remove();
+  /**
+   * Remove the surplus: the first items if the latest was appended, else the last.
+   *
+   * @param {Element} latest
+   */
+  #trim(latest) {
+    const items = [...this.#list.children].filter(({ id }) => id !== "");
+    const surplus = Math.max(0, items.length - this.#max);
+    const wasAppended = latest === items.at(-1) && !latest.hasAttribute(KEY_ATTRIBUTE);
+    for (const item of wasAppended ? items.slice(0, surplus) : items.slice(items.length - surplus)) item.remove();
+  }
 }

@@ -1,30 +1,32 @@
+import { processElement } from "../htmx/process.js";
 import { morphInto } from "../page/morph.js";
+import { MORPH_ATTRIBUTE } from "../protocol.js";
 
-const MORPHS = ":scope > template[data-sse-morph]";
+const MORPHS = `:scope > template[${MORPH_ATTRIBUTE}]`;
 
 /**
- * Take the morphs that have come into an element, in their order. Each is a template that comes as an insertion like any
- * other, so that both generations of htmx bring it.
+ * Take the morphs out of an element, in the order in which they came, and apply each. A morph is a template that is inserted
+ * like any other content, so that both generations of htmx deliver it.
  *
  * @param {Element} element
- * @param {(content: DocumentFragment) => void} morph
+ * @param {(content: DocumentFragment) => void} apply
  */
-export function takeMorphs(element, morph) {
+export function takeMorphs(element, apply) {
   const templates = /** @type {NodeListOf<HTMLTemplateElement>} */ (element.querySelectorAll(MORPHS));
   for (const template of templates) {
     template.remove();
-    morph(template.content);
+    apply(template.content);
   }
-  if (templates.length > 0) Reflect.get(globalThis, "htmx")?.process(element);
+  if (templates.length > 0) processElement(element);
 }
 
 /**
- * Let the element inside of another that has the same id take over what a new one is.
+ * Morph the child that has the id of a fresh element into it.
  *
  * @param {Element} parent
- * @param {Element} news
+ * @param {Element} fresh
  */
-export function morphChild(parent, news) {
-  const old = [...parent.children].find(({ id }) => id === news.id);
-  if (old) morphInto(old, news, "outerHTML");
+export function morphChild(parent, fresh) {
+  const child = [...parent.children].find(({ id }) => id === fresh.id);
+  if (child) morphInto(child, fresh, "outerHTML");
 }

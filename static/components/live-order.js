@@ -1,45 +1,47 @@
+import { KEY_ATTRIBUTE } from "../protocol.js";
+
 const NUMBER = /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
 
 /**
- * Return how elements with a `data-sse-key` are compared, the same in every tab: numbers by value, and before text; text as
- * a person would sort it; what has the same key by id.
+ * Return a function that compares elements by their sort keys, the same in every tab: numbers by value and before text; text
+ * as people sort it in a language; equal keys by id.
  *
- * @param {string} language that of the page
- * @returns {(one: Element, other: Element) => number}
+ * @param {string} language of the page
+ * @returns {(a: Element, b: Element) => number}
  */
-export function inOrder(language) {
-  const { compare } = collator(language);
-  return (one, other) => compareKeys(key(one), key(other), compare) || compare(one.id, other.id);
+export function comparatorFor(language) {
+  const { compare } = collatorFor(language);
+  return (a, b) => compareKeys(keyOf(a), keyOf(b), compare) || compare(a.id, b.id);
 }
 
 /** @param {string} language */
-function collator(language) {
-  const [known = "en"] = language === "" ? [] : supported(language);
-  return new Intl.Collator(known, { numeric: true });
+function collatorFor(language) {
+  const [supported = "en"] = language === "" ? [] : supportedLocales(language);
+  return new Intl.Collator(supported, { numeric: true });
 }
 
 /** @param {string} language */
-function supported(language) {
+function supportedLocales(language) {
   try {
     return Intl.Collator.supportedLocalesOf([language]);
   } catch {
-    return []; // not a language tag
+    return []; // it is no language tag
   }
 }
 
 /** @param {Element} element */
-function key(element) {
-  return element.getAttribute("data-sse-key") ?? "";
+function keyOf(element) {
+  return element.getAttribute(KEY_ATTRIBUTE) ?? "";
 }
 
 /**
- * @param {string} one
- * @param {string} other
- * @param {(one: string, other: string) => number} compareTexts
+ * @param {string} a
+ * @param {string} b
+ * @param {(a: string, b: string) => number} compareTexts
  */
-export function compareKeys(one, other, compareTexts) {
-  const [isNumber, isOther] = [NUMBER.test(one), NUMBER.test(other)];
-  if (isNumber && isOther) return Number(one) - Number(other);
-  if (isNumber !== isOther) return isNumber ? -1 : 1;
-  return compareTexts(one, other);
+function compareKeys(a, b, compareTexts) {
+  const [isNumberA, isNumberB] = [NUMBER.test(a), NUMBER.test(b)];
+  if (isNumberA && isNumberB) return Number(a) - Number(b);
+  if (isNumberA !== isNumberB) return isNumberA ? -1 : 1;
+  return compareTexts(a, b);
 }

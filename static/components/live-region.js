@@ -1,15 +1,26 @@
 import { morphInto } from "../page/morph.js";
 import { takeMorphs } from "./live-morphs.js";
 
-/**
- * Have a region take over what the server has rendered anew; focus, caret, scroll and what was typed stay.
- *
- * @param {HTMLElement} region
- */
-export function attach(region) {
-  const take = () => takeMorphs(region, (content) => morphInto(region, [...content.childNodes], "innerHTML"));
-  const observer = new MutationObserver(take);
-  observer.observe(region, { childList: true });
-  take();
-  return () => observer.disconnect();
+/** Morphs a region into what the server renders. Focus, caret, scroll and what was typed stay. */
+export class LiveRegion {
+  #element;
+  #observer = new MutationObserver(() => this.#update());
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+  }
+
+  attach() {
+    this.#observer.observe(this.#element, { childList: true });
+    this.#update();
+  }
+
+  detach() {
+    this.#observer.disconnect();
+  }
+
+  #update() {
+    takeMorphs(this.#element, ({ childNodes }) => morphInto(this.#element, [...childNodes], "innerHTML"));
+  }
 }

@@ -1,77 +1,79 @@
-/** How near to its end, in pixels, a log is read at its end. */
-const NEAR = 8;
-/** Screen readers are told of new lines, if no more than these come within CALM_MS. */
+import { environment } from "../environment.js";
+import { LEVEL_ATTRIBUTE, LOG_TAIL_ATTRIBUTE } from "../protocol.js";
+
+/** A log is at its end when it is scrolled this close to it, in pixels. */
+const NEAR_PX = 8;
+/** Screen readers announce new lines unless more than these come within CALM_MS. */
 const FEW = 5;
 const CALM_MS = 1_000;
 const LEVELS = ["debug", "info", "warning", "error", "critical"];
 
 /**
- * Keep a log bounded and at its end, unless the reader has scrolled up; then a button leads back. Filter its lines.
- *
- * @param {HTMLElement} element with `data-sse-log-tail`: how many lines are kept
+ * Keeps a log at its end and its lines within the maximum. When the reader has scrolled up, a button leads back to the end. Two
+ * fields filter the lines.
  */
-export function attach(element) {
-  const tail = new LogTail(element);
-  return () => tail.end();
-}
-
-class LogTail {
+export class LogTail {
   #element;
+  #environment;
   #region;
   #lines;
   #button;
-  #follows = true;
-  #news = 0;
+  #followsEnd = true;
+  #newLines = 0;
   #known;
   /** Lines that came within the last CALM_MS. */
-  #rush = 0;
-  #listening = new AbortController();
-  #observer = new MutationObserver((records) => this.#changed(records));
-  #resized = new ResizeObserver(() => this.#keepPlace());
+  #recentLines = 0;
+  #listeners = new AbortController();
+  #observer = new MutationObserver((records) => this.#update(records));
+  #resizeObserver = new ResizeObserver(() => this.#updatePlace());
 
   /** @param {HTMLElement} element */
-  constructor(element) {
+  constructor(element, env = environment) {
     this.#element = element;
+    this.#environment = env;
     this.#region = find(element, ".sse-log-lines", HTMLElement);
     this.#button = find(element, ".sse-log-new", HTMLButtonElement);
     this.#lines = this.#region.getElementsByClassName("sse-log-line");
     this.#known = new WeakSet(this.#lines);
-    const { signal } = this.#listening;
-    this.#region.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
-    this.#button.addEventListener("click", () => this.#goToEnd(), { signal });
-    element.addEventListener("input", () => this.#filter(true), { signal });
-    this.#observer.observe(this.#region, { childList: true, subtree: true, attributeFilter: ["hidden"] });
-    this.#resized.observe(this.#region);
-    this.#filter(false);
-    this.#keepPlace();
   }
 
-  end() {
-    this.#listening.abort();
+  attach() {
+    const { signal } = this.#listeners;
+    this.#region.addEventListener("scroll", () => this.#onScroll(), { signal, passive: true });
+    this.#button.addEventListener("click", () => this.#goToEnd(), { signal });
+    this.#element.addEventListener("input", () => this.#onInput(), { signal });
+    this.#observer.observe(this.#region, { childList: true, subtree: true, attributeFilter: ["hidden"] });
+    this.#resizeObserver.observe(this.#region);
+    this.#filter();
+    this.#updatePlace();
+  }
+
+  detach() {
+    this.#listeners.abort();
     this.#observer.disconnect();
-    this.#resized.disconnect();
+    this.#resizeObserver.disconnect();
   }
 
   /** @param {MutationRecord[]} records */
-  #changed(records) {
-    const added = records.some(({ addedNodes }) => addedNodes.length > 0) ? this.#added() : [];
-    this.#filter(false);
+  #update(records) {
+    const added = records.some(({ addedNodes }) => addedNodes.length > 0) ? this.#takeNewLines() : [];
+    this.#filter();
     this.#trim();
-    this.#calm(added.length);
-    if (!this.#follows) this.#news += added.filter((line) => !line.hidden).length;
-    this.#keepPlace();
+    this.#limitAnnouncements(added.length);
+    if (!this.#followsEnd) this.#newLines += added.filter((line) => !line.hidden).length;
+    this.#updatePlace();
   }
 
-  /** Return the lines that were not here before; a message may bring again what stands here. */
-  #added() {
+  /** Return the lines that were not here before: a message may replace a line by the same one. */
+  #takeNewLines() {
     const added = [...this.#lines].filter((line) => !this.#known.has(line));
     for (const line of added) this.#known.add(line);
     return /** @type {HTMLElement[]} */ (added);
   }
 
-  /** Let the oldest lines give way, without moving what is read. */
+  /** Remove the oldest lines without moving those that are being read. */
   #trim() {
-    const surplus = this.#lines.length - Number(this.#element.dataset.sseLogTail);
+    const surplus = this.#lines.length - Number(this.#element.getAttribute(LOG_TAIL_ATTRIBUTE));
     if (surplus <= 0) return;
     const { scrollHeight, scrollTop } = this.#region;
     for (const line of [...this.#lines].slice(0, surplus)) {
@@ -79,69 +81,74 @@ class LogTail {
       line.remove();
       if (parentElement !== this.#region && parentElement?.childElementCount === 0) parentElement.remove();
     }
-    if (!this.#follows) this.#region.scrollTop = scrollTop - (scrollHeight - this.#region.scrollHeight);
+    if (!this.#followsEnd) this.#region.scrollTop = scrollTop - (scrollHeight - this.#region.scrollHeight);
   }
 
   /**
-   * Spare screen readers more than they can say.
+   * Announce no lines while more of them come than a screen reader can speak.
    *
-   * @param {number} count lines that have come
+   * @param {number} count of new lines
    */
-  #calm(count) {
+  #limitAnnouncements(count) {
     if (count === 0) return;
-    this.#rush += count;
-    setTimeout(() => {
-      this.#rush -= count;
-      if (this.#rush === 0) this.#region.removeAttribute("aria-live");
+    this.#recentLines += count;
+    this.#environment.setTimeout(() => {
+      this.#recentLines -= count;
+      if (this.#recentLines === 0) this.#region.removeAttribute("aria-live");
     }, CALM_MS);
-    if (this.#rush > FEW) this.#region.setAttribute("aria-live", "off");
+    if (this.#recentLines > FEW) this.#region.setAttribute("aria-live", "off");
   }
 
-  #scrolled() {
+  #onScroll() {
     const { scrollTop, clientHeight, scrollHeight } = this.#region;
-    this.#follows = scrollTop + clientHeight >= scrollHeight - NEAR;
-    this.#keepPlace();
+    this.#followsEnd = scrollTop + clientHeight >= scrollHeight - NEAR_PX;
+    this.#updatePlace();
   }
 
   #goToEnd() {
-    this.#follows = true;
-    this.#keepPlace();
+    this.#followsEnd = true;
+    this.#updatePlace();
     this.#region.focus({ preventScroll: true });
   }
 
-  #keepPlace() {
-    if (this.#follows) {
-      this.#news = 0;
+  #updatePlace() {
+    if (this.#followsEnd) {
+      this.#newLines = 0;
       this.#region.scrollTop = this.#region.scrollHeight;
     }
-    this.#button.hidden = this.#news === 0;
-    const text = this.#news === 1 ? "1 new line" : `${this.#news} new lines`;
+    this.#button.hidden = this.#newLines === 0;
+    const text = this.#newLines === 1 ? "1 new line" : `${this.#newLines} new lines`;
     if (!this.#button.hidden && this.#button.textContent !== text) this.#button.textContent = text;
   }
 
-  /** @param {boolean} tells whether to say how many lines it leaves */
-  #filter(tells) {
+  #onInput() {
+    const isFiltering = this.#filter();
+    const output = this.#element.querySelector("output");
+    if (!output) return;
+    const shown = [...this.#lines].filter((line) => !line.hasAttribute("hidden")).length;
+    output.value = isFiltering ? `${shown} of ${this.#lines.length}` : "";
+    this.#updatePlace();
+  }
+
+  /** @returns {boolean} whether the filter may hide anything */
+  #filter() {
     const field = this.#element.querySelector("input[type=search]");
     const select = this.#element.querySelector("select");
-    const sought = field instanceof HTMLInputElement ? field.value.trim().toLowerCase() : "";
-    const least = LEVELS.indexOf(select?.value ?? "");
-    for (const line of this.#lines) line.toggleAttribute("hidden", !matches(line, sought, least));
-    const output = this.#element.querySelector("output");
-    if (!tells || !output) return;
-    const shown = [...this.#lines].filter((line) => !line.hasAttribute("hidden")).length;
-    output.value = sought || least >= 0 ? `${shown} of ${this.#lines.length}` : "";
-    this.#keepPlace();
+    const text = field instanceof HTMLInputElement ? field.value.trim().toLowerCase() : "";
+    const minLevel = LEVELS.indexOf(select?.value ?? "");
+    for (const line of this.#lines) line.toggleAttribute("hidden", !matches(line, text, minLevel));
+    return text !== "" || minLevel >= 0;
   }
 }
 
 /**
  * @param {Element} line
- * @param {string} sought in lower case
- * @param {number} least
+ * @param {string} text in lower case
+ * @param {number} minLevel
  */
-function matches(line, sought, least) {
-  const level = LEVELS.indexOf(line.getAttribute("data-level") ?? "");
-  return level >= least && (sought === "" || (line.textContent ?? "").toLowerCase().includes(sought));
+function matches(line, text, minLevel) {
+  const level = LEVELS.indexOf(line.getAttribute(LEVEL_ATTRIBUTE) ?? "");
+  return level >= minLevel && (text === "" || (line.textContent ?? "").toLowerCase().includes(text));
 }
 
 /**

@@ -1,25 +1,34 @@
-// Tells the server which rooms this tab is in, and whether anybody sees it, over the hub that its elements follow.
-
 import { HubClient } from "../hub/hub-client.js";
 import { tabId } from "../page/tab.js";
 import { CONNECT_ATTRIBUTE, ROOM_ATTRIBUTE, SHARED_ATTRIBUTE } from "../protocol.js";
 
-/** The elements that make this tab be somewhere. @type {Set<HTMLElement>} */
+/** The elements that put this tab in a room. @type {Set<HTMLElement>} */
 const elements = new Set();
 
-document.addEventListener("visibilitychange", tell);
+document.addEventListener("visibilitychange", reportPresence);
 
-/** @param {HTMLElement} element */
-export function attach(element) {
-  elements.add(element);
-  tell();
-  return () => {
-    elements.delete(element);
-    tell();
-  };
+/** Tells the server that this tab is in a room, and whether it is visible, through the hub that the element subscribes to. */
+export class Presence {
+  #element;
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+  }
+
+  attach() {
+    elements.add(this.#element);
+    reportPresence();
+  }
+
+  detach() {
+    elements.delete(this.#element);
+    reportPresence();
+  }
 }
 
-function tell() {
+/** Report all rooms of this tab to each hub. */
+function reportPresence() {
   /** @type {Map<string, Set<string>>} */
   const rooms = new Map();
   for (const element of elements) {
@@ -27,7 +36,7 @@ function tell() {
     const names = rooms.get(origin + pathname) ?? new Set();
     rooms.set(origin + pathname, names.add(element.getAttribute(ROOM_ATTRIBUTE) ?? ""));
   }
-  const sharedBy = [...elements][0]?.getAttribute(SHARED_ATTRIBUTE) ?? "browser"; // it is the same for all of a page
+  const sharedBy = [...elements][0]?.getAttribute(SHARED_ATTRIBUTE) ?? "browser"; // the same for all elements of a page
   for (const [address, names] of rooms)
     HubClient.for(address, sharedBy).setPresence({ id: tabId, rooms: [...names], visible: !document.hidden });
 }

@@ -3,28 +3,33 @@ import { crosstab } from "./crosstab.js";
 
 const KEY = "sse:session";
 
-/** Return whose the browser's session is, as far as a tab has said so: a mark, or "" for nobody's. */
-export function whose() {
-  return /** @type {string | undefined} */ (crosstab().get(KEY));
+/**
+ * Return whose session the browser has, as far as a tab has said so: the mark of a user, or "" for nobody.
+ *
+ * @returns {string | undefined}
+ */
+export function currentSession() {
+  return crosstab().get(KEY);
 }
 
 /**
- * Say to all tabs whose the session is now. What was typed by somebody else is no longer remembered.
+ * Tell all tabs whose session it is now. What somebody else has typed is deleted from the browser's storage.
  *
  * @param {string} mark
  */
-export function sayWhose(mark) {
-  if (whose() === mark) return;
-  if (whose() !== undefined) crosstab().forget(FIELD_KEY);
+export function setSession(mark) {
+  if (currentSession() === mark) return;
+  if (currentSession() !== undefined) crosstab().forget(FIELD_KEY);
   crosstab().set(KEY, mark);
 }
 
 /**
- * Be told when a tab says whose the session is.
+ * Call a listener when a tab says whose session it is.
  *
- * @param {(mark: string, isOurs: boolean) => void} listener
+ * @param {(mark: string, isOurs: boolean) => void} listener `isOurs` says whether this tab did
+ * @returns {() => void} removes the listener
  */
-export function onWhose(listener) {
+export function onSession(listener) {
   return crosstab().subscribe(KEY, (mark, isOurs) => {
     if (mark === "") crosstab().forget(FIELD_KEY);
     listener(mark, isOurs);

@@ -1,25 +1,29 @@
-import { sayWhose } from "./session.js";
+import { AFTER_REQUEST_EVENTS, hasFailed, REQUESTING } from "../htmx/names.js";
+import { setSession } from "./session.js";
 
-const BY_HTMX = "[hx-get], [hx-post], [hx-put], [hx-patch], [hx-delete]";
-// How htmx 2, and htmx 4 with either of its ways to write names, tell of an answer.
-const ANSWERED = ["htmx:afterRequest", "htmx:after:request", "htmx-after-request"];
+/** Tells all tabs when a link, a button or a form signs out: when it is used or, if htmx sends it, when that has succeeded. */
+export class SignOut {
+  #element;
+  #listeners = new AbortController();
 
-/**
- * Let a link, a button or a form that signs out tell all tabs: when it is used, or, if htmx sends it, when that has worked.
- *
- * @param {HTMLElement} element
- */
-export function attach(element) {
-  const stop = new AbortController();
-  const isSentByHtmx = element.matches(BY_HTMX) || element.closest("[hx-boost='true']");
-  const used = element instanceof HTMLFormElement ? "submit" : "click";
-  for (const name of isSentByHtmx ? ANSWERED : [used]) element.addEventListener(name, tell, { signal: stop.signal });
-  return () => stop.abort();
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+  }
+
+  attach() {
+    const { signal } = this.#listeners;
+    const used = this.#element instanceof HTMLFormElement ? "submit" : "click";
+    const names = this.#element.matches(REQUESTING) ? AFTER_REQUEST_EVENTS : [used];
+    for (const name of names) this.#element.addEventListener(name, signOut, { signal });
+  }
+
+  detach() {
+    this.#listeners.abort();
+  }
 }
 
 /** @param {Event} event */
-function tell(event) {
-  const { successful, ctx } = /** @type {CustomEvent} */ (event).detail || {};
-  const hasFailed = successful === false || ctx?.response?.status >= 400;
-  if (!event.defaultPrevented && !hasFailed) sayWhose("");
+function signOut(event) {
+  if (!event.defaultPrevented && !hasFailed(event)) setSession("");
 }

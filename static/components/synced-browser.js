@@ -1,53 +1,72 @@
+import { environment } from "../environment.js";
+import { SYNCED_ATTRIBUTE } from "../protocol.js";
+import { Timer } from "../timer.js";
 import { crosstab } from "./crosstab.js";
-import { initial, read, write } from "./synced-field.js";
+import { readDefault, readField, writeField } from "./synced-field.js";
 
-// How long a pause in typing lasts before a change from elsewhere may show, in milliseconds.
+// After this long without typing, a change from another tab may show. Milliseconds.
 const QUIET_MS = 1_000;
-// Marks a field in which somebody has typed, or which was reset, while this module was still to come.
-const TYPED = "data-sse-typed";
+// Set by synced-early.js on a field that was edited or reset before this module was loaded.
+const TYPED_ATTRIBUTE = "data-sse-typed";
 
 /**
- * Keep a field equal in all tabs of the browser. What is typed here is newer than what is there; what comes from another tab
- * in the middle of a word waits until it is written, and then shows if it is still the newest.
- *
- * @param {HTMLElement} element
+ * Keeps a field the same in all tabs of the browser. What is typed here is newer than what other tabs have. What comes from
+ * another tab while somebody types waits for a pause, and then shows if it is still the newest.
  */
-export function attach(element) {
-  const field = /** @type {import("./synced-field.js").Field} */ (element);
-  const key = field.dataset.sseSynced ?? "";
-  const tabs = crosstab();
-  const stop = new AbortController();
-  let quietAt = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+export class SyncedByBrowser {
+  #field;
+  #key;
+  #tabs;
+  #environment;
+  #timer;
+  #quietAt = 0;
+  #listeners = new AbortController();
+  #unsubscribe = () => {};
 
-  function show() {
-    clearTimeout(timer);
-    const wait = quietAt - Date.now();
-    if (wait > 0) timer = setTimeout(show, wait);
-    else write(field, tabs.get(key) ?? read(field));
+  /** @param {HTMLElement} element */
+  constructor(element, env = environment, tabs = crosstab()) {
+    this.#field = /** @type {import("./synced-field.js").Field} */ (element);
+    this.#key = element.getAttribute(SYNCED_ATTRIBUTE) ?? "";
+    this.#tabs = tabs;
+    this.#environment = env;
+    this.#timer = new Timer(env);
   }
 
-  function typed() {
-    quietAt = Date.now() + QUIET_MS;
-    field.removeAttribute(TYPED);
-    tabs.set(key, read(field));
+  attach() {
+    const { signal } = this.#listeners;
+    if (this.#field.hasAttribute(TYPED_ATTRIBUTE)) this.#onInput();
+    else this.#show();
+    this.#unsubscribe = this.#tabs.subscribe(this.#key, () => this.#show());
+    this.#field.addEventListener("input", () => this.#onInput(), { signal });
+    this.#field.form?.addEventListener("reset", () => this.#onReset(), { signal });
   }
 
-  function reset() {
-    quietAt = 0;
-    field.removeAttribute(TYPED);
-    tabs.set(key, initial(field));
+  detach() {
+    this.#unsubscribe();
+    this.#listeners.abort();
+    this.#timer.stop();
   }
 
-  if (field.hasAttribute(TYPED)) typed();
-  else show();
-  const unsubscribe = tabs.subscribe(key, show);
-  field.addEventListener("input", typed, { signal: stop.signal });
-  field.form?.addEventListener("reset", reset, { signal: stop.signal });
-  return () => {
-    unsubscribe();
-    stop.abort();
-    clearTimeout(timer);
-  };
+  #show() {
+    this.#timer.stop();
+    const wait = this.#quietAt - this.#environment.now();
+    if (wait > 0) this.#timer.start(wait, () => this.#show());
+    else writeField(this.#field, this.#tabs.get(this.#key) ?? readField(this.#field));
+  }
+
+  #onInput() {
+    this.#quietAt = this.#environment.now() + QUIET_MS;
+    this.#set(readField(this.#field));
+  }
+
+  #onReset() {
+    this.#quietAt = 0;
+    this.#set(readDefault(this.#field));
+  }
+
+  /** @param {string} value */
+  #set(value) {
+    this.#field.removeAttribute(TYPED_ATTRIBUTE);
+    this.#tabs.set(this.#key, value);
+  }
 }

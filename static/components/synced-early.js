@@ -1,5 +1,6 @@
-// No module, and so run while the page is still parsed: the field before this script's tag gets what the browser remembers of
-// it, and <html> the attribute that it stands for, before anything is painted.
+// A classic script, which runs while the page is still parsed. It gives the field before its tag the value that the browser has
+// stored, and <html> the attribute that a switch stands for, before anything is painted.
+// It cannot import the names of `protocol.js`; a test compares them.
 
 (() => {
   const field = document.currentScript?.previousElementSibling;
@@ -7,12 +8,12 @@
   const { sseSynced, sseAttribute, sseOn = "", sseOff = "", sseMedia } = field.dataset;
   const isSwitch = field instanceof HTMLInputElement && field.type === "checkbox";
 
-  // What is typed, or taken back, before the module is there, it finds marked.
-  const mark = () => field.setAttribute("data-sse-typed", "");
-  field.addEventListener("input", mark);
-  field.form?.addEventListener("reset", mark);
+  // The component finds here that the field was edited or reset before it was attached.
+  const markTyped = () => field.setAttribute("data-sse-typed", "");
+  field.addEventListener("input", markTyped);
+  field.form?.addEventListener("reset", markTyped);
 
-  const value = remembered(sseSynced);
+  const value = readStored(sseSynced);
   if (value !== undefined && !isSwitch) field.value = value;
   if (!isSwitch) return;
   if (value !== undefined) field.checked = value === "true";
@@ -20,45 +21,46 @@
 
   const root = document.documentElement;
   const system = sseMedia ? matchMedia(sseMedia) : null;
-  if (value === undefined && !isSaid()) follow();
-  else if (value === undefined) field.checked = isOn();
-  else say();
-  field.addEventListener("input", say);
-  field.addEventListener("sse:synced", say);
+  if (value === undefined && !hasRootValue()) followSystem();
+  else if (value === undefined) field.checked = isRootOn();
+  else setRoot();
+  field.addEventListener("input", setRoot);
+  field.addEventListener("sse:synced", setRoot);
   system?.addEventListener("change", () => {
-    if (field.isConnected && !isSaid()) follow();
+    if (field.isConnected && !hasRootValue()) followSystem();
   });
 
-  /** Until somebody has chosen, the system decides, and the page follows it by itself. */
-  function follow() {
-    const box = /** @type {HTMLInputElement} */ (field);
-    if (system) box.checked = system.matches;
-    else say();
+  /** Until somebody chooses, the system decides, and the page's style sheet follows it by itself. */
+  function followSystem() {
+    const checkbox = /** @type {HTMLInputElement} */ (field);
+    if (system) checkbox.checked = system.matches;
+    else setRoot();
   }
 
-  function say() {
+  function setRoot() {
     const { checked } = /** @type {HTMLInputElement} */ (field);
-    const [now, before] = checked ? [sseOn, sseOff] : [sseOff, sseOn];
-    if (sseAttribute !== "class") return root.setAttribute(sseAttribute ?? "", now);
-    if (before) root.classList.remove(before);
-    if (now) root.classList.add(now);
+    const [added, removed] = checked ? [sseOn, sseOff] : [sseOff, sseOn];
+    if (sseAttribute !== "class") return root.setAttribute(sseAttribute ?? "", added);
+    if (removed) root.classList.remove(removed);
+    if (added) root.classList.add(added);
   }
 
-  /** Whether <html> says either already. */
-  function isSaid() {
-    return sseAttribute === "class" ? isOn() : [sseOn, sseOff].includes(root.getAttribute(sseAttribute ?? "") ?? "\0");
+  /** Whether <html> has one of the two values. */
+  function hasRootValue() {
+    if (sseAttribute === "class") return isRootOn();
+    return [sseOn, sseOff].includes(root.getAttribute(sseAttribute ?? "") ?? "\0");
   }
 
-  function isOn() {
+  function isRootOn() {
     return sseAttribute === "class" ? root.classList.contains(sseOn) : root.getAttribute(sseAttribute ?? "") === sseOn;
   }
 
   /** @param {string | undefined} key */
-  function remembered(key) {
+  function readStored(key) {
     try {
       return JSON.parse(localStorage.getItem(key ?? "") ?? "{}").value;
     } catch {
-      return undefined; // blocked, or not ours
+      return undefined; // storage is blocked, or the entry is not the kit's
     }
   }
 })();

@@ -1,42 +1,43 @@
 /** @typedef {HTMLInputElement | HTMLTextAreaElement} Field */
 
+const SYNCED_EVENT = "sse:synced";
+
 /**
- * Return what a field holds, as text; of a switch, whether it is on.
+ * Return the value of a field as text: of a checkbox, whether it is checked.
  *
  * @param {Field} field
  */
-export function read(field) {
-  return isSwitch(field) ? String(field.checked) : field.value;
+export function readField(field) {
+  return isCheckbox(field) ? String(field.checked) : field.value;
 }
 
 /**
- * Return what a field holds when its form is reset.
+ * Return the value that a field has when its form is reset.
  *
  * @param {Field} field
  */
-export function initial(field) {
-  return isSwitch(field) ? String(field.defaultChecked) : field.defaultValue;
+export function readDefault(field) {
+  return isCheckbox(field) ? String(field.defaultChecked) : field.defaultValue;
 }
 
 /**
- * Let a field hold something else, and tell of it (`sse:synced`). The caret stays where it is in the text: before or behind
- * what has changed.
+ * Set the value of a field, and dispatch `sse:synced`. The caret keeps its place in the text, before or after the change.
  *
  * @param {Field} field
- * @param {string} text
+ * @param {string} value
  */
-export function write(field, text) {
-  if (read(field) === text) return;
-  if (isSwitch(field)) field.checked = text === "true";
-  else replace(field, text);
-  field.dispatchEvent(new Event("sse:synced", { bubbles: true }));
+export function writeField(field, value) {
+  if (readField(field) === value) return;
+  if (isCheckbox(field)) field.checked = value === "true";
+  else replaceText(field, value);
+  field.dispatchEvent(new Event(SYNCED_EVENT, { bubbles: true }));
 }
 
 /**
  * @param {Field} field
  * @returns {field is HTMLInputElement}
  */
-function isSwitch(field) {
+function isCheckbox(field) {
   return field.type === "checkbox";
 }
 
@@ -44,27 +45,28 @@ function isSwitch(field) {
  * @param {Field} field
  * @param {string} text
  */
-function replace(field, text) {
-  const { value: old, selectionStart, selectionEnd, scrollTop } = field;
+function replaceText(field, text) {
+  const { value: before, selectionStart, selectionEnd, scrollTop } = field;
   field.value = text;
   if (document.activeElement !== field || selectionStart === null || selectionEnd === null) return;
-  field.setSelectionRange(moved(selectionStart, old, text), moved(selectionEnd, old, text));
+  field.setSelectionRange(moveOffset(selectionStart, before, text), moveOffset(selectionEnd, before, text));
   field.scrollTop = scrollTop;
 }
 
 /**
- * Return where a place in a text is after a change of the text.
+ * Return where an offset in a text is after the text has changed.
  *
- * @param {number} place
- * @param {string} old
- * @param {string} text
+ * @param {number} offset
+ * @param {string} before
+ * @param {string} after
  */
-export function moved(place, old, text) {
-  const shorter = Math.min(old.length, text.length);
+export function moveOffset(offset, before, after) {
+  const shorter = Math.min(before.length, after.length);
   let start = 0;
-  while (start < shorter && old[start] === text[start]) start += 1;
-  if (place <= start) return place;
+  while (start < shorter && before[start] === after[start]) start += 1;
+  if (offset <= start) return offset;
   let end = 0;
-  while (end < shorter - start && old[old.length - 1 - end] === text[text.length - 1 - end]) end += 1;
-  return place >= old.length - end ? place + text.length - old.length : Math.min(place, text.length - end);
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1;
+  const isBehindChange = offset >= before.length - end;
+  return isBehindChange ? offset + after.length - before.length : Math.min(offset, after.length - end);
 }

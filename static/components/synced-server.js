@@ -1,83 +1,91 @@
-import { initial, read, write } from "./synced-field.js";
+import { environment } from "../environment.js";
+import { BEFORE_REQUEST_EVENTS, END_OF_REQUEST_EVENTS, FAILED_REQUEST_EVENTS } from "../htmx/names.js";
+import { Timer } from "../timer.js";
+import { readDefault, readField, writeField } from "./synced-field.js";
 
-// For how long what was typed may be on its way to the server, and what is said of it on its way back, in milliseconds.
-const WAY_THERE_MS = 30_000;
-const WAY_BACK_MS = 1_000;
-// How htmx 2, and htmx 4 with either of its ways to write names, tell of a request.
-const SENT = ["htmx:beforeRequest", "htmx:before:request", "htmx-before-request"];
-const ANSWERED = ["htmx:afterRequest", "htmx:finally:request", "htmx-finally-request"];
-const FAILED = [
-  "htmx:sendError",
-  "htmx:responseError",
-  "htmx:timeout",
-  "htmx:error",
-  "htmx-error",
-  "htmx:response:error",
-  "htmx-response-error",
-];
+// How long the server may take to get what was typed, and to publish it. Milliseconds.
+const SEND_MS = 30_000;
+const PUBLISH_MS = 1_000;
 
 /**
- * Keep a field equal to what the server says, in the order in which it does: each message is a `data` element beside the
- * field. What is typed here shows until the server has said it, too: then nothing that it has said before counts any more.
- *
- * @param {HTMLElement} element what holds both
+ * Keeps a field the same as the server says: each message is a `data` element beside the field. What is typed here shows until
+ * the server has published it, too; what the server published before that is then out of date.
  */
-export function attach(element) {
-  const field = /** @type {import("./synced-field.js").Field} */ (element.querySelector("input, textarea"));
-  /** What was typed, as long as the server has not said it. @type {string | null} */
-  let typed = null;
-  /** What the server has said meanwhile. @type {string | null} */
-  let held = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
+export class SyncedByServer {
+  #element;
+  #field;
+  #timer;
+  #listeners = new AbortController();
+  #observer = new MutationObserver((records) => this.#onMutation(records));
+  /** What was typed and not published yet. @type {string | null} */
+  #typed = null;
+  /** What was published meanwhile. @type {string | null} */
+  #held = null;
 
-  /** @param {string} said */
-  function hear(said) {
-    if (typed === null) return write(field, said);
-    held = said;
-    if (said === typed) settle();
+  /** @param {HTMLElement} element that contains the field and the `data` element */
+  constructor(element, env = environment) {
+    this.#element = element;
+    this.#field = /** @type {import("./synced-field.js").Field} */ (element.querySelector("input, textarea"));
+    this.#timer = new Timer(env);
   }
 
-  /** Show what the server has said last. */
-  function settle() {
-    clearTimeout(timer);
-    if (held !== null) write(field, held);
-    typed = held = null;
+  attach() {
+    const field = this.#field;
+    this.#listen(["input"], () => this.#onInput());
+    this.#listen(BEFORE_REQUEST_EVENTS, () => this.#settleWithin(SEND_MS));
+    this.#listen(END_OF_REQUEST_EVENTS, () => this.#settleWithin(PUBLISH_MS));
+    // What could not be sent stays, until somebody sends something else.
+    this.#listen(FAILED_REQUEST_EVENTS, () => {
+      this.#held = null;
+    });
+    const wasTypedBefore = readField(field) !== readDefault(field);
+    if (wasTypedBefore) this.#onInput();
+    this.#receive(this.#element.querySelector("data")?.value ?? readDefault(field));
+    this.#observer.observe(this.#element, { childList: true, subtree: true, attributeFilter: ["value"] });
+  }
+
+  detach() {
+    this.#observer.disconnect();
+    this.#listeners.abort();
+    this.#timer.stop();
+  }
+
+  /**
+   * @param {string[]} names
+   * @param {() => void} listener
+   */
+  #listen(names, listener) {
+    for (const name of names) this.#field.addEventListener(name, listener, { signal: this.#listeners.signal });
+  }
+
+  /** @param {MutationRecord[]} records */
+  #onMutation(records) {
+    const nodes = records.flatMap(({ target, addedNodes }) => [target, ...addedNodes]);
+    for (const node of nodes) if (node instanceof HTMLDataElement) this.#receive(node.value);
+  }
+
+  /** @param {string} published */
+  #receive(published) {
+    if (this.#typed === null) return writeField(this.#field, published);
+    this.#held = published;
+    if (published === this.#typed) this.#settle();
+  }
+
+  #onInput() {
+    this.#typed = readField(this.#field);
+    this.#settleWithin(SEND_MS);
   }
 
   /** @param {number} milliseconds */
-  function wait(milliseconds) {
-    clearTimeout(timer);
-    if (typed !== null) timer = setTimeout(settle, milliseconds);
+  #settleWithin(milliseconds) {
+    this.#timer.stop();
+    if (this.#typed !== null) this.#timer.start(milliseconds, () => this.#settle());
   }
 
-  function input() {
-    typed = read(field);
-    wait(WAY_THERE_MS);
+  /** Show what was published last. */
+  #settle() {
+    this.#timer.stop();
+    if (this.#held !== null) writeField(this.#field, this.#held);
+    this.#typed = this.#held = null;
   }
-
-  function forget() {
-    held = null; // what could not be sent stays, until somebody sends something else
-  }
-
-  const observer = new MutationObserver((records) => {
-    for (const { target, addedNodes } of records)
-      for (const node of [target, ...addedNodes]) if (node instanceof HTMLDataElement) hear(node.value);
-  });
-  const stop = new AbortController();
-  const on = (/** @type {string[]} */ names, /** @type {() => void} */ listener) => {
-    for (const name of names) field.addEventListener(name, listener, { signal: stop.signal });
-  };
-  on(["input"], input);
-  on(SENT, () => wait(WAY_THERE_MS));
-  on(ANSWERED, () => wait(WAY_BACK_MS));
-  on(FAILED, forget);
-  if (read(field) !== initial(field)) input(); // somebody was faster than this module
-  hear(element.querySelector("data")?.value ?? initial(field));
-  observer.observe(element, { childList: true, subtree: true, attributeFilter: ["value"] });
-  return () => {
-    observer.disconnect();
-    stop.abort();
-    clearTimeout(timer);
-  };
 }

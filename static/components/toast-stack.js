@@ -1,231 +1,277 @@
+import { environment } from "../environment.js";
+import { processElement } from "../htmx/process.js";
+import { TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE } from "../protocol.js";
+import { Timer } from "../timer.js";
 import { crosstab } from "./crosstab.js";
 
-/** What tabs tell each other, and where toasts wait for the next page of a tab. */
+/** The cross-tab value that says which toasts are gone, and the key under which toasts wait for the next page of a tab. */
 const KEY = "sse-toasts";
-/** Toasts that are remembered to be gone. */
+/** Set when the close buttons work: until then the style sheet hides them. */
+const READY_ATTRIBUTE = "data-sse-ready";
+/** How many toasts that are gone are remembered. */
 const REMEMBERED = 100;
-/** A toast that has come within this time before its page is left is shown on the next one, which must come as soon. */
+/** A toast that is younger than this when its page is left appears on the next page, if that comes as soon. */
 const FRESH_MS = 5_000;
-/** What is left of a toast's time, at least, when it is let go of. */
-const LEAST_MS = 1_000;
+/** The time that a toast has at least after it was on hold. */
+const MIN_REST_MS = 1_000;
+
+/** @typedef {"dismissed" | "expired"} Reason why a toast is gone */
+/** @typedef {{ html: string, listId: string | undefined, rest: number }} StoredToast */
 
 /**
- * Let toasts go when their time is up, while somebody can see them and nobody points at one or is inside; and when they
- * are closed, by a button or by Escape. What is gone in one tab is gone in all.
- *
- * @param {HTMLElement} element with `data-sse-toasts`: how many there may be
+ * Removes toasts when their time is up, or when somebody closes them with the button or Escape. A toast that is gone in one
+ * tab is gone in all. Time stands still while nobody can see the page, or while the pointer or the focus is on a toast.
  */
-export function attach(element) {
-  const stack = new ToastStack(element);
-  return () => stack.end();
-}
-
-/** @typedef {{ stays: boolean, left: number, since: number, timer: number, came: number }} Clock in milliseconds */
-
-class ToastStack {
+export class ToastStack {
   #element;
-  /** @type {Map<HTMLElement, Clock>} */
+  #environment;
+  /** @type {Map<HTMLElement, ToastClock>} */
   #clocks = new Map();
   #isPointedAt = false;
-  /** Where the focus was before it came into a toast. @type {HTMLElement | null} */
-  #cameFrom = null;
-  #listening = new AbortController();
-  #observer = new MutationObserver(() => this.#changed());
-  #unsubscribe;
+  /** What had the focus before a toast got it. @type {HTMLElement | null} */
+  #previousFocus = null;
+  #listeners = new AbortController();
+  #observer = new MutationObserver(() => this.#update());
+  #unsubscribe = () => {};
 
   /** @param {HTMLElement} element */
-  constructor(element) {
+  constructor(element, env = environment) {
     this.#element = element;
-    const { signal } = this.#listening;
-    element.addEventListener("pointerenter", () => this.#point(true), { signal });
-    element.addEventListener("pointerleave", () => this.#point(false), { signal });
-    element.addEventListener("focusin", (event) => this.#focused(event), { signal });
-    element.addEventListener("focusout", () => queueMicrotask(() => this.#keepTime()), { signal });
-    element.addEventListener("click", (event) => this.#clicked(event), { signal });
-    element.addEventListener("keydown", (event) => this.#pressed(event), { signal });
-    document.addEventListener("visibilitychange", () => this.#keepTime(), { signal });
-    addEventListener("pagehide", () => this.#keepForNextPage(), { signal });
-    this.#unsubscribe = crosstab().subscribe(KEY, () => this.#heard());
-    // Before, a button to close it would do nothing.
-    for (const list of element.children) list.toggleAttribute("data-sse-ready", true);
-    // What a page brings is told like what comes later: screen readers speak of what is inserted.
-    for (const toast of this.#shown()) toast.parentElement?.append(toast);
-    this.#takeFromLastPage();
-    this.#observer.observe(element, { childList: true, subtree: true });
-    this.#changed();
+    this.#environment = env;
   }
 
-  end() {
-    this.#listening.abort();
+  attach() {
+    const { signal } = this.#listeners;
+    this.#element.addEventListener("pointerenter", () => this.#setPointedAt(true), { signal });
+    this.#element.addEventListener("pointerleave", () => this.#setPointedAt(false), { signal });
+    this.#element.addEventListener("focusin", (event) => this.#onFocusIn(event), { signal });
+    this.#element.addEventListener("focusout", () => queueMicrotask(() => this.#runClocks()), { signal });
+    this.#element.addEventListener("click", (event) => this.#onClick(event), { signal });
+    this.#element.addEventListener("keydown", (event) => this.#onKeyDown(event), { signal });
+    document.addEventListener("visibilitychange", () => this.#runClocks(), { signal });
+    addEventListener("pagehide", () => this.#storeForNextPage(), { signal });
+    this.#unsubscribe = crosstab().subscribe(KEY, () => this.#removeGone());
+    for (const list of this.#element.children) list.toggleAttribute(READY_ATTRIBUTE, true);
+    // Screen readers announce what is inserted, so the toasts that came with the page are inserted again.
+    for (const toast of this.#toasts()) toast.parentElement?.append(toast);
+    this.#insertStored();
+    this.#observer.observe(this.#element, { childList: true, subtree: true });
+    this.#update();
+  }
+
+  detach() {
+    this.#listeners.abort();
     this.#observer.disconnect();
     this.#unsubscribe();
-    for (const { timer } of this.#clocks.values()) clearTimeout(timer);
+    for (const clock of this.#clocks.values()) clock.stop();
   }
 
-  #shown() {
+  #toasts() {
     return /** @type {HTMLElement[]} */ ([...this.#element.querySelectorAll(".sse-toast")]);
   }
 
-  #changed() {
-    for (const [toast, { timer }] of this.#clocks) {
+  #update() {
+    for (const [toast, clock] of this.#clocks) {
       if (toast.isConnected) continue;
-      clearTimeout(timer);
+      clock.stop();
       this.#clocks.delete(toast);
     }
-    for (const toast of this.#shown()) {
-      if (gone().has(toast.id)) toast.remove();
-      else if (!this.#clocks.has(toast)) this.#clocks.set(toast, clockOf(toast));
+    const gone = goneToasts();
+    for (const toast of this.#toasts()) {
+      if (gone.has(toast.id)) toast.remove();
+      else if (!this.#clocks.has(toast)) this.#clocks.set(toast, this.#newClock(toast));
     }
-    this.#makeRoom();
-    this.#keepTime();
+    this.#removeSurplus();
+    this.#runClocks();
   }
 
-  /** Take the oldest away if there are too many; first those that would go by themselves. */
-  #makeRoom() {
-    const surplus = Math.max(0, this.#clocks.size - Number(this.#element.dataset.sseToasts));
-    const toasts = [...this.#clocks].sort(([, one], [, other]) => Number(one.stays) - Number(other.stays));
+  /** @param {HTMLElement} toast */
+  #newClock(toast) {
+    const milliseconds = Number(toast.getAttribute(TOAST_ATTRIBUTE));
+    return new ToastClock(milliseconds, () => this.#remove(toast, "expired"), this.#environment);
+  }
+
+  /** Remove the oldest toasts if there are too many, but those that stay until they are closed last. */
+  #removeSurplus() {
+    const surplus = Math.max(0, this.#clocks.size - Number(this.#element.getAttribute(TOASTS_ATTRIBUTE)));
+    const toasts = [...this.#clocks].sort(([, a], [, b]) => Number(a.isEndless) - Number(b.isEndless));
     for (const [toast] of toasts.slice(0, surplus)) toast.remove();
   }
 
-  /** Let the clocks run, or stop them. */
-  #keepTime() {
-    const runs = !this.#isHeld();
-    for (const [toast, clock] of this.#clocks) {
-      const isRunning = clock.timer !== 0;
-      if (clock.stays || runs === isRunning) continue;
-      if (runs) {
-        clock.since = performance.now();
-        clock.timer = setTimeout(() => this.#finish(toast, "expired"), clock.left);
-      } else {
-        clearTimeout(clock.timer);
-        clock.timer = 0;
-        clock.left = Math.max(LEAST_MS, clock.left - (performance.now() - clock.since));
-      }
+  #runClocks() {
+    const isOnHold = this.#isOnHold();
+    for (const clock of this.#clocks.values()) {
+      if (isOnHold) clock.pause();
+      else clock.run();
     }
   }
 
-  #isHeld() {
+  #isOnHold() {
     return this.#isPointedAt || document.hidden || this.#element.contains(document.activeElement);
   }
 
   /** @param {boolean} isPointedAt */
-  #point(isPointedAt) {
+  #setPointedAt(isPointedAt) {
     this.#isPointedAt = isPointedAt;
-    this.#keepTime();
+    this.#runClocks();
   }
 
   /** @param {FocusEvent} event */
-  #focused({ relatedTarget }) {
-    const isInside = relatedTarget instanceof Node && this.#element.contains(relatedTarget);
-    if (!isInside) this.#cameFrom = relatedTarget instanceof HTMLElement ? relatedTarget : null;
-    this.#keepTime();
+  #onFocusIn({ relatedTarget }) {
+    const wasInside = relatedTarget instanceof Node && this.#element.contains(relatedTarget);
+    if (!wasInside) this.#previousFocus = relatedTarget instanceof HTMLElement ? relatedTarget : null;
+    this.#runClocks();
   }
 
   /** @param {MouseEvent} event */
-  #clicked({ target }) {
+  #onClick({ target }) {
     const button = target instanceof Element ? target.closest(".sse-toast-close") : null;
-    if (button) this.#finish(/** @type {HTMLElement} */ (button.closest(".sse-toast")), "dismissed");
+    if (button) this.#remove(/** @type {HTMLElement} */ (button.closest(".sse-toast")), "dismissed");
   }
 
   /** @param {KeyboardEvent} event */
-  #pressed(event) {
+  #onKeyDown(event) {
     const toast = event.target instanceof Element ? event.target.closest(".sse-toast") : null;
     if (event.key !== "Escape" || !toast) return;
     event.stopPropagation();
-    this.#finish(/** @type {HTMLElement} */ (toast), "dismissed");
+    this.#remove(/** @type {HTMLElement} */ (toast), "dismissed");
   }
 
   /**
-   * Take a toast away, here and in the other tabs. The focus goes on to the next one, or back to where it came from.
+   * Remove a toast in all tabs.
    *
    * @param {HTMLElement} toast
-   * @param {"dismissed" | "expired"} how
+   * @param {Reason} reason
    */
-  #finish(toast, how) {
-    if (toast.contains(document.activeElement)) this.#letFocusGoOn(toast);
+  #remove(toast, reason) {
+    if (toast.contains(document.activeElement)) this.#moveFocusFrom(toast);
     toast.remove();
-    if (this.#shown().length === 0) this.#isPointedAt = false;
-    crosstab().set(KEY, [...gone(), [toast.id, how]].slice(-REMEMBERED));
+    if (this.#toasts().length === 0) this.#isPointedAt = false;
+    crosstab().set(KEY, [...goneToasts(), [toast.id, reason]].slice(-REMEMBERED));
   }
 
-  /** @param {HTMLElement} toast */
-  #letFocusGoOn(toast) {
-    const [other] = this.#shown().filter((one) => one !== toast);
-    const next = other?.querySelector(".sse-toast-close") ?? this.#cameFrom;
+  /**
+   * Move the focus to the next toast, or back to where it was.
+   *
+   * @param {HTMLElement} toast
+   */
+  #moveFocusFrom(toast) {
+    const [other] = this.#toasts().filter((candidate) => candidate !== toast);
+    const next = other?.querySelector(".sse-toast-close") ?? this.#previousFocus;
     if (next instanceof HTMLElement && next.isConnected) next.focus();
   }
 
-  /** Take away what is gone in another tab; what has run out there stays as long as it is held here. */
-  #heard() {
-    const known = gone();
-    for (const toast of this.#shown()) {
-      const how = known.get(toast.id);
-      if (how === "dismissed" || (how === "expired" && !this.#isHeld())) toast.remove();
+  /** Remove what is gone in another tab. What has expired there stays while it is on hold here. */
+  #removeGone() {
+    const gone = goneToasts();
+    for (const toast of this.#toasts()) {
+      const reason = gone.get(toast.id);
+      if (reason === "dismissed" || (reason === "expired" && !this.#isOnHold())) toast.remove();
     }
   }
 
-  /** A page that is left at once, as after a form, takes its latest toasts along. */
-  #keepForNextPage() {
-    const now = performance.now();
-    const kept = [];
-    for (const [toast, { came, left, since, timer }] of this.#clocks) {
-      if (now - came > FRESH_MS) continue;
-      const rest = timer ? Math.max(LEAST_MS, left - (now - since)) : left;
-      kept.push({ list: toast.parentElement?.id, html: toast.outerHTML, rest });
+  // ---------------------------------------------------------------- from page to page
+
+  /** A page that is left right after a toast came, as after a form, passes it on. */
+  #storeForNextPage() {
+    /** @type {StoredToast[]} */
+    const stored = [];
+    for (const [toast, clock] of this.#clocks) {
+      if (clock.age > FRESH_MS) continue;
+      stored.push({ listId: toast.parentElement?.id, html: toast.outerHTML, rest: clock.rest });
       toast.remove();
     }
-    if (kept.length > 0) store(JSON.stringify({ time: Date.now(), kept }));
+    if (stored.length > 0) storeForTab(JSON.stringify({ time: this.#environment.now(), stored }));
   }
 
-  #takeFromLastPage() {
-    const { time, kept } = JSON.parse(takeStored() ?? "{}");
+  #insertStored() {
+    const { time, stored = [] } = JSON.parse(takeFromTab() ?? "{}");
     const [entry] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-    if (!time || Date.now() - time > FRESH_MS || entry?.type !== "navigate") return;
-    for (const { list, html, rest } of kept) this.#insert(list, html, rest);
+    if (!time || this.#environment.now() - time > FRESH_MS || entry?.type !== "navigate") return;
+    for (const toast of stored) insert(toast);
   }
+}
+
+/** The time that a toast has left. */
+class ToastClock {
+  #environment;
+  #timer;
+  #onEnd;
+  #milliseconds;
+  #startedAt = 0;
+  #createdAt;
 
   /**
-   * @param {string} list
-   * @param {string} html
-   * @param {number} rest
+   * @param {number} milliseconds 0 for a toast that stays until it is closed
+   * @param {() => void} onEnd
+   * @param {import("../environment.js").Environment} env
    */
-  #insert(list, html, rest) {
-    const template = document.createElement("template");
-    template.innerHTML = html;
-    const toast = /** @type {HTMLElement} */ (template.content.firstElementChild);
-    if (document.getElementById(toast.id)) return;
-    toast.dataset.sseToast = String(rest);
-    document.getElementById(list)?.append(toast);
-    Reflect.get(globalThis, "htmx")?.process(toast);
+  constructor(milliseconds, onEnd, env) {
+    this.isEndless = milliseconds === 0;
+    this.#milliseconds = milliseconds;
+    this.#onEnd = onEnd;
+    this.#environment = env;
+    this.#timer = new Timer(env);
+    this.#createdAt = env.monotonic();
+  }
+
+  get age() {
+    return this.#environment.monotonic() - this.#createdAt;
+  }
+
+  /** Milliseconds. */
+  get rest() {
+    if (!this.#timer.isPending) return this.#milliseconds;
+    return Math.max(MIN_REST_MS, this.#milliseconds - (this.#environment.monotonic() - this.#startedAt));
+  }
+
+  run() {
+    if (this.isEndless || this.#timer.isPending) return;
+    this.#startedAt = this.#environment.monotonic();
+    this.#timer.start(this.#milliseconds, this.#onEnd);
+  }
+
+  pause() {
+    this.#milliseconds = this.rest;
+    this.#timer.stop();
+  }
+
+  stop() {
+    this.#timer.stop();
   }
 }
 
-/** @param {HTMLElement} toast */
-function clockOf(toast) {
-  const left = Number(toast.dataset.sseToast);
-  return { stays: left === 0, left, since: 0, timer: 0, came: performance.now() };
+/** @param {StoredToast} toast */
+function insert({ listId, html, rest }) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const toast = /** @type {HTMLElement} */ (template.content.firstElementChild);
+  if (document.getElementById(toast.id)) return;
+  toast.setAttribute(TOAST_ATTRIBUTE, String(rest));
+  document.getElementById(listId ?? "")?.append(toast);
+  processElement(toast);
 }
 
-/** Return how toasts have gone, by their ids. @returns {Map<string, "dismissed" | "expired">} */
-function gone() {
+/** @returns {Map<string, Reason>} why toasts are gone, by their ids */
+function goneToasts() {
   return new Map(crosstab().get(KEY) ?? []);
 }
 
 /** @param {string} text */
-function store(text) {
+function storeForTab(text) {
   try {
     sessionStorage.setItem(KEY, text);
   } catch {
-    // The browser remembers nothing, or has no room: the next page does without.
+    // Storage is blocked or full: the next page does without.
   }
 }
 
-function takeStored() {
+function takeFromTab() {
   try {
     const text = sessionStorage.getItem(KEY);
     sessionStorage.removeItem(KEY);
     return text;
   } catch {
-    return null; // blocked by the user
+    return null; // storage is blocked
   }
 }

@@ -1,3 +1,5 @@
+import { STATES } from "../protocol.js";
+
 /** @typedef {"connecting" | "live" | "reconnecting" | "offline" | "denied"} State of a connection */
 /** @typedef {State | "stale"} ShownState of what a page shows: `stale` while its content has a gap */
 /** @typedef {"attempted" | "opened" | "lost" | "moved" | "suspended" | "denied" | "ended" | "closed"} Transition */
@@ -18,10 +20,6 @@
 export const CONNECTING = 0;
 export const OPEN = 1;
 export const CLOSED = 2;
-
-// From the best to the worst.
-/** @type {ShownState[]} */
-const RANKS = ["live", "connecting", "stale", "reconnecting", "offline", "denied"];
 
 /**
  * Where each transition leads. Without a state, the state stays. `waiting` stands for `reconnecting`, or `offline` if the
@@ -113,8 +111,8 @@ export function contentState(state, { isStale, isRefused = false }) {
 
 /**
  * @param {ShownState[]} states
- * @returns {ShownState | "idle"} the worst of them; `idle` if there is none
+ * @returns {string} the worst of them; `idle` if there is none
  */
 export function worstState(states) {
-  return states.length > 0 ? RANKS[Math.max(...states.map((state) => RANKS.indexOf(state)))] : "idle";
+  return states.length > 0 ? STATES[Math.max(...states.map((state) => STATES.indexOf(state)))] : "idle";
 }

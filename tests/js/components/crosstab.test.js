@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CrossTab, isNewer, parseEntry } from "../../../static/components/crosstab-values.js";
-import { moved } from "../../../static/components/synced-field.js";
+import { moveOffset } from "../../../static/components/synced-field.js";
 
 /** A browser: what it remembers, and the ways between its tabs, on which messages wait until they are let through. */
 class Browser {
@@ -18,7 +18,7 @@ class Browser {
       tab,
       now: () => this.time,
       storage: storage ? this.storage : null,
-      open: () => this.way(tab),
+      openChannel: () => this.way(tab),
     });
   }
 
@@ -127,7 +127,7 @@ test("a tab that was left takes up what was set meanwhile", () => {
 });
 
 test("without memory, ways, or room, a tab has its values for itself", () => {
-  const alone = new CrossTab({ tab: "a", now: () => 1, storage: null, open: () => null });
+  const alone = new CrossTab({ tab: "a", now: () => 1, storage: null, openChannel: () => null });
   alone.set("key", "x");
   assert.equal(alone.get("key"), "x");
   alone.close();
@@ -173,7 +173,7 @@ test("a caret stays with the letters that it is between", () => {
     [0, "", "new", 0],
   ]);
   for (const [place, old, text, expected] of cases)
-    assert.equal(moved(place, old, text), expected, `${place} in ${old} -> ${text}`);
+    assert.equal(moveOffset(place, old, text), expected, `${place} in ${old} -> ${text}`);
 });
 
 /**

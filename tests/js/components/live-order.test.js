@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inOrder } from "../../../static/components/live-order.js";
+import { comparatorFor } from "../../../static/components/live-order.js";
 
 /** @param {string} key */
 function item(key, id = "") {
@@ -13,7 +13,7 @@ function item(key, id = "") {
  */
 function sorted(keys, language = "en") {
   const items = keys.map((key) => item(key));
-  return items.sort(inOrder(language)).map((one) => one.getAttribute("data-sse-key"));
+  return items.sort(comparatorFor(language)).map((one) => one.getAttribute("data-sse-key"));
 }
 
 test("numbers are sorted by value, and stand before text", () => {
@@ -34,7 +34,7 @@ test("the language is the page's, if it is one", () => {
 test("what has the same key is sorted by id, so that every tab has the same order", () => {
   const items = [item("1", "row-10"), item("1.0", "row-9"), item("0", "row-11")];
   assert.deepEqual(
-    items.sort(inOrder("en")).map(({ id }) => id),
+    items.sort(comparatorFor("en")).map(({ id }) => id),
     ["row-11", "row-9", "row-10"],
   );
 });
