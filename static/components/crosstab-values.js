@@ -61,7 +61,7 @@ export class CrossTab {
     for (const key of this.#listeners.keys()) this.#load(key);
   }
 
-  /** Close the channel. A page with an open one could not go to the back/forward cache. */
+  /** Close the channel. An open channel keeps the page out of the back/forward cache. */
   close() {
     this.#channel?.close();
     this.#channel = null;

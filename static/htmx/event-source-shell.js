@@ -19,7 +19,7 @@ export class EventSourceShell extends EventTarget {
   #onListen;
 
   /**
-   * Return the shell of an element, if it has an open one.
+   * Return the shell of an element, if it is open.
    *
    * @param {Element} element
    */

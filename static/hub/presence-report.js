@@ -2,7 +2,7 @@ import { environment } from "../environment.js";
 import { PRESENCE_PATH, STREAM_PATH } from "../protocol.js";
 import { Timer } from "../timer.js";
 
-/** @typedef {{ connection: string, tabs: import("./tab-port.js").Presence[] }} Report `connection` is "" without one */
+/** @typedef {{ connection: string, tabs: import("./tab-port.js").Presence[] }} Report `connection` is the server's id, or "" */
 
 // When a page follows another in the same tab, both changes go in one report.
 const COLLECT_MS = 100;

@@ -6,7 +6,7 @@ import { STATES } from "../protocol.js";
 
 /**
  * @typedef {object} Loss how the last attempt failed
- * @property {number} status of the response; 0 without one
+ * @property {number} status of the response; 0 without a response
  * @property {boolean} final whether there will be no other attempt
  * @property {number} delay milliseconds until the next attempt
  * @property {number} [tries] attempts in a row that failed

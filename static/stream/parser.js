@@ -3,7 +3,7 @@
  * @property {string} type
  * @property {string} data
  * @property {string} lastEventId
- * @property {string} channel the kit's field; "" without one
+ * @property {string} channel "" if it has none
  * @property {string[]} [exclude] names of tabs that ignore it
  * @property {string[]} [only] names of tabs, if all others ignore it
  */

@@ -2,7 +2,7 @@ import { isEventStream } from "./retry-policy.js";
 
 /**
  * @typedef {object} Outcome how one attempt ended
- * @property {number} status of the response; 0 without one; 401 if a redirect led to a page, such as one to sign in
+ * @property {number} status of the response, or 0 without a response, or 401 if a redirect led to a page, such as one to sign in
  * @property {string | null} contentType
  * @property {string | null} retryAfter
  * @property {number} date the server's clock, in milliseconds since the epoch; NaN without a `Date` header

@@ -4,7 +4,7 @@ import { delay } from "./backoff.js";
 
 /**
  * @typedef {object} Attempt how an attempt ended, and what came before
- * @property {number} status of the response; 0 without one
+ * @property {number} status of the response; 0 without a response
  * @property {string | null} [contentType] the header
  * @property {string | null} [retryAfter] the header: seconds or an HTTP date
  * @property {number} [tries] failed attempts in a row before this one

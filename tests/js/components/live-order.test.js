@@ -13,7 +13,7 @@ function item(key, id = "") {
  */
 function sorted(keys, language = "en") {
   const items = keys.map((key) => item(key));
-  return items.sort(comparatorFor(language)).map((one) => one.getAttribute("data-sse-key"));
+  return items.sort(comparatorFor(language)).map((item) => item.getAttribute("data-sse-key"));
 }
 
 test("numbers are sorted by value, and stand before text", () => {

@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { environment } from "../../../static/environment.js";
 import { Hub } from "../../../static/hub/hub.js";
+import { ManualClock } from "../support/manual-clock.js";
 import { Queue } from "../support/queue.js";
 import { StreamServer } from "../support/stream-server.js";
 
@@ -56,6 +57,11 @@ class Tab {
   /** @param {object} message */
   send(message) {
     this.#port.postMessage(message);
+  }
+
+  /** Return when the hub has closed its end. */
+  closed() {
+    return once(this.#port, "close");
   }
 
   leave() {
@@ -300,5 +306,43 @@ describe("Hub", { timeout: 30_000 }, () => {
     await tab.delivered.next();
     const { payload } = await tab.delivered.next();
     assert.deepEqual([payload.exclude, payload.only], [["tab_1", "tab_2"], ["tab_3"]]);
+  });
+
+  it("lets go of the port of a tab that says bye", async () => {
+    const [one, two] = [new Tab(), new Tab()];
+    assert.deepEqual([(await one.answers.next()).type, (await two.answers.next()).type], ["hello", "hello"]);
+    const closed = one.closed();
+    one.send({ type: "bye" });
+    await closed;
+    hub.reportError("oops");
+    assert.deepEqual(await two.answers.next(), { type: "error", message: "oops" });
+    assert.deepEqual(one.answers.items, []);
+  });
+
+  it("lets go of the port of a tab that has been silent for too long, and of what it followed", async () => {
+    const clock = new ManualClock();
+    hub = new Hub(server.url, { env: clock.environment });
+    const [silent, other] = [new Tab(), new Tab()];
+    silent.follow("1", "a");
+    other.follow("1", "b");
+    for (const tab of [silent, other]) {
+      tab.send({ type: "ping" });
+      assert.deepEqual([(await tab.answers.next()).type, (await tab.answers.next()).type], ["hello", "pong"]);
+    }
+    clock.advance(10);
+    const { subs } = await open();
+    assert.deepEqual(subs.sort(), ["a", "b"]);
+    const closed = silent.closed();
+    clock.time += 200_000;
+    other.send({ type: "ping" });
+    assert.equal((await other.answers.next()).type, "pong");
+    clock.time += 1;
+    other.send({ type: "ping" });
+    await closed;
+    hub.reportError("oops");
+    assert.deepEqual([(await other.answers.next()).type, (await other.answers.next()).type], ["pong", "error"]);
+    assert.deepEqual(silent.answers.items, []);
+    clock.advance(1_000);
+    assert.deepEqual((await open()).subs, ["b"]);
   });
 });

@@ -497,6 +497,32 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await server.stream()).request.headers["last-event-id"], "7");
   });
 
+  it("moves while it is open: the old stream is dropped, and the new one begins after the id", async () => {
+    const { reader, response } = await connected();
+    const closed = once(response, "close");
+    reader.moveTo(`${server.url}?sub=x`, "9");
+    await closed;
+    const { request } = await server.stream();
+    assert.deepEqual([request.url, request.headers["last-event-id"]], ["/sse/stream?sub=x", "9"]);
+    assert.deepEqual([(await reader.seen.events.next()).type, reader.url], ["open", `${server.url}?sub=x`]);
+    assert.deepEqual(reader.states, ["live", "reconnecting", "live"]);
+  });
+
+  it("moves while it waits: the wait is over", async () => {
+    const { reader, response } = await connected();
+    response.end();
+    await reader.seen.losses.next();
+    reader.moveTo(server.url, "9");
+    assert.equal((await server.stream()).request.headers["last-event-id"], "9");
+  });
+
+  it("does not move after it was closed", async () => {
+    const { reader } = await connected();
+    reader.close();
+    reader.moveTo(server.url, "9");
+    assert.deepEqual([reader.running, reader.readyState, clock.timers.size], [0, CLOSED, 0]);
+  });
+
   it("reconnectNow gives up an attempt that has had no answer for longer than the next would be put off", async () => {
     const reader = connect();
     const { response } = await server.visits.next();

@@ -1,4 +1,6 @@
-/** Time that passes when a test says so. Its methods go into a source's options as they are. */
+import { environment } from "../../../static/environment.js";
+
+/** Time that passes when a test says so. Its functions can replace those of an environment. */
 export class ManualClock {
   time = Date.UTC(2026, 0, 1);
   /** @type {Map<number, { due: number, callback: () => void }>} */
@@ -6,6 +8,7 @@ export class ManualClock {
   #created = 0;
 
   now = () => this.time;
+  monotonic = () => this.time;
 
   /**
    * @param {() => void} callback
@@ -21,6 +24,12 @@ export class ManualClock {
   clearTimeout = (timer) => {
     this.timers.delete(timer);
   };
+
+  /** @returns {import("../../../static/environment.js").Environment} the usual environment, with this clock */
+  get environment() {
+    const { now, monotonic, setTimeout, clearTimeout } = this;
+    return { ...environment, now, monotonic, setTimeout, clearTimeout };
+  }
 
   /** @param {number} milliseconds */
   advance(milliseconds) {
