@@ -23,14 +23,16 @@ const TIMEOUT_MS = HEARTBEAT_SECONDS * LIVENESS_HEARTBEATS * 1000;
 
 /** Heals the gaps of this page: one request at a time, for all sources that have a gap. */
 class Healer {
-  #environment = environment;
+  #environment;
   #isHealing = false;
   /** Ends the current wait. @type {(value?: unknown) => void} */
   #wake = () => {};
 
-  /**
-   * Begin to heal after a random delay, so that not all pages ask the server at once.
-   */
+  constructor(env = environment) {
+    this.#environment = env;
+  }
+
+  /** Begin to heal after a random delay, so that not all pages ask the server at once. */
   start() {
     if (!this.#isHealing) this.#attemptAfter(this.#environment.random() * HEAL_SPREAD_MS);
   }

@@ -1,3 +1,4 @@
+import { environment } from "../environment.js";
 import { HubClient } from "../hub/hub-client.js";
 import { CURSOR_SEPARATOR, STREAM_PATH, SUB_PARAM } from "../protocol.js";
 import { CLOSED, ConnectionState } from "../stream/connection-state.js";
@@ -18,6 +19,7 @@ export class SharedSource {
   heardAt = 0;
   #callbacks;
   #client;
+  #environment;
   #connection;
   #url;
   #grant = "";
@@ -42,9 +44,10 @@ export class SharedSource {
    * @param {{ lastEventId: string, sharedBy: string }} options `sharedBy` says whose subscriptions the connection serves: the
    *   `browser`'s, the `page`'s, or this `element`'s
    */
-  constructor(url, callbacks, { lastEventId, sharedBy }) {
+  constructor(url, callbacks, { lastEventId, sharedBy }, env = environment) {
     this.lastEventId = lastEventId;
     this.#callbacks = callbacks;
+    this.#environment = env;
     this.#connection = new ConnectionState((change) => callbacks.onState?.(change));
     const { origin, pathname } = new URL(url, document.baseURI);
     this.#client = HubClient.for(origin + pathname, sharedBy);
@@ -134,7 +137,7 @@ export class SharedSource {
   /** @param {import("../stream/parser.js").StreamEvent} event */
   #receiveEvent(event) {
     if (event.lastEventId) this.lastEventId = event.lastEventId;
-    this.heardAt = Date.now();
+    this.heardAt = this.#environment.now();
     this.#callbacks.onEvent(event);
   }
 
@@ -147,7 +150,7 @@ export class SharedSource {
   }
 
   #open() {
-    this.heardAt = Date.now();
+    this.heardAt = this.#environment.now();
     this.#connection.apply("opened");
     if (!this.#connection.isClosed) this.#callbacks.onOpen?.();
   }
