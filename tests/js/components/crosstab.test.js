@@ -65,7 +65,7 @@ class Browser {
 
 const first = () => 0;
 
-test("what one tab sets, all others have, and a new one, too", () => {
+test("what one tab sets, all others have, and so does a new one", () => {
   const browser = new Browser();
   const [one, other] = [browser.open("a"), browser.open("b")];
   /** @type {any[]} */
@@ -82,7 +82,7 @@ test("what one tab sets, all others have, and a new one, too", () => {
   assert.equal(one.get("other"), undefined);
 });
 
-test("tabs that set at the same time end with the same value, whatever the order, and then are silent", () => {
+test("tabs that set a value at the same time end up with the same one, whatever the order", () => {
   for (let seed = 1; seed <= 200; seed += 1) {
     const browser = new Browser();
     const random = chance(seed);
@@ -111,7 +111,7 @@ test("what is set later wins, though the clock was set back", () => {
   assert.equal(one.get("key"), 2);
 });
 
-test("a tab that was left takes up what was set meanwhile", () => {
+test("a tab that was left catches up with what was set meanwhile", () => {
   const browser = new Browser();
   const [one, other] = [browser.open("a"), browser.open("b")];
   /** @type {any[]} */
@@ -126,7 +126,7 @@ test("a tab that was left takes up what was set meanwhile", () => {
   assert.deepEqual(heard, ["x"]);
 });
 
-test("without memory, ways, or room, a tab has its values for itself", () => {
+test("without storage, channels, or space, each tab has its own values", () => {
   const alone = new CrossTab({ tab: "a", now: () => 1, storage: null, openChannel: () => null });
   alone.set("key", "x");
   assert.equal(alone.get("key"), "x");
@@ -142,7 +142,7 @@ test("without memory, ways, or room, a tab has its values for itself", () => {
   assert.equal(browser.open("c").get("key"), undefined); // rather than what is out of date
 });
 
-test("what is forgotten is not remembered again by a tab that still shows it", () => {
+test("a tab that still shows a deleted value does not store it again", () => {
   const browser = new Browser();
   const [one, other] = [browser.open("a"), browser.open("b")];
   for (const key of ["field:x", "field:y", "switch:x"]) one.set(key, 1);
@@ -154,7 +154,7 @@ test("what is forgotten is not remembered again by a tab that still shows it", (
   assert.equal(other.get("switch:x"), 1);
 });
 
-test("what is no entry counts as nothing", () => {
+test("what is no entry is ignored", () => {
   for (const text of [null, undefined, "", "{", "null", "1", "[]", "{}", '{"time": "1", "tab": "a"}', '{"time": 1}'])
     assert.equal(parseEntry(text), null);
   assert.deepEqual(parseEntry('{"time":1,"tab":"a","value":2}'), { time: 1, tab: "a", value: 2 });

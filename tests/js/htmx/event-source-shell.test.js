@@ -68,7 +68,7 @@ describe("EventSourceShell", { timeout: 30_000 }, () => {
     assert.deepEqual([shell.readyState, EventSourceShell.of(element.asElement)], [2, undefined]);
   });
 
-  it("keeps losses from the extension's handler, which would replace it, but dispatches them", async () => {
+  it("dispatches losses, but never calls the extension's handler, which would replace it", async () => {
     const { shell, response } = await connected();
     shell.onerror = /** @type {any} */ (() => assert.fail("the handler must not be called"));
     assert.equal(shell.onerror, null);

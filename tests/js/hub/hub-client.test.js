@@ -146,7 +146,7 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.deepEqual(subscriber.deliveries[0].payload, payload);
   });
 
-  it("says bye when nobody subscribes any more, and goes to a worker again when somebody does", async () => {
+  it("says bye after the last subscription, and connects again for the next", async () => {
     const { worker } = await connected();
     client.unsubscribe("1");
     assert.deepEqual(await worker.messages.next(), { type: "unsubscribe", id: "1" });
@@ -156,7 +156,7 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.equal(workers.length, 2);
   });
 
-  it("pings, and learns from the answer how far each subscription is and which the hub has dropped", async () => {
+  it("learns from a pong how far each subscription is and which the hub has dropped", async () => {
     const { subscriber, worker } = await connected();
     client.subscribe("2", new FakeSubscriber());
     assert.equal((await worker.messages.next()).subscription.id, "2");
@@ -170,7 +170,7 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.equal(workers.length, 1);
   });
 
-  it("replaces a worker that hangs by another one, from the cursor on", async () => {
+  it("replaces a worker that hangs, and resumes from the cursor", async () => {
     const { subscriber } = await connected();
     subscriber.request.cursor = "e-3";
     clock.advance(10_000);
@@ -227,7 +227,7 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.deepEqual(requests, [`${ADDRESS} sub=g`]);
   });
 
-  it("tells every hub where the tab is", async () => {
+  it("sends its presence to every hub", async () => {
     const presence = { id: "tab_1", rooms: ["lobby"], visible: true };
     client.setPresence(presence);
     const { worker } = await connected();
@@ -237,7 +237,7 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.deepEqual(await workers[1].messages.next(), { type: "presence", presence });
   });
 
-  it("reconnects now, and checks that the hub is alive", async () => {
+  it("checks that the hub is alive when it reconnects now", async () => {
     const { worker } = await connected();
     client.reconnectNow();
     assert.deepEqual(await worker.messages.next(), { type: "reconnect" });

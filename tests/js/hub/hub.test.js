@@ -127,7 +127,7 @@ function publish({ response }, channel, sequence, more = "") {
 }
 
 describe("Hub", { timeout: 30_000 }, () => {
-  it("merges what tabs and elements follow into one request, whose body holds the grants", async () => {
+  it("merges all subscriptions into one request, with the grants in its body", async () => {
     const [one, two] = [new Tab(), new Tab()];
     one.follow("1", "a", "e-7");
     one.follow("2", "b");
@@ -139,7 +139,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual([await one.next(), await one.next(), await two.next()], ["1 live", "2 live", "1 live"]);
   });
 
-  it("gives each what its grant names, from its own cursor on, and broadcasts to all", async () => {
+  it("delivers to each subscription what its grant names, from its cursor on, and broadcasts to all", async () => {
     const tab = new Tab();
     tab.follow("1", "a", "e-7");
     tab.follow("2", "a+b", "e-5");
@@ -178,7 +178,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual([await tab.next(), await tab.next()], ["2 message: 2", "2 message: 4"]);
   });
 
-  it("narrows when the last to follow a channel has left, and ends with the last tab", async () => {
+  it("narrows when nobody follows a channel any more, and closes with the last tab", async () => {
     const [one, two] = [new Tab(), new Tab()];
     one.follow("1", "a");
     two.follow("1", "b");
@@ -191,7 +191,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     await once(second.response, "close");
   });
 
-  it("keeps its connection when somebody leaves whose channels others follow", async () => {
+  it("keeps its connection when a tab leaves whose channels other tabs follow", async () => {
     const [one, two] = [new Tab(), new Tab()];
     one.follow("1", "a+b");
     two.follow("1", "b");
@@ -206,7 +206,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.equal(server.visits.items.length, 0);
   });
 
-  it("asks for all from where they are when the connection has been lost, and tells them", async () => {
+  it("resumes each subscription from its cursor after a loss, and reports the state", async () => {
     const tab = new Tab();
     tab.follow("1", "a", "e-1");
     tab.follow("2", "b", "e-1");
@@ -219,7 +219,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual(second.subs, ["a~e-5", "b~e-5"]);
   });
 
-  it("lets the refusal of one grant be no harm to the others", async () => {
+  it("does not let a refused grant affect the others", async () => {
     const tab = new Tab();
     tab.follow("1", "forged");
     tab.follow("2", "b");
@@ -232,7 +232,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.equal(await tab.next(), "2 message: x");
   });
 
-  it("takes a refusal of all for each of them, with its reason, and serves who comes later", async () => {
+  it("refuses each subscription of a refused request with its reason, and serves later ones", async () => {
     const tab = new Tab();
     tab.follow("1", "old");
     const visit = await server.visits.next();
@@ -245,7 +245,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.equal(await tab.next(), "2 live");
   });
 
-  it("cuts off who follows a channel that has been revoked, and goes on with the others", async () => {
+  it("ends the subscriptions to a revoked channel, and continues the others", async () => {
     const tab = new Tab();
     tab.follow("1", "a");
     tab.follow("2", "b", "e-3");
@@ -258,7 +258,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual(subs, ["b~e-3"]);
   });
 
-  it("tells of a gap whom it concerns, and does not ask for what is gone again", async () => {
+  it("reports a gap to the subscriptions that it affects, and does not request the missing events again", async () => {
     const tab = new Tab();
     tab.follow("1", "a", "old-1");
     tab.follow("2", "b", "e-3");
@@ -271,7 +271,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual(subs, ["a~e-9", "b~e-3"]);
   });
 
-  it("renews grants before they run out, over the same connection", async () => {
+  it("renews grants before they expire, over the same connection", async () => {
     const tab = new Tab();
     tab.follow("1", "a");
     tab.follow("2", "b");
@@ -287,7 +287,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual(subs, ["a2"]);
   });
 
-  it("sends a tab in one message what has come at once", async () => {
+  it("sends what comes at once in one message", async () => {
     const tab = new Tab();
     tab.follow("1", "a");
     const { response } = await open();
@@ -298,7 +298,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.equal(tab.messages, before + 1);
   });
 
-  it("hands on which tabs a message is for", async () => {
+  it("passes on which tabs a message is for", async () => {
     const tab = new Tab();
     tab.follow("1", "a");
     const stream = await open();
@@ -308,7 +308,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual([payload.exclude, payload.only], [["tab_1", "tab_2"], ["tab_3"]]);
   });
 
-  it("lets go of the port of a tab that says bye", async () => {
+  it("releases the port of a tab that says bye", async () => {
     const [one, two] = [new Tab(), new Tab()];
     assert.deepEqual([(await one.answers.next()).type, (await two.answers.next()).type], ["hello", "hello"]);
     const closed = one.closed();
@@ -319,7 +319,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual(one.answers.items, []);
   });
 
-  it("lets go of the port of a tab that has been silent for too long, and of what it followed", async () => {
+  it("releases the port of a tab that has been silent for too long, and ends its subscriptions", async () => {
     const clock = new ManualClock();
     hub = new Hub(server.url, { env: clock.environment });
     const [silent, other] = [new Tab(), new Tab()];

@@ -37,7 +37,7 @@ async function pass(milliseconds) {
   for (let turn = 0; turn < 3; turn += 1) await setImmediate();
 }
 
-it("sends changes that come together in one report, beside the streams", async () => {
+it("collects changes in one report", async () => {
   report.update();
   report.update();
   await pass(99);
@@ -46,7 +46,7 @@ it("sends changes that come together in one report, beside the streams", async (
   assert.deepEqual(reports, [{ address: "https://example.org/sse/presence", connection: "c", tabs: [TAB] }]);
 });
 
-it("sends nothing that the server knows, and nothing without a connection or a tab to tell of", async () => {
+it("sends nothing that the server knows, and nothing without a connection or a tab", async () => {
   current = { connection: "c", tabs: [] };
   report.update();
   await pass(100);
@@ -62,7 +62,7 @@ it("sends nothing that the server knows, and nothing without a connection or a t
   assert.equal(reports.length, 1);
 });
 
-it("says when the last tab has left", async () => {
+it("reports that the last tab has left", async () => {
   report.update();
   await pass(100);
   current = { connection: "c", tabs: [] };
@@ -86,7 +86,7 @@ for (const failure of [0, 503]) {
   });
 }
 
-it("does not repeat what was refused", async () => {
+it("does not repeat a report that was refused", async () => {
   status = 403;
   report.update();
   await pass(60_000);

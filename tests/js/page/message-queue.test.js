@@ -10,7 +10,7 @@ function message(data, channel = "") {
   return { type: "message", data, lastEventId: "", channel };
 }
 
-it("gives what came before it was asked for, and what comes after, one by one", async () => {
+it("returns events one by one, whether they came before or after the request", async () => {
   const queue = new MessageQueue();
   queue.push(message("1"));
   queue.push(message("2"));
@@ -21,7 +21,7 @@ it("gives what came before it was asked for, and what comes after, one by one", 
   assert.equal((await third).data, "3");
 });
 
-it("knows what was taken last, until the next is asked for", async () => {
+it("knows the event that was taken last, until the next is requested", async () => {
   const queue = new MessageQueue();
   queue.push(message("1"));
   const first = await queue.take();
@@ -32,7 +32,7 @@ it("knows what was taken last, until the next is asked for", async () => {
   await second;
 });
 
-it("forgets what stands in the log, and keeps what nobody could send again", async () => {
+it("drops the events of the log, and keeps those that nobody could send again", async () => {
   const queue = new MessageQueue();
   queue.push(message("1", "todos"));
   await queue.take();

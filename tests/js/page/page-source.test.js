@@ -72,7 +72,7 @@ describe("PageSource", { timeout: 30_000 }, () => {
     assert.deepEqual(await applied.next(), event);
   });
 
-  it("leaves out what other tabs alone are to show, and what this one is not", async () => {
+  it("ignores events for other tabs, and events that exclude this one", async () => {
     const { response } = await connected();
     response.write(frame(1, "only: tab_other\n") + frame(2, `exclude: ${tabId} tab_other\n`) + frame(3));
     assert.equal((await applied.next()).data, "3");
@@ -89,7 +89,7 @@ describe("PageSource", { timeout: 30_000 }, () => {
     assert.equal(element.getAttribute("data-sse-cursor"), "e-1");
   });
 
-  it("shows its state in its element, and tells of each change and each loss", async () => {
+  it("shows its state in its element, and dispatches each change and each loss", async () => {
     const { source, element, calls, response } = await connected();
     assert.equal(element.getAttribute("data-sse-state"), "live");
     response.end();
@@ -125,7 +125,7 @@ describe("PageSource", { timeout: 30_000 }, () => {
     assert.equal((await applied.next()).data, "10");
   });
 
-  it("leaves a gap to the page that heals itself, and goes on", async () => {
+  it("leaves a gap to a page that heals itself, and continues", async () => {
     const { source, element, calls, response } = await connected({ "data-sse-heal": "event" });
     /** @type {any[]} */
     const gaps = [];

@@ -55,7 +55,7 @@ async function until(condition) {
 
 // A stream that stays open would keep a failing test waiting for ever.
 describe("StreamReader", { timeout: 30_000 }, () => {
-  it("says where it is in the states of EventSource, too", async () => {
+  it("has the states of EventSource, too", async () => {
     const reader = connect();
     assert.deepEqual([reader.url, reader.withCredentials], [server.url, false]);
     assert.equal(reader.readyState, CONNECTING);
@@ -83,7 +83,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.lastEventId, "7f-1");
   });
 
-  it("says what happened, and its state before", async () => {
+  it("reports each change of state before what caused it", async () => {
     const reader = connect();
     /** @type {string[]} */
     const calls = [];
@@ -162,7 +162,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await reader.seen.losses.next()).delay, 2000);
   });
 
-  it("a server that hangs up at once is asked less and less often, until a stream has lasted", async () => {
+  it("a server that hangs up at once gets fewer and fewer attempts, until a stream has lasted", async () => {
     const { reader, response } = await connected();
     response.end();
     const delays = [(await reader.seen.losses.next()).delay];
@@ -177,7 +177,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.deepEqual(delays, [500, 1000, 2000, 500]);
   });
 
-  it("takes the way to another page, such as one to sign in, for a refusal", async () => {
+  it("treats a redirect to another page, such as one to sign in, as a refusal", async () => {
     const reader = connect();
     await server.answer(303, { Location: "/sign-in" });
     await server.answer(200, { "Content-Type": "text/html" });
@@ -186,7 +186,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(clock.timers.size, 0);
   });
 
-  it("hands on what a refusal says", async () => {
+  it("passes on what a refusal says", async () => {
     const reader = connect();
     const { response } = await server.visits.next();
     response
@@ -226,7 +226,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.state, "offline");
   });
 
-  it("503 is not final, and nobody goes before its Retry-After", async () => {
+  it("503 is not final, and nothing shortens its Retry-After", async () => {
     const reader = connect();
     await server.answer(503, { "Retry-After": "2" });
     const { status, final, delay } = await reader.seen.losses.next();
@@ -309,7 +309,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await reader.seen.losses.next()).error.name, "TimeoutError");
   });
 
-  it("a server that never answers is given up as well", async () => {
+  it("an attempt without a response is given up, too", async () => {
     const reader = connect();
     await server.visits.next();
     clock.advance(37_499);
@@ -354,7 +354,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.running, 0);
   });
 
-  it("reconnectNow leaves alone what is open or under way, and does not wait otherwise", async () => {
+  it("reconnectNow leaves an open stream or a running attempt alone, and ends a delay", async () => {
     const reader = connect();
     reader.reconnectNow();
     const { response } = await server.stream();
@@ -370,7 +370,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     await reader.seen.events.next();
   });
 
-  it("reconnectNow starts the count afresh", async () => {
+  it("reconnectNow resets the count", async () => {
     const reader = connect();
     const delays = [];
     for (const advance of [500, 1000, 0]) {
@@ -538,7 +538,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await reader.seen.events.next()).type, "open");
   });
 
-  it("tells with each loss how it came, though the state stays the same", async () => {
+  it("reports each loss, even if the state stays the same", async () => {
     const { reader, response } = await connected();
     reader.seen.changes.length = 0;
     response.end();
