@@ -1,8 +1,8 @@
 import { environment } from "../environment.js";
 import { processElement } from "../htmx/process.js";
 import { TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE } from "../protocol.js";
-import { Timer } from "../timer.js";
 import { crosstab } from "./crosstab.js";
+import { ToastClock } from "./toast-clock.js";
 
 /** The cross-tab value that says which toasts are gone, and the key under which toasts wait for the next page of a tab. */
 const KEY = "sse-toasts";
@@ -12,8 +12,6 @@ const READY_ATTRIBUTE = "data-sse-ready";
 const REMEMBERED = 100;
 /** A toast that is younger than this when its page is left appears on the next page, if that comes as soon. */
 const FRESH_MS = 5_000;
-/** The time that a toast has at least after it was on hold. */
-const MIN_REST_MS = 1_000;
 
 /** @typedef {"dismissed" | "expired"} Reason why a toast is gone */
 /** @typedef {{ html: string, listId: string | undefined, rest: number }} StoredToast */
@@ -189,55 +187,6 @@ export class ToastStack {
     const [entry] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
     if (!time || this.#environment.now() - time > FRESH_MS || entry?.type !== "navigate") return;
     for (const toast of stored) insert(toast);
-  }
-}
-
-/** The time that a toast has left. */
-class ToastClock {
-  #environment;
-  #timer;
-  #onEnd;
-  #milliseconds;
-  #startedAt = 0;
-  #createdAt;
-
-  /**
-   * @param {number} milliseconds 0 for a toast that stays until it is closed
-   * @param {() => void} onEnd
-   * @param {import("../environment.js").Environment} env
-   */
-  constructor(milliseconds, onEnd, env) {
-    this.isEndless = milliseconds === 0;
-    this.#milliseconds = milliseconds;
-    this.#onEnd = onEnd;
-    this.#environment = env;
-    this.#timer = new Timer(env);
-    this.#createdAt = env.monotonic();
-  }
-
-  get age() {
-    return this.#environment.monotonic() - this.#createdAt;
-  }
-
-  /** Milliseconds. */
-  get rest() {
-    if (!this.#timer.isPending) return this.#milliseconds;
-    return Math.max(MIN_REST_MS, this.#milliseconds - (this.#environment.monotonic() - this.#startedAt));
-  }
-
-  run() {
-    if (this.isEndless || this.#timer.isPending) return;
-    this.#startedAt = this.#environment.monotonic();
-    this.#timer.start(this.#milliseconds, this.#onEnd);
-  }
-
-  pause() {
-    this.#milliseconds = this.rest;
-    this.#timer.stop();
-  }
-
-  stop() {
-    this.#timer.stop();
   }
 }
 
