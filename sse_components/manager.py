@@ -25,18 +25,21 @@ from .access.subscriber import Subscriber
 from .backends import Backend, MemoryBackend
 from .checks import check_positive, check_whole
 from .delivery import servers
-from .delivery.connection import ConnectionState, SSEConnection
+from .delivery.connection import Connection, ConnectionState, SSEConnection
 from .delivery.enforcement import Enforcement
 from .delivery.fanout import FanOut
-from .delivery.feed import Render, Since, StreamConnection
+from .delivery.feed import Render, Since, StreamConnection, StreamQueue
 from .delivery.quota import Quota
 from .delivery.registry import ConnectionRegistry
 from .delivery.response import StreamResponse
+from .delivery.views import LiveView
 from .errors import MessageTooLarge, WireError
 from .events.log import Event
-from .events.message import BroadcastMessage, now
-from .events.wire import check_channel, check_event, check_text, encode
+from .events.message import BroadcastMessage, message_of
+from .events.moment import now
+from .events.wire import check_channel, check_event, check_text, encode, event_name
 from .home_loop import HomeLoop, in_home_loop
+from .html.built import from_builder
 from .html.oob import oob, render
 from .html.page_context import session_of_request
 from .presence import Presence
@@ -68,19 +71,25 @@ class BroadcastManager:
     is first used.
 
     Args:
-        max_queue_size: the number of messages that wait for one reader of a `register`ed queue, or of `send_to`.
-        history_limit: the number of broadcasts that `get_history` remembers.
-        queue_timeout: seconds that `send_to` waits for room in a queue. Nothing else ever waits for a client.
+        max_queue_size: the number of messages that wait for one reader of a `register`ed queue, or of `send_to`; 0 for
+            no limit.
+        history_limit: the number of broadcasts that `get_history` remembers; 0 for none.
+        queue_timeout: seconds that `send_to` waits for room in a queue; 0 to not wait. Nothing else ever waits for a
+            client.
         debug: also log connections and broadcasts at info level.
         backend: keeps the log; by default this process' memory.
         heartbeat: seconds of silence after which a stream gets a comment.
-        element_builder: turns the type and data of a broadcast into the elements that pages get.
+        element_builder: turns the type and data of a broadcast into what pages get, as `from_builder` has it: FT, HTML
+            as text, or the result of `OOBStreamBuilder.build()`. It gets the data that was broadcast, before JSON.
         max_message_bytes: bytes that one message may have; by default `limits.message_bytes`.
         limits: how many connections there may be, and what they may ask for.
         grant_seconds: seconds for which the grants of pages are valid.
 
     Raises:
         ValueError: for a number that is not allowed.
+
+    Example:
+        `manager = BroadcastManager(history_limit=100)`
 
     Source: cjm-fasthtml-sse, `broadcast`.
     """
@@ -101,8 +110,10 @@ class BroadcastManager:
     ) -> None:
         limits = limits or Limits()
         largest = limits.message_bytes if max_message_bytes is None else max_message_bytes
-        check_whole(max_queue_size=max_queue_size, history_limit=history_limit, max_message_bytes=largest)
-        check_positive(queue_timeout=queue_timeout, heartbeat=heartbeat, grant_seconds=grant_seconds)
+        check_whole(max_message_bytes=largest)
+        check_whole(least=0, max_queue_size=max_queue_size, history_limit=history_limit)
+        check_positive(heartbeat=heartbeat, grant_seconds=grant_seconds)
+        check_positive(zero=True, queue_timeout=queue_timeout)
         self.max_queue_size, self.queue_timeout, self.debug = max_queue_size, queue_timeout, debug
         self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, largest
         self.limits, self.grant_seconds = limits, grant_seconds
@@ -115,7 +126,9 @@ class BroadcastManager:
         self.presence = Presence()
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
         self.home = HomeLoop(self.start)
-        self._queues: dict[str, SSEConnection] = {}
+        self.lock = asyncio.Lock()
+        self.has_builder = element_builder is not None
+        self._queues: dict[SSEConnection, None] = {}
         self._watch = servers.ExitWatch(self._on_exit)
         self._closing: asyncio.Task[None] | None = None
 
@@ -134,6 +147,22 @@ class BroadcastManager:
     def start_with_application(self) -> None:
         """Leave the start to an application's lifespan: publishing before it is an error from now on."""
         self.home.starts_by_itself = False
+
+    @property
+    def connections(self) -> Mapping[str, asyncio.Queue[Any] | StreamQueue]:
+        """The queues of the connections by their ids: a view that follows them, and cannot be written.
+
+        That of a stream takes messages, and cannot be read.
+        """
+        return LiveView(lambda: {id: found.queue for id, found in self.registry.connections.items()})
+
+    @property
+    def connection_metadata(self) -> Mapping[str, dict[str, Any]]:
+        """The metadata of the connections by their ids: a view that follows them, and cannot be written.
+
+        Each has `connected_at`, ISO text.
+        """
+        return LiveView(lambda: {id: metadata_of(found) for id, found in self.registry.connections.items()})
 
     async def start(self) -> None:
         """Begin to hand out events, in the running event loop. Starting twice is allowed."""
@@ -298,26 +327,32 @@ class BroadcastManager:
     ) -> int:
         """Broadcast a message to all connected clients, whatever their channels.
 
-        Pages get it as the event `message_type` with the message as JSON, or as what `element_builder` makes of it, if
-        it makes anything.
+        Pages get what `element_builder` makes of it. Without a builder, or if it returns None, they get the message as
+        JSON, as the event `message_type` if that can be an event's name, else as a plain message. The log keeps the
+        JSON, which other processes read.
 
         Args:
-            message_type: type of the message.
-            data: message data.
-            metadata: optional metadata.
-            exclude: set of connection IDs to exclude from broadcast.
+            message_type: type of the message; any text.
+            data: message data: what `to_json_text` knows, and anything else where an element builder makes the
+                elements.
+            metadata: optional metadata, as `data`.
+            exclude: set of connection IDs to exclude from broadcast. An id that several connections asked for is the
+                newest one's.
 
         Returns:
             Number of connections that it was handed to.
 
         Raises:
-            WireError: if the type cannot be an event's name.
-            TypeError, ValueError: if data or metadata hold what JSON has no form for.
+            TypeError, ValueError: if data or metadata hold what JSON has no form for, and pages get JSON.
             MessageTooLarge: over `max_message_bytes`.
+            NotRunning: after shutdown.
+
+        Example:
+            `await manager.broadcast('note', {'text': 'Saved', 'at': datetime.now()}, exclude={connection_id})`
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        as_json, excluded = self._checked(message.to_json()), as_set(exclude)
-        event, text = self._for_pages(message, as_json)
+        as_json, event, text = self._written(message)
+        excluded = frozenset(map(self.registry.resolve, as_set(exclude)))
         await self._append(BROADCAST_CHANNEL, text, event=event, exclude_connections=excluded, message=as_json)
         reached = len(self.registry) - sum(self.registry.get_connection(name) is not None for name in excluded)
         logger.log(logging.INFO if self.debug else logging.DEBUG, "broadcast to %d connections", reached)
@@ -334,7 +369,7 @@ class BroadcastManager:
         """Send a message to a specific connection.
 
         Args:
-            connection_id: target connection ID.
+            connection_id: target connection ID; one that several connections asked for is the newest one's.
             message_type: type of the message.
             data: message data.
             metadata: optional metadata.
@@ -345,21 +380,26 @@ class BroadcastManager:
 
         Raises:
             What `broadcast` does.
+
+        Example:
+            `await manager.send_to('user-1', 'note', {'text': 'Only you see this'})`
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        as_json = self._checked(message.to_json())
-        event, text = self._for_pages(message, as_json)
+        as_json, event, text = self._written(message)
         connection = self.registry.get_connection(connection_id)
         if connection is None:
             return False
         private = Event("", 0, "", encode(text, event=event), message=as_json)
         return await connection.deliver(message, private, self.queue_timeout)
 
-    def _for_pages(self, message: BroadcastMessage, as_json: str) -> tuple[str | None, str]:
-        """Return the event that pages get for a message, and its data."""
-        event = check_event(message.type)
-        elements = self.element_builder(message.type, message.data) if self.element_builder else None
-        return (event, as_json) if elements is None else (None, self._checked(render(elements)))
+    def _written(self, message: BroadcastMessage) -> tuple[str, str | None, str]:
+        """Return a message's JSON, the event that pages get for it, and that event's data."""
+        as_json = message.to_json(lenient=self.has_builder)
+        self._checked(as_json)
+        built = from_builder(self.element_builder(message.type, message.data)) if self.element_builder else None
+        if built is None:
+            return as_json, event_name(message.type), as_json
+        return as_json, check_event(built[0]), self._checked(built[1])
 
     def _checked(self, text: str) -> str:
         check_text(text)
@@ -370,9 +410,9 @@ class BroadcastManager:
 
     def _on_event(self, event: Event) -> None:
         if event.message is not None:
-            message = BroadcastMessage.from_json(event.message)
+            message = message_of(event.message)
             self.history.append(message)
-            for connection in list(self._queues.values()):
+            for connection in list(self._queues):
                 if connection.connection_id not in event.exclude_connections and not connection.offer(message):
                     self._close_full(connection)
         self.fanout.enqueue(event)
@@ -380,7 +420,7 @@ class BroadcastManager:
     def _close_full(self, connection: SSEConnection) -> None:
         if connection.is_active():
             logger.warning("a connection has not read %d messages and is closed", self.max_queue_size)
-        self._queues.pop(connection.connection_id, None)
+        self._queues.pop(connection, None)
         self.registry.remove(connection, ConnectionState.ERROR)
 
     # ------------------------------------------------------------------ connections
@@ -395,23 +435,35 @@ class BroadcastManager:
         `ConnectionClosed`.
 
         Args:
-            connection_id: optional ID for the connection (auto-generated if not provided). If it is taken, the new one
-                gets another id.
+            connection_id: optional ID for the connection (auto-generated if not provided). It must be the application's
+                choice, never a client's. If it is taken, the new connection gets another id that starts with it, and
+                `send_to` and `exclude` address the new one by the id that was asked for. The older one stays.
             metadata: optional metadata for the connection.
 
         Returns:
-            Tuple of (connection_id, queue), with the id that it got.
+            Tuple of (connection_id, queue), with the id that it got. Give that one to `unregister`.
+
+        Raises:
+            NotRunning: after shutdown.
+
+        Example:
+            `connection_id, queue = await manager.register('user-1', {'page': 'board'})`
         """
         given = {**(metadata or {}), "connected_at": now().isoformat()}
         connection = await self.registry.add_connection(connection_id, queue_size=self.max_queue_size, metadata=given)
-        self._queues[connection.connection_id] = connection
+        self._queues[connection] = None
         return connection.connection_id, connection.queue
 
     @in_home_loop
     async def unregister(self, connection_id: str) -> None:
-        """Unregister a connection; a stream is ended. An unknown id is no error."""
-        self._queues.pop(connection_id, None)
-        if (connection := self.registry.get_connection(connection_id)) is not None:
+        """Unregister a connection; a stream is ended. An unknown id is no error.
+
+        Args:
+            connection_id: the id that `register` returned. It always means the connection that got it, even if a newer
+                one is addressed by it now.
+        """
+        if (connection := self.registry.owner(connection_id)) is not None:
+            self._queues.pop(connection, None)  # type: ignore[call-overload]
             self.registry.remove(connection)
 
     def get_connection_count(self, *, channel: str | None = None) -> int:
@@ -477,6 +529,7 @@ class BroadcastManager:
         connection.metadata.update(metadata or {})
         if connection_id:
             self.registry.reserve(connection)
+            connection.wanted_id = connection_id
         opened = json.dumps({"connection": connection.connection_id, "heartbeat": interval, **(greeting or {})})
         return StreamResponse(
             self.fanout,
@@ -488,7 +541,7 @@ class BroadcastManager:
         )
 
     def _on_start(self, connection: StreamConnection) -> None:
-        self.registry.add(connection)
+        self.registry.add(connection, name=connection.wanted_id)
         self.quota.add(connection)
         if not self.enforcement.admit(connection):
             # It has sent nothing yet. Its client comes back, and is told what has changed.
@@ -571,6 +624,12 @@ class BroadcastManager:
             self.home.check()
             return Outcome.of(0)
         return self.home.make(lambda: Outcome.of(enforce(selected)), Outcome)
+
+
+def metadata_of(connection: Connection) -> dict[str, Any]:
+    """Return a connection's metadata with `connected_at`: the metadata itself, if it has that already."""
+    given = connection.metadata
+    return given if "connected_at" in given else {"connected_at": connection.created_at.isoformat(), **given}
 
 
 def run_all(actions: list[Action]) -> Outcome[None]:

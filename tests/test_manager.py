@@ -105,7 +105,7 @@ def test_a_message_is_json(data: dict[str, Any]) -> None:
     assert json.loads(message.to_json()) == message.to_dict()
 
 
-@pytest.mark.parametrize("data", [{"x": {1}}, {"x": object()}, {"x": float("inf")}, {"x": float("nan")}, {(1, 2): 3}])
+@pytest.mark.parametrize("data", [{"x": b"1"}, {"x": object()}, {"x": float("inf")}, {"x": float("nan")}, {(1, 2): 3}])
 def test_what_json_has_no_form_for_is_told(data: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         BroadcastMessage("note", data).to_json()
@@ -132,17 +132,19 @@ def test_a_newline_in_an_events_name_injects_nothing(name: str) -> None:
 # ---------------------------------------------------------------------- making, starting, stopping
 
 
-@pytest.mark.parametrize("name", ["max_queue_size", "history_limit", "max_message_bytes"])
-@pytest.mark.parametrize("value", [0, -1, 1.5, float("nan")])
-def test_counts_are_whole_numbers_above_0(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, not {value!r}$"):
+@pytest.mark.parametrize(("name", "least"), [("max_queue_size", 0), ("history_limit", 0), ("max_message_bytes", 1)])
+@pytest.mark.parametrize("value", [-1, 1.5, float("nan")])
+def test_counts_are_whole_numbers(name: str, least: int, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least {least}, not {value!r}$"):
         BroadcastManager(**{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["queue_timeout", "heartbeat", "grant_seconds"])
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-def test_times_are_above_0(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"^{name} must be a number above 0, not {value!r}$"):
+@pytest.mark.parametrize(
+    ("name", "range"), [("queue_timeout", "of at least 0"), ("heartbeat", "above 0"), ("grant_seconds", "above 0")]
+)
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_times_are_numbers_in_their_range(name: str, range: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be a number {range}, not {value!r}$"):
         BroadcastManager(**{name: value})  # type: ignore[arg-type]
 
 
@@ -441,11 +443,6 @@ async def test_an_element_builder_makes_what_pages_get() -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "error"),
     [
-        ("a b", {}, WireError),
-        ("sse:open", {}, WireError),
-        ("a\nb", {}, WireError),
-        ("note", {"x": {1}}, TypeError),
-        ("note", {"x": float("nan")}, ValueError),
         ("note", {"x": 500 * "x"}, MessageTooLarge),
         ("long", {}, MessageTooLarge),
         ("fails", {}, KeyError),
@@ -519,13 +516,13 @@ async def test_registering_gives_an_id_and_a_queue() -> None:
         assert manager.get_connection_count() == 1
 
 
-async def test_a_connection_cannot_take_over_anothers_id() -> None:
+async def test_an_id_that_is_taken_addresses_the_newest_connection() -> None:
     async with BroadcastManager() as manager:
         (old, first), (new, second) = await manager.register("ann"), await manager.register("ann")
         assert old == "ann"
         assert re.fullmatch(r"ann\.[\w-]{8}", new)
         await manager.send_to("ann", "note", {})
-        assert (first.qsize(), second.qsize()) == (1, 0)
+        assert (first.qsize(), second.qsize()) == (0, 1)
 
 
 async def test_unregistering_an_old_connection_leaves_the_new_one() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
 from ..access.subscriber import Subscriber
 from ..errors import ConnectionClosed
 from ..events.log import Event
-from ..events.message import BroadcastMessage, now
+from ..events.message import BroadcastMessage
+from ..events.moment import Moment, now
 from ..events.wire import comment
 
 
@@ -38,13 +38,18 @@ class Connection(Protocol):
     metadata: dict[str, Any]
 
     @property
-    def created_at(self) -> datetime:
+    def created_at(self) -> Moment:
         """When it was made, in UTC."""
         ...
 
     @property
-    def last_activity(self) -> datetime:
+    def last_activity(self) -> Moment:
         """When something was last sent, in UTC."""
+        ...
+
+    @property
+    def queue(self) -> Any:
+        """The queue, or what stands for it: the writing end in front of a stream."""
         ...
 
     @property
@@ -135,14 +140,17 @@ class SSEConnection:
     """Represents a single SSE connection: one that the application reads from a queue.
 
     Attributes:
-        connection_id: unique in its registry.
+        connection_id: unique in its registry. It changes when a newer connection asks for the same id.
         queue: the messages to send.
         connection_type: what it is for, such as `'global'`, `'job'` or `'user'`.
         state: the connection's state.
         metadata: anything that the application wants to remember with it.
-        created_at: when it was made, in UTC.
-        last_activity: when something was last sent, in UTC.
+        created_at: when it was made, as a `Moment` in UTC.
+        last_activity: when something was last sent, as a `Moment` in UTC.
         message_count: the number of messages handed to it.
+
+    Example:
+        `age = datetime.now() - connection.created_at`
 
     Source: cjm-fasthtml-sse, `connections`.
     """
@@ -152,8 +160,8 @@ class SSEConnection:
     connection_type: str = "global"
     state: ConnectionState = ConnectionState.CONNECTING
     metadata: dict[str, Any] = field(default_factory=dict)
-    created_at: datetime = field(default_factory=now)
-    last_activity: datetime = field(default_factory=now)
+    created_at: Moment = field(default_factory=now)
+    last_activity: Moment = field(default_factory=now)
     message_count: int = 0
 
     @property

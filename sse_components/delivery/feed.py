@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from ..access.subscriber import Subscriber
 from ..errors import ConnectionClosed
 from ..events.log import Cursor, Event
-from ..events.message import BroadcastMessage, now
+from ..events.message import BroadcastMessage
+from ..events.moment import Moment, now
 from ..events.wire import comment, encode
 from ..protocol import BROADCAST_CHANNEL
 from . import servers
@@ -107,24 +108,26 @@ class StreamConnection:
         connection_type: what it is for.
         state: the connection's state.
         metadata: anything that the application wants to remember with it.
-        created_at: when it was made, in UTC.
+        created_at: when it was made, as a `Moment` in UTC.
         subscriber: the client, where the request was checked.
         feed: what it follows.
         busy: whether a `send` is under way; until it returns, nothing else is sent.
         cursor: while it is busy, the sequence up to which the log has been handed to it.
         backlog: the events that the log had for it when it joined.
+        private_limit: the number of private frames that may wait; 0 for no limit.
         private_queue: waiting frames for this connection only, each with the sequence after which it is sent.
         final_event: the event that ends the stream, if it is to end.
         send_raw: the ASGI `send`.
         receive: the ASGI `receive`.
         steppable: whether `send_raw` may be stepped outside of a task.
         task: the task that holds the stream, as long as it does.
+        wanted_id: the id that the application asked for.
     """
 
     __slots__ = (
-        "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "_private_limit", "backlog", "busy",
-        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "metadata", "private_queue",
-        "receive", "send_raw", "state", "steppable", "subscriber", "task",
+        "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "backlog", "busy",
+        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "metadata", "private_limit", "private_queue",
+        "receive", "send_raw", "state", "steppable", "subscriber", "task", "wanted_id",
     )  # fmt: skip
 
     def __init__(
@@ -141,7 +144,7 @@ class StreamConnection:
         self.state, self.metadata = ConnectionState.CONNECTING, dict[str, Any]()
         self.created_at = self._activity = now()
         self.feed, self.subscriber = feed, subscriber
-        self._delivery, self._private_limit = delivery, private_limit
+        self._delivery, self.private_limit = delivery, private_limit
         self._base, self._private = feed.total, 0
         self.busy, self.steppable, self.cursor = True, False, 0
         self.backlog: list[Event] = []
@@ -150,6 +153,7 @@ class StreamConnection:
         self.send_raw: servers.Send | None = None
         self.receive: servers.Receive | None = None
         self.task: asyncio.Task[Any] | None = None
+        self.wanted_id: str | None = None
 
     @property
     def channels(self) -> frozenset[str]:
@@ -167,9 +171,14 @@ class StreamConnection:
         return self.feed.total - self._base + self._private
 
     @property
-    def last_activity(self) -> datetime:
+    def last_activity(self) -> Moment:
         """When something was last sent, in UTC."""
         return max(self._activity, now() - timedelta(seconds=time.monotonic() - self.feed.sent_at))
+
+    @property
+    def queue(self) -> StreamQueue:
+        """What stands for a queue, where a program of the first API puts messages for this connection only."""
+        return StreamQueue(self)
 
     def joined(self, feed: Feed, cursor: int, backlog: list[Event]) -> None:
         """Begin to read a feed from a cursor on, after a backlog."""
@@ -201,7 +210,7 @@ class StreamConnection:
 
     def queue_private(self, event: Event) -> bool:
         """Queue a frame for this connection only; return False if too many wait."""
-        has_room = len(self.private_queue) < self._private_limit
+        has_room = self.private_limit == 0 or len(self.private_queue) < self.private_limit
         if has_room:
             self.private_queue.append(event)
         return has_room
@@ -238,6 +247,64 @@ class StreamConnection:
         if self.send_raw is None:
             raise ConnectionClosed("the connection has no stream")
         await checked_send(self.send_raw, body_message(body, more=more))
+
+
+class StreamQueue:
+    """The writing end of a queue, in front of a stream: what is put into it is sent to this connection only.
+
+    It cannot be read: the stream itself does that.
+
+    Args:
+        connection: the stream.
+    """
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: StreamConnection) -> None:
+        self._connection = connection
+
+    @property
+    def maxsize(self) -> int:
+        """The number of messages that may wait; 0 for no limit."""
+        return self._connection.private_limit
+
+    def qsize(self) -> int:
+        """Return the number of messages that wait."""
+        return len(self._connection.private_queue)
+
+    def empty(self) -> bool:
+        """Tell whether no message waits."""
+        return self.qsize() == 0
+
+    def full(self) -> bool:
+        """Tell whether there is no room for another message."""
+        return 0 < self.maxsize <= self.qsize()
+
+    def put_nowait(self, item: Any) -> None:
+        """Send an item, as `StreamConnection.offer` does.
+
+        Args:
+            item: bytes of a frame, text, or an object with `to_sse`.
+
+        Raises:
+            asyncio.QueueFull: if the client has not read what it was sent before.
+            ConnectionClosed: if the stream has ended.
+        """
+        if not self._connection.offer(item):
+            if self._connection.following:
+                raise asyncio.QueueFull
+            raise ConnectionClosed("the connection is closed")
+
+    async def put(self, item: Any) -> None:
+        """Send an item, as `put_nowait` does. It never waits.
+
+        Args:
+            item: as `put_nowait` has it.
+
+        Raises:
+            asyncio.QueueFull, ConnectionClosed: as `put_nowait`.
+        """
+        self.put_nowait(item)
 
 
 async def checked_send(send: Callable[..., Any], *message: Any) -> None:

@@ -15,10 +15,10 @@ from ..checks import check_positive
 from ..delivery.feed import Render
 from ..delivery.response import StreamResponse
 from ..events.log import Event
-from ..events.message import BroadcastMessage
+from ..events.message import message_of
 from ..events.wire import encode
 from ..html import assets
-from ..html.oob import render
+from ..html.built import from_builder
 from ..manager import BroadcastManager, ElementBuilder
 from ..protocol import BROADCAST_PATH, PREFIX, STATUS_PATH
 
@@ -28,15 +28,16 @@ def render_json(event: Event) -> bytes:
     return encode(event.message or "", id=event.id or None)
 
 
-def renderer(builder: ElementBuilder | None) -> Render:
+def renderer(manager: BroadcastManager, builder: ElementBuilder | None) -> Render:
     """Return the function that renders a broadcast with an element builder. A broadcast is left out if that is None."""
     if builder is None:
         return render_json
+    manager.has_builder = True
 
     def render_event(event: Event) -> bytes:
-        message = BroadcastMessage.from_json(event.message or "")
-        elements = builder(message.type, message.data)
-        return b"" if elements is None else encode(render(elements), id=event.id or None)
+        message = message_of(event.message or "")
+        built = from_builder(builder(message.type, message.data))
+        return b"" if built is None else encode(built[1], event=built[0], id=event.id or None)
 
     return render_event
 
@@ -52,10 +53,21 @@ async def create_broadcast_endpoint(
 
     Args:
         manager: the broadcast manager.
-        connection_id: optional connection ID; if it is taken, the connection gets another one.
-        heartbeat_interval: seconds of silence before a heartbeat.
+        connection_id: optional connection ID, which the application chooses; never one from a client. If it is taken,
+            the connection gets another one, as `BroadcastManager.register` has it.
+        heartbeat_interval: seconds of silence before a heartbeat. The stream's first frame tells it to the page, which
+            reconnects after 2.5 heartbeats of silence.
         send_history: whether to send recent history on connection, as `history` events.
-        history_limit: how many of the latest messages.
+        history_limit: how many of the latest messages; 0 for none.
+
+    Returns:
+        The response, for a handler to return.
+
+    Raises:
+        ValueError: if `heartbeat_interval` is not above 0.
+
+    Example:
+        `return await create_broadcast_endpoint(manager, f'user-{user.id}', send_history=True)`
 
     Source: cjm-fasthtml-sse, `broadcast`.
     """
@@ -74,15 +86,33 @@ def create_broadcast_handler(
 ) -> Callable[..., Any]:
     """Create a broadcast handler function that can be used with FastHTML routes.
 
+    The handler takes a `connection_id`. Called by the application, that names the connection, so that `send_to` and
+    `exclude` address it. As a route, FastHTML fills it from the query, where anyone may write anything: then it is a
+    wish, kept as `requested_id` in the connection's metadata.
+
     Args:
         manager: the broadcast manager.
-        element_builder: turns type and data of a message into the elements to send; None leaves a message out.
+        element_builder: turns type and data of a message into what to send, as `from_builder` has it; None leaves a
+            message out. A `str` that it returns is HTML: text of users must go through FT.
+
+    Returns:
+        The handler.
+
+    Example:
+        `rt('/feed')(create_broadcast_handler(manager, build))`, or, for a connection with a name,
+        `return await handler(f'user-{user.id}')`
 
     Source: cjm-fasthtml-sse, `broadcast`.
     """
-    render_event = renderer(element_builder)
+    render_event = renderer(manager, element_builder)
 
-    async def handler(connection_id: str | None = None) -> StreamResponse:
+    async def handler(
+        connection_id: str | None = None,
+        request: Request = None,  # type: ignore[assignment]
+    ) -> StreamResponse:
+        # FastHTML gives a route its request; an application that calls the handler does not.
+        if request is None:
+            return await manager.stream(connection_id=connection_id, render=render_event)
         return await manager.stream(metadata=requested(connection_id), render=render_event)
 
     return handler
@@ -108,11 +138,15 @@ def setup_broadcast_routes(
         manager: the broadcast manager instance.
         prefix: URL prefix for SSE endpoints.
         element_builder: as `create_broadcast_handler` has it.
-        public: whether everyone may follow all broadcasts at `{prefix}/broadcast`; if not, the answer is 403.
+        public: whether everyone may follow all broadcasts at `{prefix}/broadcast`; if not, the answer is 403. A
+            `connection_id` in its query is a wish, which the connection's metadata keeps.
+
+    Example:
+        `setup_broadcast_routes(app, manager, element_builder=build)`
 
     Source: cjm-fasthtml-sse, `broadcast`.
     """
-    render_event = renderer(element_builder)
+    render_event = renderer(manager, element_builder)
     assets.mount(app, prefix)
 
     @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])

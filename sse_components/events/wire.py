@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from ..errors import ChannelError, WireError
 from ..protocol import CONTROL_PREFIX
@@ -28,6 +29,41 @@ class Frame(str):
     """Text that is a frame already, which a stream sends as it is."""
 
     __slots__ = ()
+
+
+FRAMES = re.compile(r"(?:(?:(?:data|event|id|retry|channel)?:[^\r\n]*\r?\n)+\r?\n)+")
+
+
+def as_framed(item: Any) -> Any:
+    """Return text that consists of frames, as FastHTML's `sse_message` makes them, as a `Frame`; else the item."""
+    text = item.decode() if isinstance(item, bytes) else item
+    return Frame(text) if isinstance(text, str) and FRAMES.fullmatch(text) else item
+
+
+def frame_parts(frame: str) -> tuple[str | None, str]:
+    """Return the event's name and the data of frames; None for `'message'`. The data of several frames is joined.
+
+    Args:
+        frame: text that consists of frames.
+
+    Raises:
+        WireError: if the frames have different events.
+    """
+    names, data = set[str](), list[str]()
+    for part in re.split(r"(?:\r?\n){2,}", frame):
+        fields = [(name, value.removeprefix(" ")) for name, _, value in (line.partition(":") for line in lines(part))]
+        if any(name == "data" for name, _ in fields):
+            names.add(dict(fields).get("event", "message"))
+            data += [value for name, value in fields if name == "data"]
+    if len(names) > 1:
+        raise WireError(f"the frames of one message have one event, not {', '.join(sorted(names))}")
+    name = next(iter(names), "message")
+    return None if name == "message" else name, "\n".join(data)
+
+
+def lines(text: str) -> list[str]:
+    r"""Return the lines of a text, which end in `\r\n`, `\r` or `\n`, and in no other character."""
+    return re.split(r"\r\n|\r|\n", text)
 
 
 def encode(
@@ -148,3 +184,16 @@ def check_event(name: str | None) -> str | None:
             f" and names that start with {CONTROL_PREFIX!r} are the kit's"
         )
     return name
+
+
+def event_name(message_type: Any) -> str | None:
+    """Return the name of the event that carries a message: its type if that can be one, else None for `'message'`.
+
+    Args:
+        message_type: any type of a broadcast. One with spaces or commas, an empty one, and those that `check_event`
+            says are taken, stand in the message only.
+    """
+    try:
+        return check_event(message_type)
+    except WireError:
+        return None

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ..delivery.response import HEADERS
-from .sources import as_framed
+from ..events.wire import as_framed
 from .streams import SSEStream
 
 

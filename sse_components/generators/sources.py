@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -19,7 +17,6 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
-from dataclasses import asdict, is_dataclass
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 
@@ -27,6 +24,7 @@ from anyio import CancelScope, CapacityLimiter, to_thread
 from fastcore.basics import NotStr
 
 from ..errors import ConnectionClosed
+from ..events.json_text import to_json_text
 from ..events.wire import Frame, encode
 from ..html.oob import render
 
@@ -37,7 +35,6 @@ logger = logging.getLogger("sse_components")
 
 _END = object()
 _QUEUE_ENDED = (ConnectionClosed, getattr(asyncio, "QueueShutDown", ConnectionClosed))
-_FRAMES = re.compile(r"(?:(?:(?:data|event|id|retry|channel)?:[^\r\n]*\r?\n)+\r?\n)+")
 
 
 # ---------------------------------------------------------------------- items
@@ -48,7 +45,7 @@ def frame(item: Any, *, event: str | None = None, id: str | None = None) -> Fram
 
     FT, `oob(...)`, objects with `__ft__` or `__html__`, and tuples or lists with one of them become HTML. A `str`, and
     `bytes` as UTF-8, are data, whatever they look like. A `Frame`, and the result of an object's `to_sse()`, stay as
-    they are. Everything else becomes JSON: numbers, dicts, lists, dataclasses, objects with `to_dict()`.
+    they are. Everything else becomes JSON, as `to_json_text` makes it: numbers, dicts, lists, dates, sets, dataclasses.
 
     Args:
         item: anything of these.
@@ -74,12 +71,6 @@ def is_markup(item: Any) -> bool:
     return isinstance(item, NotStr) or hasattr(item, "__ft__") or hasattr(item, "__html__")
 
 
-def as_framed(item: Any) -> Any:
-    """Return text that consists of frames, as FastHTML's `sse_message` makes them, as a `Frame`; else the item."""
-    text = item.decode() if isinstance(item, bytes) else item
-    return Frame(text) if isinstance(text, str) and _FRAMES.fullmatch(text) else item
-
-
 def _data(item: Any) -> str:
     if isinstance(item, bytes):
         return item.decode()
@@ -87,18 +78,10 @@ def _data(item: Any) -> str:
         return item
     if is_markup(item):
         return render(item)
-    return json.dumps(item, default=_to_json_value, ensure_ascii=False, allow_nan=False)
-
-
-def _to_json_value(item: Any) -> Any:
-    if is_dataclass(item) and not isinstance(item, type):
-        return asdict(item)
-    if callable(to_dict := getattr(item, "to_dict", None)):
-        return to_dict()
-    raise TypeError(
-        f"cannot send {type(item).__name__}: a source yields FT, text, JSON data, dataclasses,"
-        " or objects with to_sse() or to_dict()"
-    )
+    try:
+        return to_json_text(item)
+    except TypeError as error:
+        raise TypeError(f"cannot send an item: {error}, text, and objects with to_sse()") from error
 
 
 # ---------------------------------------------------------------------- sources

@@ -208,12 +208,30 @@ async def test_an_id_that_is_not_given_cannot_be_guessed(wanted: str | None) -> 
     assert all(re.fullmatch(r"conn_[\w-]{16}", id) for id in ids)
 
 
-async def test_a_connection_never_replaces_another() -> None:
+async def test_an_id_addresses_the_newest_connection_and_the_older_ones_stay() -> None:
     registry = ConnectionRegistry()
     old, new = await registry.add_connection("ann"), await registry.add_connection("ann")
+    assert registry.get_connection("ann") is new
+    ids = {one.connection_id for one in (old, new)}
+    assert len(ids) == 2
+    assert all(re.fullmatch(r"ann\.[\w-]{8}", id) for id in ids)
+    assert [registry.get_connection(one.connection_id) for one in (old, new)] == [old, new]
+    assert {one.connection_id for one in registry.get_connections()} == ids
+    await registry.remove_connection("ann")
+    assert not old.is_active(), "it was told this id, the newer one was not"
+    assert registry.get_connection("ann") is new
+
+
+async def test_an_id_addresses_the_connection_before_when_the_newest_has_gone() -> None:
+    registry = ConnectionRegistry()
+    old, new = await registry.add_connection("ann"), await registry.add_connection("ann")
+    registry.remove(new)
     assert registry.get_connection("ann") is old
-    assert re.fullmatch(r"ann\.[\w-]{8}", new.connection_id)
-    assert registry.get_connections() == [old, new]
+    third = await registry.add_connection("ann")
+    assert registry.get_connection("ann") is third
+    for one in (old, third):
+        registry.remove(one)
+    assert (registry.get_connection("ann"), registry.free_id("ann")) == (None, "ann")
 
 
 async def test_removing_an_old_connection_leaves_the_new_one_with_its_id() -> None:
@@ -276,10 +294,14 @@ async def test_statistics_count_connections_and_their_messages() -> None:
     }
 
 
-@pytest.mark.parametrize("size", [0, -1])
-async def test_a_queue_must_be_bounded(size: int) -> None:
-    with pytest.raises(ValueError, match=f"^queue_size must be a whole number of at least 1, not {size}$"):
-        await ConnectionRegistry().add_connection(queue_size=size)
+async def test_a_queue_may_be_unlimited() -> None:
+    connection = await ConnectionRegistry().add_connection(queue_size=0)
+    assert all([connection.offer(number) for number in range(1_000)])
+
+
+async def test_a_queue_has_no_negative_size() -> None:
+    with pytest.raises(ValueError, match=r"^queue_size must be a whole number of at least 0, not -1$"):
+        await ConnectionRegistry().add_connection(queue_size=-1)
 
 
 @pytest.mark.parametrize("debug", [True, False])
