@@ -21,7 +21,9 @@ from .endpoints.renew import RenewEndpoint
 from .endpoints.stream import StreamEndpoint
 from .errors import SetupError
 from .html import assets
+from .html.oob import flat
 from .html.page_context import kit_prefix
+from .html.scripts import ScriptTag
 from .kit import Kit
 from .manager import BroadcastManager, ElementBuilder
 from .middleware import SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
@@ -227,7 +229,8 @@ def htmx_generation(headers: Any) -> int:
 
 def script_sources(headers: Any) -> list[str]:
     """Return the addresses of the scripts among some headers."""
-    return re.findall(r'<script[^>]*\ssrc="([^"]*)"', to_xml(tuple(headers), indent=False))
+    known = [header for header in flat(headers) if not isinstance(header, ScriptTag)]
+    return re.findall(r'<script[^>]*\ssrc="([^"]*)"', to_xml(tuple(known), indent=False))
 
 
 def add_routes(

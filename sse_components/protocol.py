@@ -22,6 +22,8 @@ CONNECTION_PARAM: Final = "connection"
 
 # Headers. The name of a tab begins with the prefix.
 LAST_EVENT_ID: Final = "Last-Event-ID"
+# A stream that is not the kit's says its heartbeat there, in seconds, or by a comment such as `heartbeat 30`.
+HEARTBEAT_HEADER: Final = "SSE-Heartbeat"
 TAB_HEADER: Final = "SSE-Tab"
 TAB_PREFIX: Final = "tab_"
 
@@ -39,12 +41,15 @@ STATS_EVENT: Final = "sse:stats"
 SIGN_OUT_EVENT: Final = "sse:sign-out"
 
 # What `data-sse-state` may say, from the best to the worst.
+CLOSED_STATE: Final = "closed"
 STATES: Final = ("live", "connecting", "stale", "reconnecting", "offline", "denied")
 
 # Attributes of an element that connects.
 CONNECT_ATTRIBUTE: Final = "data-sse-connect"
 SWAP_ATTRIBUTE: Final = "data-sse-swap"
 STATE_ATTRIBUTE: Final = "data-sse-state"
+# The address of a stream that its closing event has ended: it is not opened again.
+CLOSED_ATTRIBUTE: Final = "data-sse-closed"
 CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
 SHARED_ATTRIBUTE: Final = "data-sse-shared"

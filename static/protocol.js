@@ -15,6 +15,7 @@ export const CONNECTION_PARAM = "connection";
 
 // Headers. The name of a tab begins with the prefix.
 export const LAST_EVENT_ID = "Last-Event-ID";
+export const HEARTBEAT_HEADER = "SSE-Heartbeat";
 export const TAB_HEADER = "SSE-Tab";
 export const TAB_PREFIX = "tab_";
 
@@ -31,13 +32,16 @@ export const STATE_EVENT = "sse:state";
 export const STATS_EVENT = "sse:stats";
 export const SIGN_OUT_EVENT = "sse:sign-out";
 
-// What `data-sse-state` may say, from the best to the worst.
+// What `data-sse-state` says of a stream that its closing event has ended.
+export const CLOSED_STATE = "closed";
+// What `data-sse-state` may say of others, from the best to the worst.
 export const STATES = ["live", "connecting", "stale", "reconnecting", "offline", "denied"];
 
 // Attributes of an element that connects.
 export const CONNECT_ATTRIBUTE = "data-sse-connect";
 export const SWAP_ATTRIBUTE = "data-sse-swap";
 export const STATE_ATTRIBUTE = "data-sse-state";
+export const CLOSED_ATTRIBUTE = "data-sse-closed";
 export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
 export const SHARED_ATTRIBUTE = "data-sse-shared";

@@ -8,7 +8,7 @@ from typing import Any
 from fasthtml.common import FT
 
 from ..errors import MarkupError
-from ..html.connect import connecting, sse_div
+from ..html.connect import closing, connecting, sse_div
 from ..html.page_context import this_page
 from ..protocol import CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, SHARED_ATTRIBUTE
 
@@ -22,6 +22,7 @@ def SSE(
     event: str | Iterable[str] = MESSAGE,
     heal: str = "page",
     shared: bool = True,
+    close: str | None = None,
     id: str | None = None,
     **kwargs: Any,
 ) -> FT:
@@ -33,11 +34,12 @@ def SSE(
     Args:
         children: what it shows until the first message.
         channels: one channel's name, or several. They are granted to this page by a signed token.
-        swap: how a message is swapped into it, as `hx-swap`: `'innerHTML'`, `'beforeend'`, ..., `'none'`.
+        swap: how a message is swapped into it, as `hx-swap`: `'innerHTML'`, `'beforeend show:bottom'`, ..., `'none'`.
         event: the event, or the events, that it swaps.
         heal: what is brought up to date when the server can no longer send what was missed: `'page'`, the selector of a
             region (`'#todos'`), or `'event'` to only fire `sse:reset` and leave it to the page.
         shared: whether it follows over the one connection that the browser's tabs share, or has one of its own.
+        close: the event after which it follows no more, such as `'done'`: one stream for each answer.
         id: its id.
         kwargs: any attribute of the tag.
 
@@ -50,6 +52,8 @@ def SSE(
     """
     events = [event] if isinstance(event, str) else list(event)
     kwargs |= granted(heal)
+    if close is not None:
+        kwargs |= closing(close)
     if not shared:
         kwargs[SHARED_ATTRIBUTE] = "element"
     return sse_div(this_page().stream_url(several(channels)), events, swap, *children, id=id, **kwargs)

@@ -126,7 +126,8 @@ class StreamConnection:
 
     __slots__ = (
         "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "backlog", "busy",
-        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "metadata", "private_limit", "private_queue",
+        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "metadata",
+        "private_limit", "private_queue",
         "receive", "send_raw", "state", "steppable", "subscriber", "task", "wanted_id",
     )  # fmt: skip
 

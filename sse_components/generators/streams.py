@@ -26,8 +26,6 @@ from .sources import INTERVAL, frame, items, reading
 Transform = Callable[[Any], Any]
 Inbox = asyncio.Queue[Frame | None]
 
-HEARTBEAT = Frame(comment("heartbeat").decode())
-
 logger = logging.getLogger("sse_components")
 
 
@@ -36,8 +34,10 @@ class StreamConfig:
     """Configuration for SSE streaming.
 
     Attributes:
-        heartbeat_interval: seconds of silence before a heartbeat, which is a comment.
-        timeout: seconds after which a stream ends; None for no limit.
+        heartbeat_interval: seconds of silence before a heartbeat, which is the comment `heartbeat 30`. It tells the
+            page the interval: from then on, 2.5 heartbeats of silence mean that the stream is dead. A stream that
+            never says it may be silent for as long as it likes.
+        timeout: seconds after which a stream ends; None or 0 for no limit.
         send_initial_message: whether to begin with `initial_message`, as a comment, which pages do not see.
         initial_message: one line of text.
         send_close_message: whether to end with `close_message`, as a comment.
@@ -45,7 +45,10 @@ class StreamConfig:
         debug: whether the client gets the text of an exception; if not, it gets the id of the exception in the log.
 
     Raises:
-        ValueError: for a time that is not above 0, or a message with more than one line.
+        ValueError: for a heartbeat that is not above 0, a timeout below 0, or a message with more than one line.
+
+    Example:
+        `SSEStream(StreamConfig(heartbeat_interval=60)).stream(answer())`
 
     Source: cjm-fasthtml-sse, `streaming`.
     """
@@ -62,7 +65,7 @@ class StreamConfig:
         """Check the values."""
         check_positive(heartbeat_interval=self.heartbeat_interval)
         if self.timeout is not None:
-            check_positive(timeout=self.timeout)
+            check_positive(zero=True, timeout=self.timeout)
         comment(self.initial_message)
         comment(self.close_message)
 
@@ -112,6 +115,7 @@ class SSEStream:
         self, source: AsyncIterator[Any], transform: Transform | None, stops: int
     ) -> AsyncGenerator[Frame, None]:
         config, inbox = self.config, Inbox()
+        heartbeat = Frame(comment(f"heartbeat {config.heartbeat_interval:g}").decode())
 
         async def take(item: Any) -> None:
             transformed = await apply_transform(item, transform)
@@ -127,9 +131,9 @@ class SSEStream:
                 reader.add_done_callback(lambda _: inbox.put_nowait(None))
                 if config.send_initial_message:
                     yield Frame(comment(config.initial_message).decode())
-                while (text := await next_frame(inbox, config.heartbeat_interval)) is not None:
+                while (text := await next_frame(inbox, config.heartbeat_interval, heartbeat)) is not None:
                     yield text
-                    if text is not HEARTBEAT:
+                    if text is not heartbeat:
                         inbox.task_done()
                 if config.send_close_message:
                     yield Frame(comment(config.close_message).decode())
@@ -160,13 +164,13 @@ async def apply_transform(item: Any, transform: Transform | None) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-async def next_frame(inbox: Inbox, heartbeat: float) -> Frame | None:
-    """Return the next frame, or `HEARTBEAT` after so many seconds without one."""
+async def next_frame(inbox: Inbox, seconds: float, heartbeat: Frame) -> Frame | None:
+    """Return the next frame, or `heartbeat` after so many seconds without one."""
     try:
-        async with asyncio.timeout(heartbeat):
+        async with asyncio.timeout(seconds):
             return await inbox.get()
     except TimeoutError:
-        return HEARTBEAT
+        return heartbeat
 
 
 def report_error(error: BaseException, debug: bool) -> Frame:

@@ -42,6 +42,8 @@ def create_throttled_stream(
     Source: cjm-fasthtml-sse, `streaming`.
     """
     check_positive(zero=True, min_interval=min_interval)
+    if max_buffer == 0:
+        raise ValueError("max_buffer=0 would drop every item; write max_buffer=1 to keep the latest one only")
     check_whole(max_buffer=max_buffer)
     return _throttle(items(source, 0), min_interval, max_buffer, on_drop or (lambda dropped: None))
 

@@ -73,6 +73,10 @@ def asset_url(name: str, prefix: str) -> str:
     return f"{prefix}{ASSETS_PATH}/{version()}/{name}"
 
 
+# The prefixes below which the apps of this process serve the browser files, the latest last.
+mounted: list[str] = []
+
+
 def mount(app: Any, prefix: str) -> None:
     """Serve the browser files below the kit's prefix, in front of FastHTML's catch-all for every `.js`.
 
@@ -81,6 +85,13 @@ def mount(app: Any, prefix: str) -> None:
     path = f"{prefix}{ASSETS_PATH}"
     if not any(getattr(route, "path", None) == path for route in app.router.routes):
         app.router.routes.insert(0, Mount(path, serve))
+        app.state.sse_prefix = prefix
+        mounted.append(prefix)
+
+
+def prefix_of(app: Any) -> str | None:
+    """Return the prefix below which an app serves the browser files; None if it does not."""
+    return getattr(app.state, "sse_prefix", None)
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:

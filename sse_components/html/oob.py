@@ -17,20 +17,12 @@ from fastcore.xml import FT, NotStr, to_xml
 
 from ..errors import MarkupError
 from ..events.wire import Frame, encode
+from .swap import Swap, parse_swap
 
-SWAPS = (
-    "outerHTML",
-    "innerHTML",
-    "beforebegin",
-    "afterbegin",
-    "beforeend",
-    "afterend",
-    "textContent",
-    "delete",
-    "none",
-)
 OOB_ATTRIBUTE = "hx-swap-oob"
 
+# Out of band, htmx takes what follows a colon for the target.
+_OOB_STYLES = {"morph:outerHTML": "morph", "morph:innerHTML": "innerMorph"}
 _PLAIN_ID = re.compile(r"#?([\w-]+)")
 _FIRST_TAG = re.compile(r"\s*<([a-zA-Z][^\s/>]*)")
 _SVG_TAGS = frozenset(
@@ -48,6 +40,12 @@ _WRAPPERS = {
 }
 # The HTML parser drops these tags in a <div>, and keeps them in a table or an svg.
 _WHOLES = {part: "svg" if part in _SVG_TAGS else "table" for part in _WRAPPERS}
+
+
+class KnownId(str):
+    """Text that is an id, whatever it looks like."""
+
+    __slots__ = ()
 
 
 def render(*content: Any) -> str:
@@ -76,15 +74,6 @@ def as_html(element: Any) -> Any:
     return element.decode(errors="replace") if isinstance(element, bytes) else str(element)
 
 
-def check_swap(swap: str | bool) -> str:
-    """Return the htmx name of a swap (`true` is `outerHTML`), else raise `MarkupError`."""
-    if swap is True or swap == "true":
-        return "outerHTML"
-    if swap not in SWAPS:
-        raise MarkupError(f"unknown swap {swap!r}; allowed are: {', '.join(SWAPS)}, true")
-    return str(swap)
-
-
 def selector(target: Any) -> str:
     """Return the CSS selector of a target: an id (with or without `#`), an element with an id, or a selector.
 
@@ -105,6 +94,8 @@ def named_id(target: Any) -> str | None:
     """Return the id that a target names: an element's own, or a word with or without `#`; None for other selectors."""
     if isinstance(target, FT):
         return own_id(target)
+    if isinstance(target, KnownId):
+        return str(target)
     found = _PLAIN_ID.fullmatch(target.strip()) if isinstance(target, str) else None
     return found[1] if found else None
 
@@ -141,18 +132,46 @@ def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> Not
         target: an id (with or without `#`), a CSS selector, or an element with an id; by default the
             element's own id. An element without id that replaces its target takes over the target's.
         swap: `'outerHTML'` (or `True`), `'innerHTML'`, `'beforebegin'`, `'afterbegin'`, `'beforeend'`,
-            `'afterend'`, `'textContent'`, `'delete'` or `'none'`, as htmx has them.
+            `'afterend'`, `'textContent'`, `'delete'` or `'none'`, as htmx has them; `'innerMorph'` or `'outerMorph'`;
+            with modifiers (`'beforeend show:bottom'`); or with the target (`'outerHTML:#x'`) instead of `target`.
+            Morphs on htmx 2, and modifiers on htmx 2, need the kit's scripts on the page.
+
+    Returns:
+        The HTML.
 
     Raises:
-        MarkupError: for an unknown swap, a missing id, or an `outerHTML` of anything but one element.
+        MarkupError: for an unknown swap, a missing id, two different targets, or an `outerHTML` of anything but one
+            element.
+
+    Example:
+        `oob(Li('milk'), 'list', 'beforeend')`
 
     Source: htmx 2 and 4, `hx-swap-oob`.
     """
-    style, element = check_swap(swap), as_ft(element)
-    where = f"{style}:{id_selector(own_id(element)) if target is None else selector(target)}"
-    if style == "outerHTML":
-        return NotStr(with_swap(element, where, **kept_id(target)))
+    how, element = parse_swap(swap), as_ft(element)
+    where = at(how, id_selector(own_id(element)) if target is None and how.selector is None else named(target, how))
+    if how.is_outer:
+        return NotStr(with_swap(element, where, **kept_id(how.selector if target is None else target)))
     return NotStr(wrap_in_tag(render(element), where))
+
+
+def named(target: Any, how: Swap) -> str:
+    """Return the selector that a target and a swap name together, or raise `MarkupError` if they differ."""
+    if how.selector is None:
+        return selector(target)
+    inside = selector(how.selector)
+    if target is not None and selector(target) != inside:
+        raise MarkupError(f"the swap names the target {inside!r}, and target= another one: {target!r}")
+    return inside
+
+
+def at(how: Swap, where: str) -> str:
+    """Return the value of `hx-swap-oob` for a swap of what a selector names."""
+    style = _OOB_STYLES.get(how.style, how.style)
+    if not how.modifiers:
+        return f"{style}:{where}"
+    quoted = f"'{where}'" if re.search(r"[\s,]", where) else where
+    return f"{style} target:{quoted} {how.modifiers}"
 
 
 def kept_id(target: Any) -> dict[str, str]:
@@ -180,8 +199,15 @@ def wrap_in_tag(html: str, where: str, **attributes: str) -> str:
 def embed(html: str, where: str) -> str:
     """Return `html` in a form that can stand anywhere in a message: table parts in a table, shapes in an `svg`."""
     tag = _WHOLES.get(first_tag(html))
-    nothing = f"none:{where.partition(':')[2]}"
+    nothing = f"none:{target_in(where)}"
     return f'<{tag} {OOB_ATTRIBUTE}="{escape(nothing)}">{html}</{tag}>' if tag else html
+
+
+def target_in(where: str) -> str:
+    """Return the selector in the value of `hx-swap-oob` that `at` has made."""
+    if found := re.match(r"\S+ target:('[^']*'|\S+)", where):
+        return found[1].strip("'")
+    return where.partition(":")[2]
 
 
 def first_tag(html: str) -> str:
@@ -210,10 +236,11 @@ class OOBStreamBuilder:
 
         Args:
             element: the element to add; it is not altered. Without `target_id` it is sent as it is.
-            target_id: id of the element to swap.
-            swap_mode: swap mode (`innerHTML`, `outerHTML`, `beforeend`, `afterbegin`, ...).
+            target_id: id of the element to swap; any text is an id, never a selector. A `#` in front is left out.
+            swap_mode: as the `swap` of `oob` (`innerHTML`, `outerHTML`, `beforeend show:bottom`, `outerHTML:#x`, ...).
             wrap: if True and `target_id` is provided, wrap content in an element with OOB attributes; an element that
                 replaces its target (`outerHTML`) is not wrapped. If False, add OOB attributes directly to the element.
+                With the default mode that means that the element replaces the target.
 
         Returns:
             Self for chaining.
@@ -222,8 +249,9 @@ class OOBStreamBuilder:
             MarkupError: for an unknown swap mode, a target that cannot be named, or, with `wrap=False`, anything but
                 one element.
         """
-        style = check_swap(swap_mode)
-        self.elements.append(element if target_id is None else NotStr(_build(as_ft(element), target_id, style, wrap)))
+        how = parse_swap(swap_mode)
+        wanted = how.selector if target_id is None else target_id
+        self.elements.append(element if wanted is None else NotStr(_build(as_ft(element), target_id, how, wrap)))
         return self
 
     def add_elements(self, elements: list[tuple[Any, ...]]) -> OOBStreamBuilder:
@@ -262,9 +290,14 @@ class OOBStreamBuilder:
         return self
 
 
-def _build(element: Any, target_id: str, style: str, wrap: bool) -> str:
-    where = f"{style}:{selector(target_id)}"
-    kept = kept_id(target_id) if style == "outerHTML" else {}
-    if not wrap or (style == "outerHTML" and isinstance(element, FT)):
+def _build(element: Any, target_id: str | None, how: Swap, wrap: bool) -> str:
+    if not wrap and how.style == "innerHTML":
+        how = how._replace(style="outerHTML")
+    id = named_id(how.selector) if target_id is None else target_id.strip().removeprefix("#")
+    if id == "":
+        raise MarkupError(f"target_id must be the id of an element, not {target_id!r}")
+    where = at(how, named(how.selector if id is None else KnownId(id), how))
+    kept = {"id": id} if how.is_outer and id is not None else {}
+    if not wrap or (how.is_outer and isinstance(element, FT)):
         return with_swap(element, where, **kept)
     return wrap_in_tag(render(element), where, **kept)

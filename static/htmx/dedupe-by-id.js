@@ -1,3 +1,5 @@
+import { parseOutOfBand } from "./swap-spec.js";
+
 const OOB = "hx-swap-oob";
 const INSIDE = ["beforeend", "afterbegin", "append", "prepend"];
 const BESIDE = ["beforebegin", "afterend", "before", "after"];
@@ -14,8 +16,8 @@ export function dedupeById(html, receivers) {
   const template = document.createElement("template");
   template.innerHTML = html;
   for (const part of template.content.querySelectorAll(`[${OOB}], [data-${OOB}]`)) {
-    const [, style, selector] = /^([^:]+):(.+)$/.exec(attribute(part, OOB)) ?? [];
-    if (style) removeDuplicates(part.children, style, document.querySelectorAll(selector));
+    const { style, selector } = parseOutOfBand(attribute(part, OOB));
+    if (selector) removeDuplicates(part.children, style, document.querySelectorAll(selector));
     part.remove();
   }
   for (const receiver of receivers) {

@@ -1,8 +1,15 @@
 import { MessageQueue } from "../page/message-queue.js";
 import { PageSource } from "../page/page-source.js";
 import { CURSOR_ATTRIBUTE } from "../protocol.js";
+import { closingEvent } from "./lifecycle.js";
 
 /** @typedef {import("../stream/parser.js").StreamEvent} StreamEvent */
+
+/**
+ * @typedef {object} Announcer who says what happens to the stream
+ * @property {(source: PageSource) => void} opened
+ * @property {(source: PageSource, loss: import("../stream/connection-state.js").Loss) => void} lost
+ */
 
 /**
  * The body of a response that never ends: the events of a source, through all its reconnects. htmx 4's extension reads such a
@@ -19,9 +26,10 @@ export class EndlessResponse {
    * @param {string} url
    * @param {Element} element
    * @param {AbortSignal} signal
+   * @param {Announcer} announcer
    */
-  static open(url, element, signal) {
-    const stream = new ReadableStream(new EndlessResponse(url, element, signal), { highWaterMark: 0 });
+  static open(url, element, signal, announcer) {
+    const stream = new ReadableStream(new EndlessResponse(url, element, signal, announcer), { highWaterMark: 0 });
     return new Response(stream, { headers: { "Content-Type": "text/event-stream" } });
   }
 
@@ -29,9 +37,12 @@ export class EndlessResponse {
    * @param {string} url
    * @param {Element} element
    * @param {AbortSignal} signal
+   * @param {Announcer} announcer
    */
-  constructor(url, element, signal) {
+  constructor(url, element, signal, announcer) {
     this.#source = new PageSource(url, element, {
+      onOpen: () => announcer.opened(this.#source),
+      onLoss: (loss) => announcer.lost(this.#source, loss),
       onEvent: (event) => this.#queue.push(event),
       onResume: () => this.#queue.dropLogged(),
     });
@@ -46,7 +57,9 @@ export class EndlessResponse {
   }
 
   cancel() {
-    this.#source.close();
+    const { element } = this.#source;
+    if (this.#queue.taken && this.#queue.taken.type === closingEvent(element)) this.#source.end();
+    else this.#source.close();
   }
 
   /**

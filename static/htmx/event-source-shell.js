@@ -1,5 +1,6 @@
 import { PageSource } from "../page/page-source.js";
 import { sources } from "../page/sources.js";
+import { closingEvent, fireHtmx2 } from "./lifecycle.js";
 
 /** @typedef {import("../stream/parser.js").StreamEvent} StreamEvent */
 
@@ -17,6 +18,8 @@ export class EventSourceShell extends EventTarget {
   onmessage = null;
   #source;
   #onListen;
+  /** The name of the event that is being applied. */
+  #applying = "";
 
   /**
    * Return the shell of an element, if it is open.
@@ -38,7 +41,7 @@ export class EventSourceShell extends EventTarget {
     this.#onListen = onListen;
     this.#source = new PageSource(url, element, {
       onOpen: () => this.#open(),
-      onLoss: (loss) => this.dispatchEvent(Object.assign(new Event("error"), loss)),
+      onLoss: (loss) => this.#lose(loss),
       onEvent: (event) => this.#apply(event),
       onReset: (event) => this.dispatchEvent(this.#toMessageEvent(event)),
     });
@@ -57,7 +60,7 @@ export class EventSourceShell extends EventTarget {
     return this.#source.withCredentials;
   }
 
-  /** The extension would replace a source that reports an error to it; this one reconnects by itself. */
+  /** The extension would replace a source that reports an error to it; this one reconnects and fires `htmx:sseError` itself. */
   get onerror() {
     return null;
   }
@@ -65,7 +68,8 @@ export class EventSourceShell extends EventTarget {
   set onerror(_) {}
 
   close() {
-    this.#source.close();
+    if (this.#applying && this.#applying === closingEvent(this.#source.element)) this.#source.end();
+    else this.#source.close();
   }
 
   /** @param {string} url the address that the element has now */
@@ -93,9 +97,22 @@ export class EventSourceShell extends EventTarget {
   /** @param {StreamEvent} event */
   #apply(event) {
     const message = this.#toMessageEvent(event);
+    this.#applying = message.type;
     if (message.type === "message") this.onmessage?.(message);
     this.dispatchEvent(message);
+    this.#applying = "";
     this.#source.markApplied(event);
+  }
+
+  /** @param {import("../stream/connection-state.js").Loss} loss */
+  #lose(loss) {
+    const { element } = this.#source;
+    const error = Object.assign(new Event("error"), loss);
+    this.dispatchEvent(error);
+    fireHtmx2(element, "htmx:sseError", { error, source: this });
+    if (element?.isConnected !== false) return;
+    fireHtmx2(element, "htmx:sseClose", { source: this, type: "nodeMissing" });
+    this.close();
   }
 
   /** @param {StreamEvent} event */
@@ -103,4 +120,20 @@ export class EventSourceShell extends EventTarget {
     const message = new MessageEvent(type, { data, lastEventId, origin: this.#source.origin });
     return Object.assign(message, { channel, exclude, only });
   }
+}
+
+/** What htmx 2's extension gets for an element whose stream has been closed for good. */
+export class EndedSource extends EventTarget {
+  onopen = null;
+  onerror = null;
+  readyState = 2;
+  withCredentials = true;
+
+  /** @param {string} url */
+  constructor(url) {
+    super();
+    this.url = url;
+  }
+
+  close() {}
 }

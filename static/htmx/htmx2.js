@@ -1,7 +1,10 @@
+import { morphInto } from "../page/morph.js";
+import { hasEnded } from "../page/page-source.js";
 import { dedupeById } from "./dedupe-by-id.js";
-import { EventSourceShell } from "./event-source-shell.js";
+import { EndedSource, EventSourceShell } from "./event-source-shell.js";
 import { isFirstReceiver } from "./first-receiver.js";
 import { splitOutOfBand } from "./oob-parts.js";
+import { modifier, morphStyleOf, scrollAs } from "./swap-spec.js";
 import { addTabHeader } from "./tab-header.js";
 
 /** @typedef {MessageEvent & { channel?: string }} LoggedMessage an event; one that is in the server's log has a channel */
@@ -50,6 +53,7 @@ export class Htmx2 {
    * @param {string} url
    */
   #createEventSource(url) {
+    if (hasEnded(this.#processed, url)) return new EndedSource(url);
     const known = this.#processed && EventSourceShell.of(this.#processed);
     if (!known) return new EventSourceShell(url, this.#processed, (remove) => this.#keepRemoval(remove));
     known.follow(url);
@@ -71,13 +75,16 @@ export class Htmx2 {
    */
   #beforeMessage(event) {
     const { target, detail } = /** @type {CustomEvent<LoggedMessage> & { target: Element }} */ (event);
+    // An element that swaps the event `error` is no place for the loss of a connection.
+    if (!(detail instanceof MessageEvent)) return event.preventDefault();
     const rest = this.#swapOutOfBand(target, detail);
-    if (rest === null) {
+    const [style] = (target.getAttribute("hx-swap") ?? "").split(" ");
+    if (rest === null || this.#morphs(target, style, rest)) {
       event.preventDefault();
       this.#htmx.trigger(target, "htmx:sseMessage", detail);
     } else {
       dedupeById(rest, [target]);
-      const isText = target.getAttribute("hx-swap")?.startsWith("textContent");
+      const isText = style === "textContent";
       Object.defineProperty(detail, "data", { value: isText ? toText(rest) : rest, configurable: true });
     }
   }
@@ -90,16 +97,65 @@ export class Htmx2 {
   #swapOutOfBand(target, message) {
     const known = this.#rests.get(message);
     if (known !== undefined) return known;
-    const { outOfBand, rest } = splitOutOfBand(message.data);
+    const { outOfBand, rest, extras } = splitOutOfBand(message.data);
     this.#rests.set(message, rest);
     const id = message.channel ? message.lastEventId : "";
     if (outOfBand && isFirstReceiver(id, target)) {
       dedupeById(outOfBand, []);
-      const spec = { swapStyle: "none", swapDelay: 0, settleDelay: this.#htmx.config.defaultSettleDelay };
-      this.#htmx.swap(target, outOfBand, spec, { contextElement: target });
+      const transition = extras.some(({ modifiers }) => modifier(modifiers, "transition") === "true");
+      const settleDelay = this.#htmx.config.defaultSettleDelay;
+      const spec = { swapStyle: "none", swapDelay: 0, settleDelay, ...(transition && { transition }) };
+      const afterSwapCallback = () => this.#applyExtras(extras);
+      this.#htmx.swap(target, outOfBand, spec, { contextElement: target, afterSwapCallback });
     }
     return rest;
   }
+
+  /**
+   * Morph as a style says, unless it is no morph, or one that the element has an extension for.
+   *
+   * @param {Element} receiver
+   * @param {string} style
+   * @param {string} html
+   * @returns {boolean} whether it has morphed
+   */
+  #morphs(receiver, style, html) {
+    const morphStyle = morphStyleOf(style);
+    if (!morphStyle || /\bmorph\b/.test(receiver.getAttribute("hx-ext") ?? "")) return false;
+    const named = receiver.getAttribute("hx-target") ?? "this";
+    const target = named === "this" ? receiver : document.querySelector(named);
+    if (target) this.#morph(target, toNodes(html), morphStyle);
+    return true;
+  }
+
+  /** @param {import("./oob-parts.js").Extra[]} extras */
+  #applyExtras(extras) {
+    for (const { style, selector, modifiers, part } of extras) {
+      const morphStyle = morphStyleOf(style);
+      for (const target of document.querySelectorAll(selector)) {
+        if (morphStyle) this.#morph(target, morphStyle === "outerHTML" ? [part] : [...part.childNodes], morphStyle);
+        scrollAs(modifiers, target);
+      }
+    }
+  }
+
+  /**
+   * @param {Element} target
+   * @param {Node[]} nodes
+   * @param {"outerHTML" | "innerHTML"} morphStyle
+   */
+  #morph(target, nodes, morphStyle) {
+    for (const node of nodes) if (node instanceof Element) node.removeAttribute("hx-swap-oob");
+    morphInto(target, nodes, morphStyle);
+    this.#htmx.process(target);
+  }
+}
+
+/** @param {string} html */
+function toNodes(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return [...template.content.childNodes];
 }
 
 /** @param {string} html */

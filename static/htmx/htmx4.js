@@ -1,9 +1,12 @@
+import { hasEnded } from "../page/page-source.js";
 import { sources } from "../page/sources.js";
 import { CONNECT_ATTRIBUTE, SWAP_ATTRIBUTE } from "../protocol.js";
 import { dedupeById } from "./dedupe-by-id.js";
 import { EndlessResponse } from "./endless-response.js";
 import { isFirstReceiver } from "./first-receiver.js";
+import { fire, fireHtmx2 } from "./lifecycle.js";
 import { splitOutOfBand } from "./oob-parts.js";
+import { parseOutOfBand, toHtmx4Swap } from "./swap-spec.js";
 import { addTabHeader } from "./tab-header.js";
 
 const CONNECTING = `[${CONNECT_ATTRIBUTE}], [sse-connect]`;
@@ -18,6 +21,7 @@ const TRIGGERED = "[hx-trigger*='sse:']";
  */
 export class Htmx4 {
   #htmx;
+  #isAnnouncing = false;
 
   /** @param {any} htmx */
   constructor(htmx) {
@@ -33,6 +37,39 @@ export class Htmx4 {
     this.#listen("htmx:before:request", (event) => this.#beforeRequest(event));
     this.#listen("htmx:before:swap", ({ detail }) => skipTransitionsIfHidden(detail.tasks));
     this.#listen("htmx:sse:before:message", (event) => this.#beforeMessage(event));
+    this.#listen("htmx:sse:close", ({ target, detail }) => announceClose(target, detail.reason));
+    addEventListener(this.#toName("htmx:sse:after:connection"), (event) => this.#dropEarly(event), { capture: true });
+  }
+
+  /**
+   * The extension believes that it is connected as soon as it has the kit's response. The bridge says so when that is true,
+   * each time.
+   *
+   * @param {Event} event
+   */
+  #dropEarly(event) {
+    const isOurs = [...sources].some((source) => source.element === event.target);
+    if (isOurs && !this.#isAnnouncing) event.stopImmediatePropagation();
+  }
+
+  /** @param {import("../page/page-source.js").PageSource} source */
+  opened(source) {
+    this.#isAnnouncing = true;
+    fire(source.element, this.#toName("htmx:sse:after:connection"), { connection: connectionOf(source.element) });
+    this.#isAnnouncing = false;
+    fireHtmx2(source.element, "htmx:sseOpen", { source });
+  }
+
+  /**
+   * @param {import("../page/page-source.js").PageSource} source
+   * @param {import("../stream/connection-state.js").Loss} loss
+   */
+  lost(source, loss) {
+    const { element } = source;
+    const error = loss.error ?? new Error(`the stream ended with status ${loss.status}`);
+    const detail = { connection: connectionOf(element), error, status: loss.status };
+    fire(element, this.#toName("htmx:sse:error"), detail);
+    fireHtmx2(element, "htmx:sseError", { error: Object.assign(new Event("error"), loss), source });
   }
 
   /**
@@ -59,8 +96,10 @@ export class Htmx4 {
     const element = ctx.sourceElement;
     const url = element?.getAttribute?.(this.#toName("hx-sse:connect"));
     if (url === null || url === undefined || toAbsolute(url) !== toAbsolute(ctx.request.action)) return;
-    if ([...sources].some((source) => source.element === element)) event.preventDefault();
-    else ctx.fetch = () => Promise.resolve(EndlessResponse.open(url, element, ctx.request.signal));
+    const isKnown = [...sources].some((source) => source.element === element);
+    if (ctx.swap) ctx.swap = toHtmx4Swap(ctx.swap);
+    if (isKnown || hasEnded(element, url)) event.preventDefault();
+    else ctx.fetch = () => Promise.resolve(EndlessResponse.open(url, element, ctx.request.signal, this));
   }
 
   /** @param {CustomEvent & { target: Element }} event */
@@ -101,7 +140,7 @@ export class Htmx4 {
    * @param {string} html
    */
   #swap(element, html) {
-    const style = element.getAttribute("hx-swap") ?? this.#htmx.config.defaultSwap;
+    const style = toHtmx4Swap(element.getAttribute("hx-swap") ?? this.#htmx.config.defaultSwap);
     const target = element.getAttribute("hx-target") ?? element;
     const swap = `${style} swapEmpty:${html.trim() === ""}`;
     return this.#htmx.swap({ sourceElement: element, target, swap, text: html });
@@ -143,8 +182,38 @@ function swapsNatively(element, html) {
  * @param {string} id
  */
 function partFor(element, html, id) {
-  const { outOfBand, rest } = splitOutOfBand(html);
-  return outOfBand && !isFirstReceiver(id, element) ? rest : html;
+  const { outOfBand, rest, extras } = splitOutOfBand(html);
+  if (outOfBand && !isFirstReceiver(id, element)) return rest;
+  return extras.length > 0 ? withHtmx4Morphs(html) : html;
+}
+
+/**
+ * Return HTML whose out-of-band morphs have the names of htmx 4.
+ *
+ * @param {string} html
+ */
+function withHtmx4Morphs(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const part of template.content.querySelectorAll("[hx-swap-oob]")) {
+    const swap = part.getAttribute("hx-swap-oob") ?? "";
+    const { style } = parseOutOfBand(swap);
+    part.setAttribute("hx-swap-oob", toHtmx4Swap(style) + swap.slice(style.length));
+  }
+  return template.innerHTML;
+}
+
+/**
+ * @param {Element} element
+ * @param {string} reason
+ */
+function announceClose(element, reason) {
+  fireHtmx2(element, "htmx:sseClose", { type: reason === "message" ? "message" : "nodeReplaced" });
+}
+
+/** @param {Element | null} element */
+function connectionOf(element) {
+  return /** @type {any} */ (element)?._htmx?.sse;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { morphStyleOf, parseOutOfBand } from "./swap-spec.js";
+
 const OOB = "hx-swap-oob";
 const DATA_OOB = `data-${OOB}`;
 
@@ -5,24 +7,43 @@ const DATA_OOB = `data-${OOB}`;
  * Split the HTML of a message into what is swapped out of band and the rest.
  *
  * @param {string} html
- * @returns {{ outOfBand: string, rest: string | null }} `outOfBand` is the whole message, prepared for htmx 2, or "" if it has
- *   no part that this page can swap out of band; `rest` is what stands beside such parts, or null if nothing does
+ * @returns {{ outOfBand: string, rest: string | null, extras: Extra[] }} `outOfBand` is the whole message, prepared for htmx 2,
+ *   or "" if it has no part that this page can swap out of band; `rest` is what stands beside such parts, or null if nothing
+ *   does; `extras` are the parts of which htmx 2 does not know enough
  */
 export function splitOutOfBand(html) {
-  if (!html.includes(OOB)) return { outOfBand: "", rest: html };
+  if (!html.includes(OOB)) return { outOfBand: "", rest: html, extras: [] };
   const template = document.createElement("template");
   template.innerHTML = html;
   const parts = [...template.content.querySelectorAll(`[${OOB}], [${DATA_OOB}]`)];
+  const hasTargets = parts.some(hasTarget);
+  const extras = parts.filter(hasTarget).map(toExtra).filter(needsCare);
   const outOfBand = prepareForHtmx2(parts) ? template.innerHTML : html;
-  const hasTargets = parts.some((part) => swapOf(part) !== null);
   for (const part of parts) part.remove();
   const hasRest = [...template.content.childNodes].some(isContent);
-  return { outOfBand: hasTargets ? outOfBand : "", rest: hasRest ? template.innerHTML : null };
+  return { outOfBand: hasTargets ? outOfBand : "", rest: hasRest ? template.innerHTML : null, extras };
+}
+
+/** @typedef {import("./swap-spec.js").OutOfBand & { part: Element }} Extra */
+
+/**
+ * @param {Element} part
+ * @returns {Extra}
+ */
+function toExtra(part) {
+  const parsed = parseOutOfBand(swapOf(part) ?? "");
+  const selector = parsed.selector || `#${CSS.escape(part.id)}`;
+  return { ...parsed, selector, part: /** @type {Element} */ (part.cloneNode(true)) };
+}
+
+/** @param {Extra} extra */
+function needsCare({ style, modifiers }) {
+  return modifiers !== "" || morphStyleOf(style) !== undefined;
 }
 
 /**
  * Have htmx 2 treat each part as htmx 4 does: it reports an error if the page does not have the target, and does not
- * support `textContent` out of band.
+ * support `textContent`, morphs and modifiers out of band. The caller takes care of the morphs.
  *
  * @param {Element[]} parts
  * @returns {boolean} whether a part was changed
@@ -30,12 +51,22 @@ export function splitOutOfBand(html) {
 function prepareForHtmx2(parts) {
   const withoutTarget = parts.filter((part) => !hasTarget(part));
   for (const part of withoutTarget) setSwap(part, null);
+  const withModifiers = parts.filter((part) => parseOutOfBand(swapOf(part) ?? "").modifiers);
+  for (const part of withModifiers) setSwap(part, withoutModifiers(swapOf(part) ?? ""));
+  const morphs = parts.filter((part) => morphStyleOf(parseOutOfBand(swapOf(part) ?? "").style));
+  for (const part of morphs) setSwap(part, `none:${parseOutOfBand(swapOf(part) ?? "").selector || "body"}`);
   const texts = parts.filter((part) => swapOf(part)?.startsWith("textContent"));
   for (const part of texts) {
     setSwap(part, `innerHTML${swapOf(part)?.slice("textContent".length)}`);
     part.replaceChildren(part.textContent ?? "");
   }
-  return withoutTarget.length + texts.length > 0;
+  return withoutTarget.length + withModifiers.length + morphs.length + texts.length > 0;
+}
+
+/** @param {string} swap */
+function withoutModifiers(swap) {
+  const { style, selector } = parseOutOfBand(swap);
+  return `${style}:${selector}`;
 }
 
 /** @param {Element} part */
@@ -55,7 +86,7 @@ function setSwap(part, swap) {
 
 /** @param {Element} part */
 function hasTarget(part) {
-  const [, selector] = /^[^:]+:(.+)$/.exec(swapOf(part) ?? "") ?? [];
+  const { selector } = parseOutOfBand(swapOf(part) ?? "");
   if (selector) return document.querySelector(selector) !== null;
   return part.id === "" || document.getElementById(part.id) !== null; // htmx reports a part without id
 }

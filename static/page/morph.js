@@ -1,9 +1,9 @@
 import { PRESERVED, PROCESSED_ATTRIBUTE } from "../htmx/names.js";
-import { STATE_ATTRIBUTE } from "../protocol.js";
+import { CLOSED_ATTRIBUTE, STATE_ATTRIBUTE } from "../protocol.js";
 import { Idiomorph } from "../vendor/idiomorph.js";
 
 // Attributes that only the browser's side writes.
-const OWN_ATTRIBUTES = [STATE_ATTRIBUTE, PROCESSED_ATTRIBUTE];
+const OWN_ATTRIBUTES = [STATE_ATTRIBUTE, CLOSED_ATTRIBUTE, PROCESSED_ATTRIBUTE];
 
 const FIELDS = "input, textarea, select, [contenteditable]";
 

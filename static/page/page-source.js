@@ -1,4 +1,12 @@
-import { CURSOR_ATTRIBUTE, RESET_EVENT, SHARED_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
+import {
+  CLOSED_ATTRIBUTE,
+  CLOSED_STATE,
+  CURSOR_ATTRIBUTE,
+  RESET_EVENT,
+  SHARED_ATTRIBUTE,
+  STATE_ATTRIBUTE,
+  STATE_EVENT,
+} from "../protocol.js";
 import { contentState } from "../stream/connection-state.js";
 import { isCoveredBy, parseCursor } from "../stream/cursor.js";
 import { StreamReader } from "../stream/stream-reader.js";
@@ -118,6 +126,15 @@ export class PageSource {
     sources.delete(this);
   }
 
+  /** Close for good, because the server has said that there is nothing more. The element shows it, and stays so. */
+  end() {
+    this.close();
+    this.element?.setAttribute(CLOSED_ATTRIBUTE, this.url);
+    this.element?.setAttribute(STATE_ATTRIBUTE, CLOSED_STATE);
+    const detail = { state: CLOSED_STATE, final: true };
+    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
+  }
+
   /**
    * Adopt the address that the element has now, after its current content.
    *
@@ -188,7 +205,12 @@ export class PageSource {
       onEvent: (/** @type {StreamEvent} */ event) => this.#receive(event),
     };
     if (!SharedSource.serves(url))
-      return new StreamReader(url, callbacks, { lastEventId, withCredentials: true, policy: decideWithinLimits });
+      return new StreamReader(url, callbacks, {
+        lastEventId,
+        heartbeat: 0,
+        withCredentials: true,
+        policy: decideWithinLimits,
+      });
     const sharedBy = this.element?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
     return new SharedSource(url, callbacks, { lastEventId, sharedBy });
   }
@@ -222,6 +244,16 @@ export class PageSource {
     this.#reached = position ?? this.#reached;
     if (isForThisTab(event)) this.#receiver.onEvent(event);
   }
+}
+
+/**
+ * Tell whether the stream of an element has been closed for good: asked again, its server would begin its work again.
+ *
+ * @param {Element | null} element
+ * @param {string} url
+ */
+export function hasEnded(element, url) {
+  return element?.getAttribute(CLOSED_ATTRIBUTE) === new URL(url, document.baseURI).href;
 }
 
 /** @param {StreamEvent} event */

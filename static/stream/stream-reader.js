@@ -1,5 +1,12 @@
 import { environment } from "../environment.js";
-import { HEARTBEAT_SECONDS, LAST_EVENT_ID, LIVENESS_HEARTBEATS, OPEN_EVENT, RETRY_BASE_MS } from "../protocol.js";
+import {
+  HEARTBEAT_HEADER,
+  HEARTBEAT_SECONDS,
+  LAST_EVENT_ID,
+  LIVENESS_HEARTBEATS,
+  OPEN_EVENT,
+  RETRY_BASE_MS,
+} from "../protocol.js";
 import { Timer } from "../timer.js";
 import { CLOSED, CONNECTING, ConnectionState, OPEN } from "./connection-state.js";
 import { EventStreamParser } from "./parser.js";
@@ -22,11 +29,15 @@ import { decide } from "./retry-policy.js";
  * @typedef {object} StreamOptions
  * @property {boolean} withCredentials
  * @property {string} lastEventId the id to resume from
- * @property {number} heartbeat seconds, until the server sends its own; 0 for a server without
+ * @property {number} heartbeat seconds, until the server sends its own; 0 for a server that may have none, whose stream may be
+ *   silent for as long as it likes until it says its heartbeat
  * @property {(() => RequestInit) | null} request returns the request of an attempt; such a stream does not send
  *   `Last-Event-ID`
  * @property {typeof decide} policy
  */
+
+/** The comment by which a stream that is not the kit's says its heartbeat, in seconds. */
+const HEARTBEAT_COMMENT = /^heartbeat (\d+(?:\.\d+)?)$/;
 
 /** @type {StreamOptions} */
 const DEFAULTS = {
@@ -200,6 +211,10 @@ export class StreamReader {
   #newParser(signal) {
     return new EventStreamParser(
       {
+        onComment: (text) => {
+          const [, seconds] = HEARTBEAT_COMMENT.exec(text) ?? [];
+          if (seconds && !signal.aborted) this.#adoptHeartbeat({ heartbeat: Number(seconds) });
+        },
         onId: (id) => {
           if (!signal.aborted) this.#lastEventId = id;
         },
@@ -230,6 +245,8 @@ export class StreamReader {
   #open(response) {
     this.#openedAt = this.#heardAt = this.#environment.now();
     this.#origin = new URL(response.url || this.#url).origin;
+    const told = Number(response.headers.get(HEARTBEAT_HEADER));
+    if (told > 0) this.#adoptHeartbeat({ heartbeat: told });
     this.#connection.apply("opened");
     if (!this.#connection.isClosed) this.#callbacks.onOpen?.();
   }
@@ -257,8 +274,12 @@ export class StreamReader {
     else this.#lose({ status: 0, error: new DOMException(`no byte for ${limit} ms`, "TimeoutError") });
   }
 
-  /** Whether the running attempt has waited for its response for longer than the next one would be delayed. */
+  /**
+   * Whether the running attempt has waited for its response for longer than the next one would be delayed. A server without
+   * heartbeats may need that long: asked again, it would begin its work again.
+   */
   #isOverdue() {
+    if (this.#options.heartbeat === 0) return false;
     return this.readyState === CONNECTING && this.#environment.now() - this.#heardAt > this.#retry;
   }
 

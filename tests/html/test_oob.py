@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from sse_components import MarkupError, OOBStreamBuilder, oob
 from sse_components.events.wire import Frame
-from sse_components.html.oob import SWAPS, id_selector, render, selector
+from sse_components.html.oob import id_selector, render, selector
+from sse_components.html.swap import SWAPS
 
 # Any text that an HTML attribute can have.
 ATTRIBUTE_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -245,9 +246,12 @@ def test_the_first_tag_decides_the_wrapper(content: Any, wrapper: str) -> None:
     assert re.findall(r'<(\w+) hx-swap-oob="innerHTML:#t">', str(oob(content, "t", "innerHTML"))) == [wrapper]
 
 
-@pytest.mark.parametrize("swap", ["outer", "OUTERHTML", "beforebegin ", "", False, None, 1])
+@pytest.mark.parametrize("swap", ["outer", "OUTERHTML", "", False, None, 1, "outerHTML:", ":#x"])
 def test_an_unknown_swap_names_those_that_are_known(swap: Any) -> None:
-    allowed = "outerHTML, innerHTML, beforebegin, afterbegin, beforeend, afterend, textContent, delete, none, true"
+    allowed = (
+        "outerHTML, innerHTML, beforebegin, afterbegin, beforeend, afterend, textContent, delete, none,"
+        " innerMorph, outerMorph, morph, morph:innerHTML, morph:outerHTML, true"
+    )
     with pytest.raises(MarkupError, match=f"^{re.escape(f'unknown swap {swap!r}; allowed are: {allowed}')}$"):
         oob(Div(id="x"), swap=swap)
 
@@ -349,14 +353,67 @@ def test_text_that_replaces_its_target_is_wrapped_with_the_targets_id() -> None:
     assert built == 'data: <div id="count" hx-swap-oob="outerHTML:#count">&lt;3</div>\n\n'
 
 
-def test_a_selector_does_not_become_an_id() -> None:
-    built = OOBStreamBuilder().add_element("3", ".count", "outerHTML").build()
-    assert built == 'data: <div hx-swap-oob="outerHTML:.count">3</div>\n\n'
+@pytest.mark.parametrize("id", ["file.txt", "job:1", ".count", "li:hover", "two words", "a>b", "1"])
+def test_a_target_id_is_an_id_whatever_it_looks_like(id: str) -> None:
+    page = BeautifulSoup(to_xml(Div(Div(id=id), id="page")), "html.parser")
+    for mode in ("innerHTML", "outerHTML", "beforeend"):
+        built = OOBStreamBuilder().add_element(Span(3), id, mode).build()
+        style, _, where = Elements(built.removeprefix("data: ")).tags[0][1]["hx-swap-oob"].partition(":")  # type: ignore[union-attr]
+        assert style == mode
+        assert [found["id"] for found in soupsieve.select(where, page)] == [id]
+
+
+def test_a_selector_in_publish_and_oob_does_not_become_an_id() -> None:
+    assert str(oob(Div(3), ".count")) == '<div hx-swap-oob="outerHTML:.count">3</div>'
 
 
 def test_without_wrapping_the_element_carries_the_swap() -> None:
-    built = OOBStreamBuilder().add_element(Span(3, cls="n"), "count", "innerHTML", False).build()
-    assert built == 'data: <span class="n" hx-swap-oob="innerHTML:#count">3</span>\n\n'
+    built = OOBStreamBuilder().add_element(Span(3, cls="n"), "count", "beforeend", False).build()
+    assert built == 'data: <span class="n" hx-swap-oob="beforeend:#count">3</span>\n\n'
+
+
+def test_without_wrapping_the_default_mode_replaces_the_target_by_the_element() -> None:
+    built = OOBStreamBuilder().add_element(Span(3, cls="n"), "count", wrap=False).build()
+    assert built == 'data: <span id="count" class="n" hx-swap-oob="outerHTML:#count">3</span>\n\n'
+
+
+@pytest.mark.parametrize(
+    ("swap", "target", "value"),
+    [
+        ("outerHTML:#x", None, "outerHTML:#x"),
+        ("outerHTML:#x", "x", "outerHTML:#x"),
+        ("append", "x", "beforeend:#x"),
+        ("innerHTML transition:true", "x", "innerHTML target:#x transition:true"),
+        ("beforeend show:bottom  settle:1s", "x", "beforeend target:#x show:bottom settle:1s"),
+        ("beforeend show:bottom", "#list > li", "beforeend target:'#list > li' show:bottom"),
+        ("morph", "x", "morph:#x"),
+        ("morph:innerHTML", "x", "innerMorph:#x"),
+        ("outerMorph", "x", "outerMorph:#x"),
+    ],
+)
+def test_a_swap_may_have_a_target_and_modifiers(swap: str, target: str | None, value: str) -> None:
+    if target is None or " " not in target:
+        built = render(OOBStreamBuilder().add_element(Div(3), target, swap))
+        assert Elements(built).tags[0][1]["hx-swap-oob"] == value
+    assert Elements(oob(Div(3), target, swap)).tags[0][1]["hx-swap-oob"] == value
+
+
+def test_a_table_row_is_embedded_with_modifiers_too() -> None:
+    html = str(oob(Tr(Td(1)), "rows", "beforeend show:bottom"))
+    assert [attributes.get("hx-swap-oob") for tag, attributes in Elements(html).tags][:2] == [
+        "none:#rows",
+        "beforeend target:#rows show:bottom",
+    ]
+
+
+def test_a_modifier_that_htmx_does_not_have_names_those_that_it_has() -> None:
+    with pytest.raises(MarkupError, match=r"^unknown modifier 'shw:bottom' of a swap; allowed are: transition:…, "):
+        oob(Div(3), "x", "beforeend shw:bottom")
+
+
+def test_a_swap_and_a_target_cannot_name_different_elements() -> None:
+    with pytest.raises(MarkupError, match=r"^the swap names the target '#x', and target= another one: 'y'$"):
+        oob(Div(3), "y", "outerHTML:#x")
 
 
 def test_without_wrapping_text_has_nothing_to_carry_the_swap() -> None:
@@ -379,7 +436,7 @@ def test_elements_come_as_tuples_of_one_to_four_or_bare() -> None:
     assert OOBStreamBuilder().add_elements(given).build() == one_by_one.build()
 
 
-@pytest.mark.parametrize("arguments", [{"swap_mode": "sideways"}, {"target_id": "li:hover"}, {"target_id": ""}])
+@pytest.mark.parametrize("arguments", [{"swap_mode": "sideways"}, {"target_id": "#"}, {"target_id": ""}])
 def test_a_builder_tells_what_it_cannot_build(arguments: dict[str, Any]) -> None:
     builder = OOBStreamBuilder()
     with pytest.raises(MarkupError):
