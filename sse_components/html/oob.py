@@ -103,9 +103,11 @@ def named_id(target: Any) -> str | None:
 def id_selector(id: str) -> str:
     """Return the selector of any id, with what CSS would read otherwise escaped.
 
+    An escape has six digits: it needs no space behind it then, at which htmx 4.0.0 would end the selector.
+
     Source: CSSOM, "serialize an identifier".
     """
-    return "#" + re.sub(r"(?:^|(?<=^-))\d|^-\Z|[^\w-]", lambda found: f"\\{ord(found[0]):x} ", id)
+    return "#" + re.sub(r"(?:^|(?<=^-))\d|^-\Z|[^\w-]", lambda found: f"\\{ord(found[0]):06x}", id)
 
 
 def own_id(element: Any) -> str:
