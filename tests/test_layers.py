@@ -79,6 +79,7 @@ ORDER = [
     "endpoints.broadcast",
     "middleware",
     "app",
+    "compat",
     "broadcast",
     "connections",
     "streaming",

@@ -29,7 +29,7 @@ async def answer(question: str) -> AsyncIterator[Any]:
     await thinking.wait()
     for word in ("It", "is", question):
         yield sse_message(Span(f"{word} "))
-    yield sse_message("", event="done")
+    yield "event: done\ndata:\n\n"
 
 
 async def frames(question: str) -> AsyncIterator[str]:

@@ -31,7 +31,7 @@ class Frame(str):
     __slots__ = ()
 
 
-FRAMES = re.compile(r"(?:(?:(?:data|event|id|retry|channel)?:[^\r\n]*\r?\n)+\r?\n)+")
+FRAMES = re.compile(r"(?:(?:(?:data|event|id|retry|channel)?:[^\r\n]*\r?\n)+(?:\r?\n)+)+")
 
 
 def as_framed(item: Any) -> Any:

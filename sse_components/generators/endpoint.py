@@ -94,7 +94,7 @@ def create_sse_endpoint(stream_fn: Callable[..., Any], content_type: str = "text
     `sources.frame`, so that it cannot be mistaken for a frame.
 
     A browser connects again when a stream ends, and so calls `stream_fn` again. For one stream for each answer, send a
-    last event, and name it in the element: `create_sse_element('/answer', sse_close='done')`.
+    last event, with a `data` line, and name it in the element: `create_sse_element('/answer', sse_close='done')`.
 
     Args:
         stream_fn: async generator function, or any function, sync or async, that returns a source as `sources.items`
@@ -105,7 +105,7 @@ def create_sse_endpoint(stream_fn: Callable[..., Any], content_type: str = "text
         The endpoint.
 
     Example:
-        `rt('/answer')(create_sse_endpoint(tokens))`, where `tokens` ends with `yield sse_message('', event='done')`
+        `rt('/answer')(create_sse_endpoint(tokens))`, where `tokens` ends with `yield 'event: done\ndata:\n\n'`
 
     Source: cjm-fasthtml-sse, `streaming`.
     """

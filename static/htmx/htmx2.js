@@ -1,4 +1,3 @@
-import { morphInto } from "../page/morph.js";
 import { hasEnded } from "../page/page-source.js";
 import { dedupeById } from "./dedupe-by-id.js";
 import { EndedSource, EventSourceShell } from "./event-source-shell.js";
@@ -129,22 +128,26 @@ export class Htmx2 {
   }
 
   /** @param {import("./oob-parts.js").Extra[]} extras */
-  #applyExtras(extras) {
+  async #applyExtras(extras) {
     for (const { style, selector, modifiers, part } of extras) {
       const morphStyle = morphStyleOf(style);
       for (const target of document.querySelectorAll(selector)) {
-        if (morphStyle) this.#morph(target, morphStyle === "outerHTML" ? [part] : [...part.childNodes], morphStyle);
+        if (morphStyle)
+          await this.#morph(target, morphStyle === "outerHTML" ? [part] : [...part.childNodes], morphStyle);
         scrollAs(modifiers, target);
       }
     }
   }
 
   /**
+   * Morph, with code that few pages need.
+   *
    * @param {Element} target
    * @param {Node[]} nodes
    * @param {"outerHTML" | "innerHTML"} morphStyle
    */
-  #morph(target, nodes, morphStyle) {
+  async #morph(target, nodes, morphStyle) {
+    const { morphInto } = await import("../page/morph.js");
     for (const node of nodes) if (node instanceof Element) node.removeAttribute("hx-swap-oob");
     morphInto(target, nodes, morphStyle);
     this.#htmx.process(target);

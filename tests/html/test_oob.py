@@ -107,17 +107,17 @@ def test_an_id_selector_can_stand_in_hx_swap_oob(id: str) -> None:
     ("id", "expected"),
     [
         ("todo-list", "#todo-list"),
-        ("7", r"#\37 "),
-        ("7a", r"#\37 a"),
-        ("-", r"#\2d "),
-        ("-7", r"#-\37 "),
+        ("7", r"#\000037"),
+        ("7a", r"#\000037a"),
+        ("-", r"#\00002d"),
+        ("-7", r"#-\000037"),
         ("--7", "#--7"),
-        ("a.b:c", r"#a\2e b\3a c"),
+        ("a.b:c", r"#a\00002eb\00003ac"),
         ("größe_1", "#größe_1"),
-        ("a b", r"#a\20 b"),
+        ("a b", r"#a\000020b"),
     ],
 )
-def test_an_id_is_escaped_as_cssom_does(id: str, expected: str) -> None:
+def test_an_id_is_escaped_as_cssom_does_without_spaces(id: str, expected: str) -> None:
     assert id_selector(id) == expected
 
 
@@ -127,12 +127,12 @@ def test_an_id_is_escaped_as_cssom_does(id: str, expected: str) -> None:
         ("list", "#list"),
         ("#list", "#list"),
         (" list ", "#list"),
-        ("7", r"#\37 "),
-        ("#7", r"#\37 "),
+        ("7", r"#\000037"),
+        ("#7", r"#\000037"),
         ("#list > li", "#list > li"),
         (".row ", ".row"),
         ("[data-key=a]", "[data-key=a]"),
-        (Div(id="a.b"), r"#a\2e b"),
+        (Div(id="a.b"), r"#a\00002eb"),
     ],
 )
 def test_a_target_is_an_id_a_selector_or_an_element(target: Any, expected: str) -> None:
