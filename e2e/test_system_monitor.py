@@ -20,11 +20,14 @@ def test_the_light_tells_what_the_stream_does(
     tab = open_tab("/")
     light = tab.locator("#light")
     expect(light).to_have_text("Live")
-    expect(tab.locator("#feed")).to_have_text("8 %")
+    expect(tab.locator("#load")).to_have_text("8 %")
     assert heard(tab, "Open") == [["Open", "feed", ""]]
+
+    expect(tab.locator("#disk")).to_have_text("disk 90 %")
 
     server.kill()
     expect(light).to_have_text("Lost")
+    expect(tab.locator("#disk")).to_have_text("disk 90 %")  # it swaps the event `error`, and no loss
     server.start()
     expect(light).to_have_text("Live")
     assert len(heard(tab, "Open")) == 2

@@ -56,9 +56,10 @@ def make_app(*, htmx4: bool) -> Any:
 
     @rt("/")
     def index() -> Any:
-        feed = create_sse_element("/measure", "feed", "load", sse_close="done")
+        load = Span("…", data_sse_swap="load", id="load")
         disk = Span("fine", data_sse_swap="error", id="disk")
-        return H1("System"), Output("…", id="light"), feed("…", Span("…"), disk)
+        feed = create_sse_element("/measure", "feed", "unused", sse_close="done")
+        return H1("System"), Output("…", id="light"), feed(load, disk)
 
     @rt("/measure")
     async def measured() -> Any:
