@@ -107,7 +107,9 @@ export class EventSourceShell extends EventTarget {
   /** @param {import("../stream/connection-state.js").Loss} loss */
   #lose(loss) {
     const { element } = this.#source;
-    const error = Object.assign(new Event("error"), loss);
+    const { error: cause, ...told } = loss;
+    // Not as `error`: htmx writes an event's `error` to the console when an element swaps the event `error`.
+    const error = Object.assign(new Event("error"), told, { cause });
     this.dispatchEvent(error);
     fireHtmx2(element, "htmx:sseError", { error, source: this });
     if (element?.isConnected !== false) return;
