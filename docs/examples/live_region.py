@@ -13,9 +13,9 @@ def board():
 
 
 @rt
-async def vote(name: str):
+def vote(name: str):
     votes[name] += 1
-    await board.refresh()
+    board.refresh()
 
 
 rt("/")(lambda: Titled("Votes", board()))

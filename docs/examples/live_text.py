@@ -13,10 +13,10 @@ def index():
 
 
 @rt
-async def add():
+def add():
     global count
     count += 1
-    await sse.text("clicks").set(count)
+    sse.text("clicks").set(count)
 
 
 serve()

@@ -12,9 +12,9 @@ def index():
 
 
 @rt
-async def build():
+def build():
     for line, level in [("compiling", "info"), ("an old compiler", "warning"), ("no such file", "error")]:
-        await sse.log("build").write(line, level=level)
+        sse.log("build").write(line, level=level)
 
 
 serve()

@@ -15,8 +15,8 @@ def index():
 
 
 @rt
-async def roll():
-    await sse.sparkline("dice").push(random())
+def roll():
+    sse.sparkline("dice").push(random())
 
 
 serve()

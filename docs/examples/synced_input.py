@@ -14,9 +14,9 @@ def index():
 
 
 @rt
-async def save(title: str):
+def save(title: str):
     saved["title"] = title
-    await sse.synced("title").set(title)
+    sse.synced("title").set(title)
 
 
 serve()

@@ -15,9 +15,9 @@ def index():
 
 
 @rt
-async def switch(on: bool = False):
+def switch(on: bool = False):
     lamp["on"] = on
-    await sse.synced("lamp").set(on)
+    sse.synced("lamp").set(on)
 
 
 serve()
