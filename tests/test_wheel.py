@@ -36,9 +36,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """Give a function that installs packages in a new environment, and returns its Python."""
+    """Give a function that returns the Python of an environment with these packages and nothing else."""
 
-    def new_environment(*packages: str) -> str:
+    @cache
+    def environment(*packages: str) -> str:
         folder = tmp_path_factory.mktemp("venv")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
         python = str(folder / "bin" / "python")
@@ -46,7 +47,7 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
         subprocess.run([*pip, "install", "--quiet", "--no-warn-script-location", *packages], check=True)
         return python
 
-    return new_environment
+    return environment
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_the_wheel_serves_the_gallery(address: str) -> None:
     page = urllib.request.urlopen(address).read().decode()
     assert "SSE" in page
     [entry] = re.findall(r'src="(/sse/assets/[^"]*/index\.js)"', page)
-    for name in {path.name for path in (ROOT / "static").iterdir()}:
+    for name in [path.relative_to(ROOT / "static").as_posix() for path in (ROOT / "static").rglob("*.*")]:
         with urllib.request.urlopen(address + entry.replace("index.js", name)) as answer:
             assert answer.read() == (ROOT / "static" / name).read_bytes()
             assert "immutable" in answer.headers["cache-control"]
