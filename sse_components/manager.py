@@ -461,9 +461,7 @@ class BroadcastManager:
             subscriber: the client, and its grants.
             greeting: what the first frame says beside the connection's id and heartbeat.
         """
-        if not self.running:
-            self.home.check()
-            await self.start()
+        await self.home.ready()
         interval = self.heartbeat if heartbeat is None else heartbeat
         connection = StreamConnection(
             self.registry.free_id(connection_id),

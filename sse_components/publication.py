@@ -118,7 +118,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
     def send(self, value: Any) -> Any:
         """Go on, as a coroutine does."""
         self._steps = self._steps or self.__await__()
-        return self._steps.send(value)
+        try:
+            return self._steps.send(value)
+        except BaseException:
+            self._steps = None  # it may be awaited again
+            raise
 
     def throw(self, *error: Any) -> Any:
         """Raise an error where it waits, as in a coroutine."""

@@ -10,6 +10,7 @@ from fasthtml.common import FT
 from ..errors import MarkupError
 from ..html.connect import connecting, sse_div
 from ..html.page_context import this_page
+from ..protocol import CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, SHARED_ATTRIBUTE
 
 MESSAGE = "message"
 
@@ -50,7 +51,7 @@ def SSE(
     events = [event] if isinstance(event, str) else list(event)
     kwargs |= granted(heal)
     if not shared:
-        kwargs["data_sse_shared"] = "element"
+        kwargs[SHARED_ATTRIBUTE] = "element"
     return sse_div(this_page().stream_url(several(channels)), events, swap, *children, id=id, **kwargs)
 
 
@@ -67,7 +68,7 @@ def granted(heal: str) -> dict[str, Any]:
     """Return the attributes of an element whose channels are granted to this page."""
     page = this_page()
     with_whom = None if page.shared else "page"
-    return {"data_sse_cursor": str(page.cursor), "data_sse_heal": check_heal(heal), "data_sse_shared": with_whom}
+    return {CURSOR_ATTRIBUTE: str(page.cursor), HEAL_ATTRIBUTE: check_heal(heal), SHARED_ATTRIBUTE: with_whom}
 
 
 def several(channels: str | Iterable[str]) -> list[str]:

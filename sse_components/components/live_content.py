@@ -17,6 +17,16 @@ from fasthtml.common import FT, Li, NotStr, Template, ft_hx
 from ..errors import MarkupError, NotRunning
 from ..html.oob import as_ft, flat, id_selector, own_id, render
 from ..manager import BroadcastManager
+from ..protocol import (
+    KEY_ATTRIBUTE,
+    LABEL_ATTRIBUTE,
+    LIVE_LIST_ATTRIBUTE,
+    LIVE_REGION_ATTRIBUTE,
+    LIVE_TEXT_ATTRIBUTE,
+    MAX_ATTRIBUTE,
+    MORPH_ATTRIBUTE,
+    PAUSE_ATTRIBUTE,
+)
 from ..transactions import Action, hold
 from .element import following
 from .handles import Handle, check_id
@@ -74,7 +84,7 @@ def LiveText(
         raise ValueError(f"announced must be at least 0 seconds, not {announced!r}")
     id = check_id(id, "LiveText")
     if live != "off":
-        said = {"data_sse_live_text": live, "data_sse_label": label, "data_sse_pause": round(announced * 1000)}
+        said = {LIVE_TEXT_ATTRIBUTE: live, LABEL_ATTRIBUTE: label, PAUSE_ATTRIBUTE: round(announced * 1000)}
         kwargs = said | kwargs
     return live_tag(tag, value, id=id, channel=channel, cls=f"sse-live-text {cls}", **kwargs)
 
@@ -120,7 +130,7 @@ def LiveList(
     shown = in_order([check_item(item) for item in flat(items) if item is not None])
     if empty is not None:
         shown.insert(0, empty_item(empty, tag))
-    kwargs = {"data_sse_live_list": True, "data_sse_max": max_length, **kwargs}
+    kwargs = {LIVE_LIST_ATTRIBUTE: True, MAX_ATTRIBUTE: max_length, **kwargs}
     return live_tag(tag, *shown, id=check_id(id, "LiveList"), channel=channel, cls=f"sse-live-list {cls}", **kwargs)
 
 
@@ -144,7 +154,7 @@ def LiveRegion(
     Example:
         `LiveRegion(render_board(), id='board')`
     """
-    kwargs = {"data_sse_live_region": True, **kwargs}
+    kwargs = {LIVE_REGION_ATTRIBUTE: True, **kwargs}
     return live_tag(
         tag, *content, id=check_id(id, "LiveRegion"), channel=channel, cls=f"sse-live-region {cls}", **kwargs
     )
@@ -177,10 +187,10 @@ def check_item(item: Any) -> FT:
 
 def in_order(items: list[FT]) -> list[FT]:
     """Return items sorted by their keys if each has one, else as they are. The browser has the last word on letters."""
-    keys = [item.attrs.get("data-sse-key") for item in items]
+    keys = [item.attrs.get(KEY_ATTRIBUTE) for item in items]
     if None in keys:
         return items
-    return sorted(items, key=lambda item: (natural(item.attrs["data-sse-key"]), natural(item.attrs["id"])))
+    return sorted(items, key=lambda item: (natural(item.attrs[KEY_ATTRIBUTE]), natural(item.attrs["id"])))
 
 
 def natural(key: Any) -> tuple[bool, float, list[Any]]:
@@ -347,15 +357,15 @@ class ItemList(Handle):
 def keyed(item: Any, key: Any) -> FT:
     """Return an item with its sort key, else raise `MarkupError`."""
     item = check_item(item)
-    found = item.attrs.get("data-sse-key") if key is None else key
+    found = item.attrs.get(KEY_ATTRIBUTE) if key is None else key
     if found is None:
         raise MarkupError("insert needs a sort key: key=, or data_sse_key of the item")
-    return FT(item.tag, item.children, {**item.attrs, "data-sse-key": str(found)})
+    return FT(item.tag, item.children, {**item.attrs, KEY_ATTRIBUTE: str(found)})
 
 
 def morph(*content: Any) -> FT:
     """Return content as an element that has the one it comes into take it over, and is gone."""
-    return Template(*content, data_sse_morph=True)
+    return Template(*content, **{MORPH_ATTRIBUTE: True})
 
 
 class Region(Handle):

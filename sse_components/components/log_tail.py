@@ -16,6 +16,7 @@ from fasthtml.common import FT, B, Bdi, Button, Details, Div, Input, Option, Out
 
 from ..errors import MarkupError, NotRunning
 from ..manager import BroadcastManager
+from ..protocol import LEVEL_ATTRIBUTE, LOG_TAIL_ATTRIBUTE
 from .element import following
 from .handles import Coalescer, Handle, check_id
 
@@ -219,7 +220,7 @@ def LogTail(
     id, bound = check_id(id, "LogTail"), check_max_lines(max_lines or MAX_LINES)
     named = {"aria_label": label or id}
     region = Div(*map(shown_line, lines), id=region_id(id), cls="sse-log-lines", role="log", tabindex="0", **named)
-    attributes = {**following(channel or id), "data_sse_log_tail": bound, **named, **kwargs}
+    attributes = {**following(channel or id), LOG_TAIL_ATTRIBUTE: bound, **named, **kwargs}
     parts = [filter_fields(id) if filter else None, region, Button(type="button", cls="sse-log-new", hidden=True)]
     return Section(*parts, id=id, cls=f"sse-log-tail {cls}".strip(), **attributes)
 
@@ -249,7 +250,7 @@ def shown_line(line: Any) -> Any:
 
 def line_element(line: LogLine) -> FT:
     """Return a line as an element. Its level is a word; its text is kept apart from what it is next to (`bdi`)."""
-    level, attributes = B(line.level), {"cls": "sse-log-line", "data_level": line.level}
+    level, attributes = B(line.level), {"cls": "sse-log-line", LEVEL_ATTRIBUTE: line.level}
     if len(line.text) <= SHOWN:
         return Div(level, Bdi(line.text), **attributes)
     shown, rest = line.text[:SHOWN], line.text[SHOWN:]

@@ -8,7 +8,18 @@ from typing import Any
 from fasthtml.common import FT, Button, Dd, Div, Dl, Dt, Noscript, Span
 
 from ..html.scripts import create_connection_manager_script
-from ..protocol import CONNECTIONS_PATH, PREFIX, STATE_ATTRIBUTE, STATS_ATTRIBUTE
+from ..protocol import (
+    AGO_ATTRIBUTE,
+    CONNECTIONS_PATH,
+    COUNTDOWN_ATTRIBUTE,
+    NEVER_ATTRIBUTE,
+    NUMBERS_ATTRIBUTE,
+    PREFIX,
+    STAT_ATTRIBUTE,
+    STATE_ATTRIBUTE,
+    STATS_ATTRIBUTE,
+    STATUS_ATTRIBUTE,
+)
 
 UNKNOWN = "…"
 
@@ -61,11 +72,11 @@ def ConnectionStatus(
     }
     shown = {
         "cls": f"sse-connection-status {cls}".strip(),
-        "data_sse_status": True,
+        STATUS_ATTRIBUTE: True,
         STATE_ATTRIBUTE: "connecting",
         "tabindex": "-1",  # focus comes here when the button goes
         "hx_preserve": True,  # a fresh page says "connecting"
-        "data_countdown": countdown,
+        COUNTDOWN_ATTRIBUTE: countdown,
         **{f"data_{state}": text for state, text in words.items()},
     }
     return Div(
@@ -109,15 +120,15 @@ def ConnectionStats(
     states = {f"data_{state}": word for state, word in words.items() if state not in NUMBERS}
     shown = {
         "cls": f"sse-connection-stats {cls}".strip(),
-        "data_sse_numbers": True,
-        "data_ago": ago,
-        "data_never": never,
+        NUMBERS_ATTRIBUTE: True,
+        AGO_ATTRIBUTE: ago,
+        NEVER_ATTRIBUTE: never,
         **states,
     }
     return Dl(
-        pair(words["state"], words.get("connecting", "connecting"), data_sse_stat="state"),
-        pair(words["heard"], never, data_sse_stat="heard"),
-        pair(words["reconnects"], 0, data_sse_stat="reconnects"),
+        pair(words["state"], words.get("connecting", "connecting"), **{STAT_ATTRIBUTE: "state"}),
+        pair(words["heard"], never, **{STAT_ATTRIBUTE: "heard"}),
+        pair(words["reconnects"], 0, **{STAT_ATTRIBUTE: "reconnects"}),
         pair(words["active"], numbers.get("active", UNKNOWN), **{STATS_ATTRIBUTE: "active"}),
         pair(words["total"], numbers.get("total", UNKNOWN), **{STATS_ATTRIBUTE: "total"}),
         *children,

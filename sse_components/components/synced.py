@@ -11,7 +11,15 @@ from fasthtml.common import FT, Data, Div, Input, Label, Script, Span, Textarea
 from ..errors import MarkupError
 from ..html.assets import asset_url
 from ..html.page_context import kit_prefix
-from ..protocol import FIELD_KEY
+from ..protocol import (
+    FIELD_KEY,
+    MEDIA_ATTRIBUTE,
+    OFF_ATTRIBUTE,
+    ON_ATTRIBUTE,
+    ROOT_ATTRIBUTE,
+    SAID_ATTRIBUTE,
+    SYNCED_ATTRIBUTE,
+)
 from .element import following
 from .handles import Handle, check_id
 
@@ -147,8 +155,8 @@ def SyncedToggle(
     wiring = wired(scope, SWITCH_KEY + str(key or name or attribute), id, sending="change")
     if attribute:
         system = media or (DARK if on == "dark" else None)
-        wiring |= {"data_sse_attribute": check_attribute(attribute), "data_sse_on": on, "data_sse_off": off}
-        wiring |= {"data_sse_media": system if scope == "browser" else None}
+        wiring |= {ROOT_ATTRIBUTE: check_attribute(attribute), ON_ATTRIBUTE: on, OFF_ATTRIBUTE: off}
+        wiring |= {MEDIA_ATTRIBUTE: system if scope == "browser" else None}
     field = Input(**{**shown, **wiring, "checked": bool(checked), **kwargs})
     early = [early_script()] if scope == "browser" or attribute else []
     return whole(Label if label else Div, [field, *early, *label], as_text(bool(checked)), scope, id, channel)
@@ -173,7 +181,7 @@ def wired(scope: str, key: str, id: str | None, *, sending: str) -> dict[str, An
         MarkupError: for an unknown scope, or an id that the server's messages could not name.
     """
     if scope == "browser":
-        return {"id": id, "data_sse_synced": key}
+        return {"id": id, SYNCED_ATTRIBUTE: key}
     if scope != "server":
         raise MarkupError(f"scope must be 'browser' or 'server', not {scope!r}")
     # A browser that filled in what was there before a reload would hide what the server says.
@@ -186,7 +194,7 @@ def whole(tag: Callable[..., FT], inside: list[Any], said: str, scope: str, id: 
     if scope == "browser":
         return tag(*inside, cls="sse-synced")
     place = Span(Data(value=said), id=said_id(str(id)), hidden=True)
-    return tag(*inside, place, cls="sse-synced", data_sse_said=True, **following(channel or str(id)))
+    return tag(*inside, place, cls="sse-synced", **{SAID_ATTRIBUTE: True, **following(channel or str(id))})
 
 
 def said_id(id: str) -> str:
@@ -196,4 +204,4 @@ def said_id(id: str) -> str:
 
 def early_script() -> FT:
     """Return the script that gives the field before it what the browser remembers, before the page is painted."""
-    return Script(src=asset_url("synced-early.js", kit_prefix()))
+    return Script(src=asset_url("components/synced-early.js", kit_prefix()))

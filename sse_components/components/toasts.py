@@ -15,7 +15,7 @@ from ..errors import MarkupError
 from ..events.wire import KitChannel
 from ..html.oob import render
 from ..html.page_context import Page, current_page, session_of_request, this_page
-from ..protocol import CONTROL_PREFIX
+from ..protocol import CONTROL_PREFIX, LEVEL_ATTRIBUTE, TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE
 from .element import following
 
 # Seconds that a toast of a level stays; None: until it is closed.
@@ -114,8 +114,7 @@ def toast_element(content: tuple[Any, ...], level: str, timeout: float | None = 
         Button("×", type="button", cls="sse-toast-close", aria_label="Close"),  # noqa: RUF001 - as everyone draws it
         id=f"toast-{secrets.token_urlsafe(9)}",
         cls="sse-toast",
-        data_level=level,
-        data_sse_toast=str(round((seconds or 0) * 1_000)),
+        **{LEVEL_ATTRIBUTE: level, TOAST_ATTRIBUTE: str(round((seconds or 0) * 1_000))},
     )
 
 
@@ -167,7 +166,7 @@ def ToastStack(
         )
         for name, role in ((NEWS, "status"), (ALERTS, "alert"))
     ]
-    attributes = {**following(channels_of(page)), "aria_label": label, "data_sse_toasts": str(limit), **kwargs}
+    attributes = {**following(channels_of(page)), "aria_label": label, TOASTS_ATTRIBUTE: str(limit), **kwargs}
     return Section(*lists, id=id, cls=f"sse-toasts {cls}".strip(), **attributes)
 
 
