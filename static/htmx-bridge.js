@@ -5,6 +5,7 @@ import { plugUnder2, plugUnder4 } from "./htmx-plug.js";
 import { oobParts } from "./oob-parts.js";
 import { SWAP_ATTRIBUTE, TAB_HEADER } from "./protocol.js";
 import { tabId } from "./tab.js";
+import { updateTexts } from "./text-update.js";
 import { removeTwins } from "./twins.js";
 
 /** @typedef {import("./message-queue.js").LogEvent} LogEvent */
@@ -70,9 +71,11 @@ function isOwn(address) {
 /**
  * @param {any} htmx
  * @param {Element} target
- * @param {string} html
+ * @param {string} message
  */
-function swapOutOfBandOn2(htmx, target, html) {
+function swapOutOfBandOn2(htmx, target, message) {
+  const html = updateTexts(message);
+  if (html === "") return;
   removeTwins(html, []);
   const spec = { swapStyle: "none", swapDelay: 0, settleDelay: htmx.config.defaultSettleDelay };
   htmx.swap(target, html, spec, { contextElement: target });
@@ -126,7 +129,8 @@ function installOn4(htmx) {
  */
 function partFor(element, html, id) {
   const { outOfBand, rest } = oobParts(html);
-  return outOfBand && !isFirst(id, element) ? rest : html;
+  if (!outOfBand) return html;
+  return isFirst(id, element) ? updateTexts(html) || null : rest;
 }
 
 /**
