@@ -54,32 +54,35 @@ class LogTail {
 
   /** @param {MutationRecord[]} records */
   #changed(records) {
-    const added = records.some(({ addedNodes }) => addedNodes.length > 0) ? this.#added() : [];
-    this.#filter(false);
+    const changed = changedLines(records, this.#region);
+    const added = this.#added(changed);
+    this.#hide(changed);
     this.#trim();
     this.#calm(added.length);
     if (!this.#follows) this.#news += added.filter((line) => !line.hidden).length;
     this.#keepPlace();
   }
 
-  /** Return the lines that were not here before; a message may bring again what stands here. */
-  #added() {
-    const added = [...this.#lines].filter((line) => !this.#known.has(line));
+  /**
+   * Return the lines that were not here before; a message may bring again what stands here.
+   *
+   * @param {HTMLElement[]} lines
+   */
+  #added(lines) {
+    const added = lines.filter((line) => !this.#known.has(line));
     for (const line of added) this.#known.add(line);
-    return /** @type {HTMLElement[]} */ (added);
+    return added;
   }
 
   /** Let the oldest lines give way, without moving what is read. */
   #trim() {
     const surplus = this.#lines.length - Number(this.#element.dataset.sseLogTail);
     if (surplus <= 0) return;
+    const lines = [...this.#lines].slice(0, surplus);
+    if (this.#follows) return removeLines(lines, this.#region); // to ask for heights is to have all laid out
     const { scrollHeight, scrollTop } = this.#region;
-    for (const line of [...this.#lines].slice(0, surplus)) {
-      const { parentElement } = line;
-      line.remove();
-      if (parentElement !== this.#region && parentElement?.childElementCount === 0) parentElement.remove();
-    }
-    if (!this.#follows) this.#region.scrollTop = scrollTop - (scrollHeight - this.#region.scrollHeight);
+    removeLines(lines, this.#region);
+    this.#region.scrollTop = scrollTop - (scrollHeight - this.#region.scrollHeight);
   }
 
   /**
@@ -121,16 +124,56 @@ class LogTail {
 
   /** @param {boolean} tells whether to say how many lines it leaves */
   #filter(tells) {
-    const field = this.#element.querySelector("input[type=search]");
-    const select = this.#element.querySelector("select");
-    const sought = field instanceof HTMLInputElement ? field.value.trim().toLowerCase() : "";
-    const least = LEVELS.indexOf(select?.value ?? "");
-    for (const line of this.#lines) line.toggleAttribute("hidden", !matches(line, sought, least));
+    const { sought, least } = this.#hide(this.#lines);
     const output = this.#element.querySelector("output");
     if (!tells || !output) return;
     const shown = [...this.#lines].filter((line) => !line.hasAttribute("hidden")).length;
     output.value = sought || least >= 0 ? `${shown} of ${this.#lines.length}` : "";
     this.#keepPlace();
+  }
+
+  /**
+   * Hide those of some lines that the reader does not want to see.
+   *
+   * @param {Iterable<Element>} lines
+   */
+  #hide(lines) {
+    const field = this.#element.querySelector("input[type=search]");
+    const select = this.#element.querySelector("select");
+    const sought = field instanceof HTMLInputElement ? field.value.trim().toLowerCase() : "";
+    const least = LEVELS.indexOf(select?.value ?? "");
+    for (const line of lines) line.toggleAttribute("hidden", !matches(line, sought, least));
+    return { sought, least };
+  }
+}
+
+/**
+ * Return the lines that have come or changed, in their order.
+ *
+ * @param {MutationRecord[]} records
+ * @param {Element} region
+ */
+function changedLines(records, region) {
+  const nodes = records.flatMap(({ type, target, addedNodes }) => (type === "attributes" ? [target] : [...addedNodes]));
+  const found = nodes.flatMap((node) => (node instanceof Element && region.contains(node) ? linesAt(node) : []));
+  return /** @type {HTMLElement[]} */ ([...new Set(found)]);
+}
+
+/** @param {Element} element */
+function linesAt(element) {
+  const line = element.closest(".sse-log-line");
+  return line ? [line] : [...element.getElementsByClassName("sse-log-line")];
+}
+
+/**
+ * @param {Element[]} lines
+ * @param {Element} region
+ */
+function removeLines(lines, region) {
+  for (const line of lines) {
+    const { parentElement } = line;
+    line.remove();
+    if (parentElement !== region && parentElement?.childElementCount === 0) parentElement.remove();
   }
 }
 

@@ -128,17 +128,19 @@ class Answer(Work):
     def elements(self) -> list[FT]:
         """Return the text so far as elements."""
         count = len(self.blocks)
-        starts = [0, *[number for number in range(1, count) if self.blocks[number - 1].endswith("\n")], count]
-        return [
-            self._paragraph(start, *[self._block(number, count) for number in range(start, end)])
-            for start, end in pairwise(starts)
-        ]
+        return [self._paragraph(*numbers, count) for numbers in self._paragraphs(0, count)]
+
+    def _paragraphs(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the first number and the end of the blocks of each paragraph among some."""
+        begins = [number for number in range(start + 1, end) if self.blocks[number - 1].endswith("\n")]
+        return pairwise([start, *begins, end])
 
     def _block(self, number: int, count: int, **attributes: Any) -> FT:
         busy = "true" if self.running and number == count - 1 else None
         return Span(self.blocks[number], id=f"{self.id}-{number}", aria_busy=busy, **attributes)
 
-    def _paragraph(self, start: int, *blocks: FT) -> FT:
+    def _paragraph(self, start: int, end: int, count: int) -> FT:
+        blocks = [self._block(number, count) for number in range(start, end)]
         return Span(*blocks, id=f"{self.id}-from-{start}", cls="sse-token-stream-paragraph")
 
     def _restart(self) -> None:
@@ -146,26 +148,40 @@ class Answer(Work):
         self._sent, self._told, self._unsaid, self._announced = 0, "", "", 0.0
 
     async def _publish(self) -> None:
-        count, since = len(self.blocks), max(0, self._sent - 1)
-        news = [self._shown(number, count, grows=count == self._sent) for number in range(since, count)]
+        known, count = self._sent, len(self.blocks)
         self._sent = count
+        messages = [self._added(start, min(start + BLOCKS, count), count) for start in range(known, count, BLOCKS)]
+        messages = messages or [[]]
+        messages[0][:0] = self._grown(known, count)
+        messages[-1] += self._ending()
+        for message in messages:
+            await self._publisher.publish(self.channel, *message)
+
+    def _grown(self, known: int, count: int) -> list[NotStr]:
+        """Return what brings the last block that pages have up to date."""
+        only_text = self.running and known == count
+        return [oob(self._block(known - 1, count, data_sse_text=only_text))] if known else []
+
+    def _added(self, start: int, end: int, count: int) -> list[NotStr]:
+        """Return what adds blocks to a page."""
+        return [self._addition(*numbers, count) for numbers in self._paragraphs(start, end)]
+
+    def _addition(self, start: int, end: int, count: int) -> NotStr:
+        """Return what adds blocks of one paragraph: the first begins the text anew, a page may have others of it."""
+        if (first := first_of_paragraph(self.blocks, start)) < start:
+            blocks = tuple(self._block(number, count) for number in range(start, end))
+            return oob(blocks, f"{self.id}-from-{first}", "beforeend")
+        return oob(self._paragraph(start, end, count), f"{self.id}-text", "beforeend" if start else "innerHTML")
+
+    def _ending(self) -> list[NotStr]:
+        """Return what tells how the answer stands, if that is news."""
+        news = []
         if self.state != self._told:
             self._told = self.state
             news.append(oob(answer_state(self)))
         if said := self._to_announce():
             news.append(oob(said, f"{self.id}-said", "innerHTML"))
-        for start in range(0, len(news), BLOCKS):
-            await self._publisher.publish(self.channel, *news[start : start + BLOCKS])
-
-    def _shown(self, number: int, count: int, *, grows: bool) -> NotStr:
-        """Return what brings a block into a page: the first begins the text anew, a new one is added."""
-        if number < self._sent:
-            only_text = grows and self.running
-            return oob(self._block(number, count, data_sse_text=only_text))
-        block, start = self._block(number, count), first_of_paragraph(self.blocks, number)
-        if start < number:
-            return oob(block, f"{self.id}-from-{start}", "beforeend")
-        return oob(self._paragraph(start, block), f"{self.id}-text", "beforeend" if number else "innerHTML")
+        return news
 
     def _to_announce(self) -> str:
         """Return what those are told who do not see the text: sentences that are complete, and how it ends."""
