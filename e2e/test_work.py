@@ -11,6 +11,7 @@ from e2e.axe import expect_no_serious_violations
 from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 from e2e.pages.work import HOSTILE
+from tests.support.patience import patient
 
 Begin = Callable[..., Future[str]]
 
@@ -18,7 +19,7 @@ Begin = Callable[..., Future[str]]
 @pytest.fixture
 def begin(server: PageServer) -> Iterator[Begin]:
     """Begin what goes on until the test ends it; its result is what the server answers then."""
-    with ThreadPoolExecutor() as threads, httpx.Client(base_url=server.url, timeout=60) as client:
+    with ThreadPoolExecutor() as threads, httpx.Client(base_url=server.url, timeout=patient(60)) as client:
         yield lambda path, **form: threads.submit(lambda: client.post(path, data=form).raise_for_status().text)
 
 

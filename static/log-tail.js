@@ -21,6 +21,8 @@ class LogTail {
   #lines;
   #button;
   #follows = true;
+  /** Where it was scrolled to. */
+  #place = 0;
   #news = 0;
   #known;
   /** Lines that came within the last CALM_MS. */
@@ -100,10 +102,14 @@ class LogTail {
     if (this.#rush > FEW) this.#region.setAttribute("aria-live", "off");
   }
 
+  /** Only note where the reader goes: to scroll here as well would stop a scroll that has just begun. */
   #scrolled() {
     const { scrollTop, clientHeight, scrollHeight } = this.#region;
-    this.#follows = scrollTop + clientHeight >= scrollHeight - NEAR;
-    this.#keepPlace();
+    const below = scrollHeight - clientHeight - scrollTop;
+    const leaves = scrollTop < this.#place && below > 1;
+    this.#follows = below <= NEAR && !leaves;
+    this.#place = scrollTop;
+    this.#tellNews();
   }
 
   #goToEnd() {
@@ -114,9 +120,14 @@ class LogTail {
 
   #keepPlace() {
     if (this.#follows) {
-      this.#news = 0;
       this.#region.scrollTop = this.#region.scrollHeight;
+      this.#place = this.#region.scrollTop;
     }
+    this.#tellNews();
+  }
+
+  #tellNews() {
+    if (this.#follows) this.#news = 0;
     this.#button.hidden = this.#news === 0;
     const text = this.#news === 1 ? "1 new line" : `${this.#news} new lines`;
     if (!this.#button.hidden && this.#button.textContent !== text) this.#button.textContent = text;
