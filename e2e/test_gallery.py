@@ -171,9 +171,7 @@ def test_the_access_log_is_in_step_and_bounded(open_tab: OpenTab, server: PageSe
         expect(rows).to_have_count(16)
         assert "secret" not in tab.content()
     counts = [tab.locator("#answered") for tab in tabs]
-    wait_until(
-        lambda: len({count.inner_text() for count in counts}) == 1, what="the same count in both tabs"
-    )
+    wait_until(lambda: len({count.inner_text() for count in counts}) == 1, what="the same count in both tabs")
 
 
 def test_toasts_reach_whom_they_are_for(open_tab: OpenTab, room: str) -> None:

@@ -1,9 +1,9 @@
 """How long tests wait for what is to come: one place for all of them.
 
-A test waits for a state, and goes on as soon as it is there. So patience costs nothing where all is well; only what never
-comes takes as long as this. It is measured at the first import: a machine that is slow, or busy now, gets more. The
-environment variable `SSE_TEST_PATIENCE` sets the factor instead, such as `SSE_TEST_PATIENCE=5`; processes that tests
-start, and workers of xdist, have it from there.
+A test waits for a state, and goes on as soon as it is there. So patience costs nothing where all is well; only what
+never comes takes as long as this. It is measured at the first import: a machine that is slow, or busy now, gets more.
+The environment variable `SSE_TEST_PATIENCE` sets the factor instead, such as `SSE_TEST_PATIENCE=5`; processes that
+tests start, and workers of xdist, have it from there.
 """
 
 from __future__ import annotations
