@@ -23,7 +23,7 @@ LEAST, MOST = 1.0, 10.0
 def measured() -> float:
     """Return how many times slower than the reference this machine is now."""
     slower = median(seconds_of_work() for _ in range(9)) / REFERENCE
-    return min(max(slower * crowd(), LEAST), MOST)
+    return min(max(slower, crowd(), LEAST), MOST)
 
 
 def seconds_of_work() -> float:
@@ -33,7 +33,7 @@ def seconds_of_work() -> float:
 
 
 def crowd() -> float:
-    """Return how many tasks share a processor: the work above may have been lucky."""
+    """Return how many tasks share a processor: the work above may have met a moment of rest."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 1.0
     return max(1.0, load / (os.cpu_count() or 1))
 
