@@ -56,7 +56,11 @@ class PageServer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(partial(self._has_started, begin), within=30, what=f"start of {self._serve}", report=self._log)
+        try:
+            wait_until(partial(self._has_started, begin), within=30, what=f"start of {self._serve}", report=self._log)
+        except AssertionError:
+            self.kill()
+            raise
 
     def _has_started(self, begin: int) -> bool:
         log = self._log.read_bytes()[begin:]
