@@ -14,6 +14,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.support.patience import patient
+
 ROOT = Path(__file__).parents[1]
 RUNNING = re.compile(r"running on (http://\S+)")
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
@@ -75,7 +77,7 @@ def address(wheel: Path, install: Install, tmp_path: Path) -> Iterator[str]:
             yield next(found[1] for line in gallery.stderr if (found := RUNNING.search(line)))
         finally:
             gallery.terminate()
-            gallery.communicate(timeout=10)
+            gallery.communicate(timeout=patient(20))
 
 
 def needs(example: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse
 
 from e2e.pages import page_app
 from sse_components import SSE, setup_sse
+from tests.support.patience import patient
 
 WAYS = ["sync", "thread", "job", "async"]
 
@@ -20,7 +21,7 @@ def make_app(*, htmx4: bool) -> Any:
     sse = setup_sse(app)
 
     def publish(room: str, way: str) -> None:
-        sse.publish(room, Li(way), target="said", swap="beforeend").result(timeout=10)
+        sse.publish(room, Li(way), target="said", swap="beforeend").result(timeout=patient(10))
 
     @rt("/{room}/page")
     def page(room: str) -> Any:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from fasthtml.common import FT, Button, Div, NotStr, P, Section, Span
 
 from ..html.oob import oob, render
 from ..manager import BroadcastManager
+from ..protocol import TEXT_ATTRIBUTE
 from .element import following
 from .work import IDLE, Reason, Work, Works, unsaid
 
@@ -34,8 +36,9 @@ class Answer(Work):
     It is done at the block's end, failed if the block raises, which the caller gets as ever, and stopped if somebody
     calls `stop()`. The text so far is known to this process, for an hour after its end.
 
-    Pages get it in blocks of about a thousand characters, and the last one anew whenever it has grown: what comes twice
-    does no harm, and the page's elements stay few.
+    Pages get it in blocks of at most a thousand characters, and the last one anew whenever it has grown: what comes
+    twice does no harm, and the page's elements stay few. A block ends with a line where it can. The blocks of a
+    paragraph stand in an element of their own, so that a browser lays out the last paragraph again, and no other.
 
     Args:
         publisher: tells the pages.
@@ -125,34 +128,61 @@ class Answer(Work):
 
     def elements(self) -> list[FT]:
         """Return the text so far as elements."""
-        return [self._block(number, len(self.blocks)) for number in range(len(self.blocks))]
+        count = len(self.blocks)
+        return [self._paragraph(*numbers, count) for numbers in self._paragraphs(0, count)]
 
-    def _block(self, number: int, count: int) -> FT:
+    def _paragraphs(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the first number and the end of the blocks of each paragraph among some."""
+        begins = [number for number in range(start + 1, end) if self.blocks[number - 1].endswith("\n")]
+        return pairwise([start, *begins, end])
+
+    def _block(self, number: int, count: int, **attributes: Any) -> FT:
         busy = "true" if self.running and number == count - 1 else None
-        return Span(self.blocks[number], id=f"{self.id}-{number}", aria_busy=busy)
+        return Span(self.blocks[number], id=f"{self.id}-{number}", aria_busy=busy, **attributes)
+
+    def _paragraph(self, start: int, end: int, count: int) -> FT:
+        blocks = [self._block(number, count) for number in range(start, end)]
+        return Span(*blocks, id=f"{self.id}-from-{start}", cls="sse-token-stream-paragraph")
 
     def _restart(self) -> None:
         self.blocks = [""]
         self._sent, self._told, self._unsaid, self._announced = 0, "", "", 0.0
 
     async def _publish(self) -> None:
-        count = len(self.blocks)
-        news = [self._shown(number, count) for number in range(max(0, self._sent - 1), count)]
+        known, count = self._sent, len(self.blocks)
         self._sent = count
+        messages = [self._added(start, min(start + BLOCKS, count), count) for start in range(known, count, BLOCKS)]
+        messages = messages or [[]]
+        messages[0][:0] = self._grown(known, count)
+        messages[-1] += self._ending()
+        for message in messages:
+            await self._publisher.publish(self.channel, *message)
+
+    def _grown(self, known: int, count: int) -> list[NotStr]:
+        """Return what brings the last block that pages have up to date."""
+        only_text = self.running and known == count
+        return [oob(self._block(known - 1, count, **{TEXT_ATTRIBUTE: only_text}))] if known else []
+
+    def _added(self, start: int, end: int, count: int) -> list[NotStr]:
+        """Return what adds blocks to a page."""
+        return [self._addition(*numbers, count) for numbers in self._paragraphs(start, end)]
+
+    def _addition(self, start: int, end: int, count: int) -> NotStr:
+        """Return what adds blocks of one paragraph: the first begins the text anew, a page may have others of it."""
+        if (first := first_of_paragraph(self.blocks, start)) < start:
+            blocks = tuple(self._block(number, count) for number in range(start, end))
+            return oob(blocks, f"{self.id}-from-{first}", "beforeend")
+        return oob(self._paragraph(start, end, count), f"{self.id}-text", "beforeend" if start else "innerHTML")
+
+    def _ending(self) -> list[NotStr]:
+        """Return what tells how the answer stands, if that is news."""
+        news = []
         if self.state != self._told:
             self._told = self.state
             news.append(oob(answer_state(self)))
         if said := self._to_announce():
             news.append(oob(said, f"{self.id}-said", "innerHTML"))
-        for start in range(0, len(news), BLOCKS):
-            await self._publisher.publish(self.channel, *news[start : start + BLOCKS])
-
-    def _shown(self, number: int, count: int) -> NotStr:
-        """Return what brings a block into a page: the first begins the text anew, a new one is added."""
-        block = self._block(number, count)
-        if number < self._sent:
-            return oob(block)
-        return oob(block, f"{self.id}-text", "beforeend" if number else "innerHTML")
+        return news
 
     def _to_announce(self) -> str:
         """Return what those are told who do not see the text: sentences that are complete, and how it ends."""
@@ -207,12 +237,19 @@ def answer_state(answer: Answer) -> FT:
     return P(text, id=f"{answer.id}-state", cls="sse-token-stream-state", data_answer=answer.state)
 
 
+def first_of_paragraph(blocks: Sequence[str], number: int) -> int:
+    """Return the number of the block with which the paragraph of a block begins."""
+    while number and not blocks[number - 1].endswith("\n"):
+        number -= 1
+    return number
+
+
 def blocks_of(text: str) -> Iterator[str]:
-    """Yield a text in blocks, cut after white space where there is some; the last may be empty."""
+    """Yield a text in blocks, cut after a line or else after white space where there is some; the last may be empty."""
     start = 0
     while len(text) - start > BLOCK:
         full = start + BLOCK
-        space = max(text.rfind(" ", start, full), text.rfind("\n", start, full))
-        yield text[start : (end := full if space < 0 else space + 1)]
+        cuts = text.rfind("\n", start, full) + 1 or text.rfind(" ", start, full) + 1
+        yield text[start : (end := cuts or full)]
         start = end
     yield text[start:]
