@@ -14,7 +14,7 @@ def index():
 
 
 @rt
-def join(name: str):
+async def join(name: str):
     names.append(Li(name, id=f"guest-{len(names)}", data_sse_key=name))
     sse.list("guests").insert(names[-1])
 

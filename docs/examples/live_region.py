@@ -13,7 +13,7 @@ def board():
 
 
 @rt
-def vote(name: str):
+async def vote(name: str):
     votes[name] += 1
     board.refresh()
 

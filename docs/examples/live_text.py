@@ -13,7 +13,7 @@ def index():
 
 
 @rt
-def add():
+async def add():
     global count
     count += 1
     sse.text("clicks").set(count)

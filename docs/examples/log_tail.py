@@ -8,7 +8,7 @@ sse = setup_sse(app)
 
 @rt
 def index():
-    return Titled("Build", Button("Build", hx_post=build, hx_swap="none"), LogTail(sse.log("build")))
+    return Titled("Build", Button("Build", hx_post=build, hx_swap="none"), LogTail("build"))
 
 
 @rt

@@ -10,7 +10,7 @@ sse = setup_sse(app)
 def index(session, name: str = ""):
     session["name"] = name or session.get("name", "Guest")  # a real app asks for a password
     rename = Form(Input(name="name", aria_label="Name"), Button("This is me"), action=index)
-    return Titled("Who is here?", PresenceList(sse.here), rename)
+    return Titled("Who is here?", PresenceList(), rename)
 
 
 serve()

@@ -20,5 +20,5 @@ def cancel():
     sse.job("export").cancel()
 
 
-rt("/")(lambda: (ProgressBar(sse.job("export"), "Export", cancel=cancel), Button("Go", hx_post=start, hx_swap="none")))
+rt("/")(lambda: (ProgressBar("export", "Export", cancel=cancel), Button("Start", hx_post=start, hx_swap="none")))
 serve()

@@ -14,7 +14,7 @@ def index():
 
 
 @rt
-def save(title: str):
+async def save(title: str):
     saved["title"] = title
     sse.synced("title").set(title)
 

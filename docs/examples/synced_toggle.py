@@ -15,7 +15,7 @@ def index():
 
 
 @rt
-def switch(on: bool = False):
+async def switch(on: bool = False):
     lamp["on"] = on
     sse.synced("lamp").set(on)
 

@@ -9,7 +9,7 @@ sse = setup_sse(app)
 @rt
 def index():
     link = A("Open another tab", href=index, target="_blank")
-    return Titled("Tabs", TabCount(sse.here), link)
+    return Titled("Tabs", TabCount(), link)
 
 
 serve()

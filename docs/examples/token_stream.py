@@ -20,5 +20,5 @@ def stop():
     sse.tokens("answer").stop()
 
 
-rt("/")(lambda: (TokenStream(sse.tokens("answer"), stop=stop), Button("Ask", hx_post=ask, hx_swap="none")))
+rt("/")(lambda: (TokenStream("answer", stop=stop), Button("Ask", hx_post=ask, hx_swap="none")))
 serve()
