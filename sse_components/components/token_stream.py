@@ -1,4 +1,4 @@
-"""The answer of a language model, in every tab, as it comes."""
+"""`TokenStream`: the answer of a language model, in every tab, as it is generated."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from fasthtml.common import FT, Button, Div, NotStr, P, Section, Span
 
 from ..html.oob import oob, render
 from ..manager import BroadcastManager
+from ..publication import Outcome, Publication
 from .element import following
-from .work import IDLE, Reason, Work, Works, unsaid
+from .handle import Exclude
+from .handle_registry import bind
+from .work import IDLE, Reason, Work, Works, hide_reason
 
 # Seconds between two messages of one answer.
 INTERVAL = 0.05
@@ -29,30 +32,35 @@ ENDINGS = {"done": "Answer complete", "stopped": "Answer stopped", "failed": "An
 
 
 class Answer(Work):
-    """The server side of a `TokenStream`: a text that grows as long as an `async with` block.
+    """The server side of a `TokenStream`: a text that grows in an `async with` block. `sse.tokens(id)` returns it.
 
-    It is done at the block's end, failed if the block raises, which the caller gets as ever, and stopped if somebody
-    calls `stop()`. The text so far is known to this process, for an hour after its end.
+    It is done when the block ends, failed if the block raises, and stopped if somebody calls `stop()`. An error that
+    the block raises reaches the caller. The text is known to this process for an hour after the end.
 
     Pages get it in blocks of about a thousand characters, and the last one anew whenever it has grown: what comes twice
     does no harm, and the page's elements stay few.
 
+    Attributes:
+        id: the id of the `TokenStream`.
+        channel: the channel that the `TokenStream` follows.
+        state: `'idle'`, `'streaming'`, `'done'`, `'stopped'` or `'failed'`.
+
     Args:
-        publisher: tells the pages.
+        manager: publishes the text.
         works: where it is known by its id.
-        id: of the `TokenStream`.
-        channel: by default the id.
-        reason: makes the words for pages when the block raises: `str` for the error's own text, of which nothing is
-            told by default.
+        id: the id of the `TokenStream`.
+        channel: the channel that the `TokenStream` follows; by default the id.
+        reason: returns what pages show of an error that the block raises: `str` for the error's own text. By default
+            they show no details.
 
     Raises:
-        MarkupError: for an id that selectors cannot name.
+        MarkupError: for an id that a selector cannot name.
 
     Example:
         `await sse.tokens('answer').stream(model(prompt))`
     """
 
-    CALLED = "an answer"
+    KIND = "an answer"
     RUNNING = "streaming"
     INTERRUPTED = "stopped"
 
@@ -63,9 +71,15 @@ class Answer(Work):
     _announced: float
 
     def __init__(
-        self, publisher: BroadcastManager, works: Works, id: str, *, channel: str | None = None, reason: Reason = unsaid
+        self,
+        manager: BroadcastManager,
+        works: Works,
+        id: str,
+        *,
+        channel: str | None = None,
+        reason: Reason = hide_reason,
     ) -> None:
-        super().__init__(publisher, works, id, channel=channel, reason=reason, interval=INTERVAL)
+        super().__init__(manager, works, id, channel=channel, reason=reason, interval=INTERVAL)
         self._guard = threading.Lock()
         self._restart()
 
@@ -76,43 +90,63 @@ class Answer(Work):
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody has stopped it: for code in threads, which no cancellation reaches."""
+        """Whether somebody has stopped it. Code in threads has to look, because it cannot be interrupted."""
         return self._interrupted
 
-    def stop(self) -> bool:
-        """Stop what runs under this id: `asyncio.CancelledError` ends the block, and no more. From any thread.
+    def stop(self) -> Outcome[bool]:
+        """Stop what runs under this id: `asyncio.CancelledError` ends its block. It is not raised after the block.
+
+        It may be called anywhere, with or without `await`, as `publish`.
 
         Returns:
-            Whether something was running.
-        """
-        return self.interrupt()
+            An `Outcome`, whose result is whether something was running.
 
-    async def write(self, token: str) -> None:
-        """Append text. Pages are told at most twenty times a second.
+        Example:
+            `sse.tokens('answer').stop()`
+        """
+        return self._interrupt()
+
+    def write(self, token: str, *, exclude: Exclude = None) -> Publication:
+        """Append text. Pages are updated at most twenty times a second.
+
+        It may be called anywhere, with or without `await`, as `publish`. It does not wait for `after_commit`. A task
+        that awaits it lets other tasks run.
 
         Args:
-            token: any text: part of a word, or a megabyte.
-        """
-        self.write_threadsafe(token)
-        await self._breathe()
+            token: any text, from a part of a word to a megabyte.
+            exclude: tabs (`this_tab()`) and connections that do not get it, unless it is sent with others.
 
-    def write_threadsafe(self, token: str) -> None:
-        """Append text, as `write` does, from a thread."""
+        Returns:
+            A `Publication` that is done, with an empty id: the text is sent with what follows.
+
+        Raises:
+            NotRunning: outside of the answer's block.
+
+        Example:
+            `answer.write('Hello')`
+        """
         self._check_running()
         with self._guard:
             *full, rest = blocks_of(self.blocks[-1] + token)
             self.blocks[-1:] = [*full, rest]
             self._unsaid = (self._unsaid + token)[-ANNOUNCED:]
-        self._changed()
+        return self._publish_soon(exclude)
 
     async def stream(self, tokens: AsyncIterable[str]) -> str:
-        """Write what an iterator brings, in a block of its own. Stopped, it closes the iterator.
+        """Write what an iterator yields, in its own `async with` block. When it is stopped, it closes the iterator.
 
         Args:
             tokens: texts, one after the other.
 
         Returns:
-            The text, as far as it came.
+            The text, as far as it was generated.
+
+        Raises:
+            AlreadyRunning: while another answer with its id runs.
+            Exception: what the iterator raises.
+
+        Example:
+            `await sse.tokens('answer').stream(model(prompt))`
         """
         try:
             async with self:
@@ -145,7 +179,7 @@ class Answer(Work):
         if said := self._to_announce():
             news.append(oob(said, f"{self.id}-said", "innerHTML"))
         for start in range(0, len(news), BLOCKS):
-            await self._publisher.publish(self.channel, *news[start : start + BLOCKS])
+            await self._manager.publish(self.channel, *news[start : start + BLOCKS], exclude=self._exclude)
 
     def _shown(self, number: int, count: int) -> NotStr:
         """Return what brings a block into a page: the first begins the text anew, a new one is added."""
@@ -167,26 +201,31 @@ class Answer(Work):
 
 
 def TokenStream(
-    answer: Answer, *children: Any, stop: Any = None, label: str = "Answer", cls: str = "", **kwargs: Any
+    answer: Answer | str, *children: Any, stop: Any = None, label: str = "Answer", cls: str = "", **kwargs: Any
 ) -> FT:
-    """Show a text that grows by itself, such as the answer of a language model. What it says is text, never HTML.
+    """Show a text that grows by itself, such as the answer of a language model. It is shown as text, never as HTML.
 
     Args:
-        answer: the server's (`sse.tokens('answer')`), whose id becomes the element's, and whose text so far is shown.
-        children: what is shown until there is an answer.
-        stop: where its button posts to: the path of one of your handlers, or the handler, which calls
-            `sse.tokens('answer').stop()` if it pleases. Without it there is no button.
-        label: what it is called for those who do not see it.
-        cls: further classes.
-        kwargs: any attribute of the tag.
+        answer: the handle (`sse.tokens('answer')`) or its id, which becomes the id of the element. The text so far is
+            shown.
+        children: the content until there is an answer.
+        stop: where the button to stop it posts to: a path, or a handler. The handler decides whether to call
+            `sse.tokens('answer').stop()`. Without it there is no button.
+        label: its name for screen readers.
+        cls: classes beside `sse-token-stream`.
+        kwargs: attributes of the tag.
+
+    Returns:
+        The element.
 
     Raises:
+        MarkupError: for an id that a selector cannot name.
         ChannelError, SetupError: as `SSE`.
 
     Example:
-        `TokenStream(sse.tokens('answer'), P('Ask me something'), stop='/stop')`
+        `TokenStream('answer', P('Ask me something'), stop='/stop')`
     """
-    answer = answer.present
+    answer = bind(Answer, answer).present
     # As one string: the page's pretty white space would show between the blocks.
     text = children if answer.state == IDLE else [NotStr(render(*answer.elements()))]
     button = Button("Stop", type="button", hx_post=str(stop), hx_swap="none", cls="sse-token-stream-stop secondary")

@@ -15,13 +15,13 @@ from .sources import INTERVAL, check_seconds, closing, frame, items
 
 DONE_EVENT = "done"
 
-FINAL_STATUSES = ("completed", "done", "failed", "error", "cancelled")
+ENDED_STATUSES = ("completed", "done", "failed", "error", "cancelled")
 
 
 def job_ended(state: Any) -> bool:
     """Tell whether a job's state is its last.
 
-    `done`, if the state has it, decides. Else it is the last if `status` is one of `FINAL_STATUSES`, or if `progress`
+    `done`, if the state has it, decides. Else it is the last if `status` is one of `ENDED_STATUSES`, or if `progress`
     has reached `total`, by default 100.
     """
     if not isinstance(state, Mapping):
@@ -29,7 +29,7 @@ def job_ended(state: Any) -> bool:
     if "done" in state:
         return bool(state["done"])
     progress, total = state.get("progress"), state.get("total") or 100
-    return state.get("status") in FINAL_STATUSES or (isinstance(progress, int | float) and progress >= total)
+    return state.get("status") in ENDED_STATUSES or (isinstance(progress, int | float) and progress >= total)
 
 
 def create_progress_stream(

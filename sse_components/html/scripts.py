@@ -6,6 +6,7 @@ from typing import Any
 
 from fasthtml.common import FT, Script
 
+from ..checks import check_whole
 from ..protocol import CONNECTIONS_PATH, MONITOR_ATTRIBUTE, PREFIX, RECONNECT_ATTRIBUTE
 from .assets import asset_url
 from .connect import check_path
@@ -33,8 +34,8 @@ def create_reconnection_script(check_interval: int = 5000, max_retries: int = 5,
 
     Source: reference, `connections`.
     """
-    check_whole(1, check_interval=check_interval)
-    check_whole(0, max_retries=max_retries)
+    check_whole(check_interval=check_interval)
+    check_whole(least=0, max_retries=max_retries)
     options = {"data_check_interval": check_interval, "data_max_retries": max_retries, "data_debug": bool(debug)}
     return _script("reconnect.js", **{RECONNECT_ATTRIBUTE: True}, **options)
 
@@ -57,7 +58,7 @@ def create_connection_manager_script(
 
     Source: reference, `connections`.
     """
-    check_whole(1, update_interval=update_interval)
+    check_whole(update_interval=update_interval)
     endpoint = check_path(registry_endpoint=registry_endpoint)
     if endpoint == PREFIX + CONNECTIONS_PATH:
         endpoint = kit_prefix() + CONNECTIONS_PATH
@@ -67,10 +68,3 @@ def create_connection_manager_script(
 
 def _script(name: str, **attrs: Any) -> FT:
     return Script(src=asset_url(name, kit_prefix()), type="module", **attrs)
-
-
-def check_whole(least: int, **values: int) -> None:
-    """Raise `ValueError` for the first value that is not a whole number of at least `least`."""
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
