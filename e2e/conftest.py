@@ -177,8 +177,9 @@ def count_sources(tab: Page) -> int:
     return int(
         tab.evaluate(
             """async () => {
-              const entry = document.querySelector("script[src*='/sse/assets/']").src;
-              return (await import(new URL("sources.js", entry))).sources.size;
+              const { src } = document.querySelector("script[src*='/sse/assets/']");
+              const [assets] = /.*[/]sse[/]assets[/][^/]+[/]/.exec(src);
+              return (await import(`${assets}page/sources.js`)).sources.size;
             }"""
         )
     )

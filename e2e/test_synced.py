@@ -22,9 +22,8 @@ def field(tab: Page, label: str) -> Locator:
 def open_browser_tab(open_tab: OpenTab, room: str) -> Page:
     """Open the page whose fields are the browser's, and wait until they are wired: they asked for it before."""
     tab = open_tab(f"/{room}/browser")
-    tab.evaluate(
-        """() => import(new URL("synced-browser.js", document.querySelector("script[src*='/sse/assets/']").src))"""
-    )
+    entry = tab.locator("script[src$='/index.js']").get_attribute("src")
+    tab.evaluate("(entry) => import(new URL('components/synced-browser.js', new URL(entry, location)))", entry)
     return tab
 
 

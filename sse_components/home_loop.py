@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from functools import wraps
+from functools import partial, wraps
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from .errors import NotRunning
-from .publication import Outcome, running_loop
+from .publication import NOT_RUNNING, Outcome, running_loop
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-NOT_STARTED = "the application has not started: publish between its start-up and its shutdown, or in its event loop"
-ENDED = "the application has shut down: publish before that, while its lifespan lasts"
 
 
 class HomeLoop:
@@ -26,7 +24,7 @@ class HomeLoop:
     """
 
     def __init__(self, start: Callable[[], Awaitable[None]]) -> None:
-        self._start = start
+        self._start, self._lock = start, Lock()
         self._starting: asyncio.Task[None] | None = None
         self._waiting: list[tuple[Future[Any], Callable[[], Outcome[Any]]]] = []
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -39,8 +37,9 @@ class HomeLoop:
 
     def enter(self) -> None:
         """Make calls in the running loop from now on, those that wait for it first."""
-        self.loop = asyncio.get_running_loop()
-        waiting, self._waiting = self._waiting, []
+        with self._lock:
+            self.loop = asyncio.get_running_loop()
+            waiting, self._waiting = self._waiting, []
         for future, call in waiting:
             fulfil(future, call)
 
@@ -54,19 +53,8 @@ class HomeLoop:
         Raises:
             NotRunning: before start-up, and after shutdown.
         """
-        if self.is_running or (self.starts_by_itself and running_loop() is not None):
-            return
-        raise NotRunning(NOT_STARTED if self.starts_by_itself or self._waiting else ENDED)
-
-    def require(self) -> asyncio.AbstractEventLoop:
-        """Return the loop.
-
-        Raises:
-            NotRunning: before start-up, and after shutdown.
-        """
-        if self.loop is None or self.loop.is_closed():
-            raise NotRunning(NOT_STARTED)
-        return self.loop
+        if not (self.is_running or self.starts_by_itself):
+            raise NotRunning(NOT_RUNNING)
 
     def make(self, call: Callable[[], Outcome[T]], kind: type[Outcome[T]]) -> Outcome[T]:
         """Make a call now, if this is the loop's thread; else hand it over.
@@ -80,17 +68,29 @@ class HomeLoop:
             Exception: what the call raises, if it is made now.
         """
         self.check()
-        if self.is_running and running_loop() is self.loop:
+        here = running_loop()
+        if self.is_running and here is self.loop:
             return call()
+        if here is None and not self.is_running:
+            return kind(call=partial(self.make, call, kind))
         future: Future[T] = Future()
         # Whoever waits for the result may be cancelled; the call is made nevertheless.
         future.set_running_or_notify_cancel()
-        if self.is_running:
-            self._hand_over(future, call)
-        else:
-            self._waiting.append((future, call))
-            self._starting = self._starting or asyncio.get_running_loop().create_task(self._start_for_waiting())
+        with self._lock:
+            if not self.is_running:
+                self._wait_for_start(future, call)
+                return kind(future)
+        self._hand_over(future, call)
         return kind(future)
+
+    async def ready(self) -> None:
+        """Start, if that is allowed and has not been done, and wait for it.
+
+        Raises:
+            NotRunning: before start-up, and after shutdown.
+        """
+        if not self.is_running:
+            await self.make(lambda: Outcome.of(None), Outcome)
 
     async def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine in the loop, and return its result; start by it, if that is allowed.
@@ -98,9 +98,7 @@ class HomeLoop:
         Raises:
             NotRunning: before start-up, and after shutdown.
         """
-        self.check()
-        if not self.is_running:
-            await self._start()
+        await self.ready()
         assert self.loop is not None
         if self.loop is asyncio.get_running_loop():
             return await make()
@@ -111,19 +109,25 @@ class HomeLoop:
         try:
             self.loop.call_soon_threadsafe(self._call_if_running, future, call)
         except RuntimeError as error:  # it was closed a moment ago
-            raise NotRunning(ENDED) from error
+            raise NotRunning(NOT_RUNNING) from error
 
     def _call_if_running(self, future: Future[T], call: Callable[[], Outcome[T]]) -> None:
         if self.is_running:
             fulfil(future, call)
         else:
-            future.set_exception(NotRunning(ENDED))
+            future.set_exception(NotRunning(NOT_RUNNING))
+
+    def _wait_for_start(self, future: Future[T], call: Callable[[], Outcome[T]]) -> None:
+        self._waiting.append((future, call))
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start_for_waiting())
 
     async def _start_for_waiting(self) -> None:
         try:
             await self._start()
         except BaseException as error:
-            waiting, self._waiting = self._waiting, []
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
             for future, _ in waiting:
                 future.set_exception(error)
         finally:

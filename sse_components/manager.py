@@ -35,7 +35,7 @@ from .delivery.response import StreamResponse
 from .errors import MessageTooLarge, WireError
 from .events.log import Event
 from .events.message import BroadcastMessage, now
-from .events.wire import check_channel, check_event, encode
+from .events.wire import check_channel, check_event, check_text, encode
 from .home_loop import HomeLoop, in_home_loop
 from .html.oob import oob, render
 from .html.page_context import session_of_request
@@ -362,7 +362,8 @@ class BroadcastManager:
         return (event, as_json) if elements is None else (None, self._checked(render(elements)))
 
     def _checked(self, text: str) -> str:
-        size = len(text) if len(text) * 4 <= self.max_message_bytes else len(text.encode(errors="replace"))
+        check_text(text)
+        size = len(text) if len(text) * 4 <= self.max_message_bytes else len(text.encode())
         if size > self.max_message_bytes:
             raise MessageTooLarge(f"the message has {size} bytes; max_message_bytes is {self.max_message_bytes}")
         return text
@@ -460,9 +461,7 @@ class BroadcastManager:
             subscriber: the client, and its grants.
             greeting: what the first frame says beside the connection's id and heartbeat.
         """
-        if not self.running:
-            self.home.check()
-            await self.start()
+        await self.home.ready()
         interval = self.heartbeat if heartbeat is None else heartbeat
         connection = StreamConnection(
             self.registry.free_id(connection_id),

@@ -1,4 +1,4 @@
-"""The outermost layer of an application: takes the page's cursor before anything is queried, and holds its streams."""
+"""The outermost layer of an application: it takes the page's cursor before any query, and holds the streams."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .manager import BroadcastManager
 
 
 class SSEMiddleware:
-    """Pure ASGI, around everything.
+    """Pure ASGI middleware around the whole application.
 
     Args:
         app: the application with all its middleware.
-        manager: whose log gives the cursors; it is started with the first request if no lifespan has done so.
+        manager: its log gives the cursors. The first request starts it, if no lifespan has done so.
         grants: signs the grants of pages.
         prefix: path of the kit's routes.
         shared: whether a browser's pages share one connection.
@@ -32,11 +32,11 @@ class SSEMiddleware:
         self.app, self.manager, self.grants, self.prefix, self.shared = app, manager, grants, prefix, shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application; then hold the stream that it has handed over, if any."""
+        """Run the application; then hold the stream that it hands over, if any."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif SCOPE_KEY in scope:
-            # Mounted in another application of the kit, whose outermost layer holds the stream.
+            # It is mounted in another application of the kit, whose outermost layer holds the stream.
             await self._respond(scope, receive, send)
         elif (stream := await self._handed_over(scope, receive, send)) is not None:
             await stream.run(receive, send)  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ class SSEMiddleware:
         handover = scope[SCOPE_KEY] = Handover(send)  # type: ignore[arg-type]
         await self._respond(scope, receive, handover.send)
         if handover.stream is not None and handover.stream.background is None:
-            # The server keeps the scope as long as the stream; what the application has put there may go.
+            # The server keeps the scope as long as the stream: free what the application has put there.
             for key in scope.keys() - given:
                 del scope[key]
         return handover.stream
@@ -64,7 +64,7 @@ class SSEMiddleware:
 
 
 class InnermostMiddleware:
-    """Pure ASGI, inside of all other middleware: lets the page know the session as it was before the handler ran.
+    """Pure ASGI middleware, innermost: it gives the page the session as it is before the handler runs.
 
     Args:
         app: the application's routes.
@@ -84,13 +84,13 @@ Wrap = Callable[[ASGIApp], ASGIApp]
 
 
 def put_outermost(app: Any, wrap: Wrap) -> None:
-    """Let `wrap` go around an application's whole middleware stack, whatever is added to it later."""
+    """Put `wrap` around an application's whole middleware stack, including middleware that is added later."""
     build: Callable[[], ASGIApp] = app.build_middleware_stack
     app.build_middleware_stack = lambda: wrap(build())
 
 
 def put_innermost(app: Any) -> None:
-    """Let the page see a request's scope as all middleware has left it, whatever is added later."""
+    """Give the page a request's scope as all middleware has left it, including middleware that is added later."""
     app.user_middleware.append(Middleware(InnermostMiddleware))
 
 

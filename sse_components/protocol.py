@@ -1,6 +1,6 @@
 """The one home of every name and default that Python shares with JavaScript.
 
-`static/protocol.js` mirrors this module name by name; a test keeps the two equal.
+`static/protocol.js` has the same names with the same values, except those at the end; a test compares the two.
 """
 
 from __future__ import annotations
@@ -10,60 +10,112 @@ from typing import Final
 # Routes, below the prefix given to `setup_sse`.
 PREFIX: Final = "/sse"
 STREAM_PATH: Final = "/stream"
-BROADCAST_PATH: Final = "/broadcast"
 PRESENCE_PATH: Final = "/presence"
 RENEW_PATH: Final = "/renew"
-STATUS_PATH: Final = "/status"
 CONNECTIONS_PATH: Final = "/connections"
-ASSETS_PATH: Final = "/assets"
 
-# The stream's query: one `sub` per grant, as `<grant>` or `<grant>~<cursor>`.
+# The form of a request for a stream: one `sub` for each grant, as `<grant>` or `<grant>~<cursor>`. A request for new
+# grants names the connection, too.
 SUB_PARAM: Final = "sub"
 CURSOR_SEPARATOR: Final = "~"
-LAST_EVENT_ID: Final = "Last-Event-ID"
+CONNECTION_PARAM: Final = "connection"
 
-# Which tab a request comes from, and how such a name begins.
+# Headers. The name of a tab begins with the prefix.
+LAST_EVENT_ID: Final = "Last-Event-ID"
 TAB_HEADER: Final = "SSE-Tab"
 TAB_PREFIX: Final = "tab_"
 
-# Control events. A channel or event of the user's may not start with this prefix.
-CONTROL_PREFIX: Final = "sse:"
+# Control events.
 OPEN_EVENT: Final = "sse:open"
 RESET_EVENT: Final = "sse:reset"
 DENIED_EVENT: Final = "sse:denied"
-SHUTDOWN_EVENT: Final = "sse:shutdown"
-ERROR_EVENT: Final = "sse:error"
 
 # The channel of `BroadcastManager.broadcast`: every connection follows it.
 BROADCAST_CHANNEL: Final = "sse:broadcast"
 
-# DOM events and attributes.
+# DOM events.
 STATE_EVENT: Final = "sse:state"
 STATS_EVENT: Final = "sse:stats"
+SIGN_OUT_EVENT: Final = "sse:sign-out"
+
+# What `data-sse-state` may say, from the best to the worst.
+STATES: Final = ("live", "connecting", "stale", "reconnecting", "offline", "denied")
+
+# Attributes of an element that connects.
 CONNECT_ATTRIBUTE: Final = "data-sse-connect"
 SWAP_ATTRIBUTE: Final = "data-sse-swap"
 STATE_ATTRIBUTE: Final = "data-sse-state"
+CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
-ROOM_ATTRIBUTE: Final = "data-sse-room"
 SHARED_ATTRIBUTE: Final = "data-sse-shared"
-STATS_ATTRIBUTE: Final = "data-sse-stats"
-# A script finds its own tag, and with it its settings, by one of these.
+ROOM_ATTRIBUTE: Final = "data-sse-room"
+
+# The tag of a script, which has its settings.
 RECONNECT_ATTRIBUTE: Final = "data-sse-reconnect"
 MONITOR_ATTRIBUTE: Final = "data-sse-monitor"
-CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
-STATES: Final = ("connecting", "live", "reconnecting", "offline", "denied", "stale")
 
-# What a browser remembers of fields begins so; it is forgotten when the user signs out.
+# ConnectionStatus, ConnectionStats.
+STATUS_ATTRIBUTE: Final = "data-sse-status"
+COUNTDOWN_ATTRIBUTE: Final = "data-countdown"
+NUMBERS_ATTRIBUTE: Final = "data-sse-numbers"
+STAT_ATTRIBUTE: Final = "data-sse-stat"
+STATS_ATTRIBUTE: Final = "data-sse-stats"
+AGO_ATTRIBUTE: Final = "data-ago"
+NEVER_ATTRIBUTE: Final = "data-never"
+
+# LiveText, LiveList, LiveRegion.
+LIVE_TEXT_ATTRIBUTE: Final = "data-sse-live-text"
+LABEL_ATTRIBUTE: Final = "data-sse-label"
+PAUSE_ATTRIBUTE: Final = "data-sse-pause"
+LIVE_LIST_ATTRIBUTE: Final = "data-sse-live-list"
+MAX_ATTRIBUTE: Final = "data-sse-max"
+KEY_ATTRIBUTE: Final = "data-sse-key"
+LIVE_REGION_ATTRIBUTE: Final = "data-sse-live-region"
+MORPH_ATTRIBUTE: Final = "data-sse-morph"
+
+# LogTail, Toasts.
+LOG_TAIL_ATTRIBUTE: Final = "data-sse-log-tail"
+LEVEL_ATTRIBUTE: Final = "data-level"
+TOASTS_ATTRIBUTE: Final = "data-sse-toasts"
+TOAST_ATTRIBUTE: Final = "data-sse-toast"
+
+# SyncedField, SyncedToggle. What a browser stores of fields has the prefix; it is deleted when the user signs out.
+SYNCED_ATTRIBUTE: Final = "data-sse-synced"
+SAID_ATTRIBUTE: Final = "data-sse-said"
 FIELD_KEY: Final = "sse:field:"
+
+# SessionGuard.
+SESSION_GUARD_ATTRIBUTE: Final = "data-sse-session-guard"
+WHO_ATTRIBUTE: Final = "data-sse-who"
+WHEN_ATTRIBUTE: Final = "data-sse-when"
+RELOAD_ATTRIBUTE: Final = "data-sse-reload"
+SIGN_OUT_ATTRIBUTE: Final = "data-sse-sign-out"
 
 # Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever readyState says.
 HEARTBEAT_SECONDS: Final = 15.0
 LIVENESS_HEARTBEATS: Final = 2.5
 RETRY_BASE_MS: Final = 500
 RETRY_CAP_MS: Final = 30_000
-SHUTDOWN_RETRY_MS: Final = 1_000
-# A page that has a gap fetches itself anew within this time, so that a thousand do not come at once.
+# A page that has a gap fetches itself again within this time, so that a thousand pages do not come at once.
 HEAL_SPREAD_MS: Final = 2_000
 
 # Statuses after which a client must not try again.
 FINAL_STATUSES: Final = (204, 401, 403, 404, 413, 414, 415)
+
+# ---- Not in `protocol.js`: no module of the browser's uses what follows.
+
+BROADCAST_PATH: Final = "/broadcast"
+STATUS_PATH: Final = "/status"
+ASSETS_PATH: Final = "/assets"
+
+# A channel or event of the user's may not start with this prefix.
+CONTROL_PREFIX: Final = "sse:"
+SHUTDOWN_EVENT: Final = "sse:shutdown"
+ERROR_EVENT: Final = "sse:error"
+SHUTDOWN_RETRY_MS: Final = 1_000
+
+# SyncedToggle. `synced-early.js` reads these; it is no module, and so cannot import them.
+ROOT_ATTRIBUTE: Final = "data-sse-attribute"
+ON_ATTRIBUTE: Final = "data-sse-on"
+OFF_ATTRIBUTE: Final = "data-sse-off"
+MEDIA_ATTRIBUTE: Final = "data-sse-media"

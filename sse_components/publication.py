@@ -10,12 +10,19 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
+from .errors import NotRunning
+
 logger = logging.getLogger("sse_components")
+
+NOT_RUNNING = (
+    "the manager does not run: call it between the application's start-up and shutdown, which its lifespan runs;"
+    " without an application, await the call, or start the manager first"
+)
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -38,15 +45,23 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         value: the result, without a future.
         shares: whether awaiting it lets others run now and then, so that a task which awaits nothing else does not
             hold up the event loop.
+        call: what is called when the outcome is awaited, where nothing runs that could do it before.
     """
 
-    __slots__ = ("_future", "_place", "_seen", "_shares", "_steps", "_value")
+    __slots__ = ("_call", "_future", "_place", "_seen", "_shares", "_steps", "_value")
 
-    def __init__(self, future: Future[Any] | None = None, value: Any = None, *, shares: bool = False) -> None:
-        self._future, self._value, self._shares = future, value, shares
+    def __init__(
+        self,
+        future: Future[Any] | None = None,
+        value: Any = None,
+        *,
+        shares: bool = False,
+        call: Callable[[], Outcome[Any]] | None = None,
+    ) -> None:
+        self._future, self._value, self._shares, self._call = future, value, shares, call
         self._seen = False
         self._steps: Generator[Any, Any, T_co] | None = None
-        self._place = calling_place() if future is not None else ""
+        self._place = calling_place() if future or call else ""
 
     @classmethod
     def of(cls, value: Any, *, shares: bool = False) -> Self:
@@ -55,7 +70,7 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
 
     def done(self) -> bool:
         """Tell whether the call has come to its end."""
-        return self._future is None or self._future.done()
+        return self._call is None and (self._future is None or self._future.done())
 
     def result(self, timeout: float | None = None) -> T_co:
         """Return the result; in a thread, wait for it.
@@ -65,10 +80,13 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
 
         Raises:
             RuntimeError: in a thread that runs an event loop, if the result is not there yet: await it there.
+            NotRunning: if nothing runs that could make the call.
             TimeoutError: when the time is over.
             Exception: what the call has raised.
         """
         self._seen = True
+        if self._call is not None:
+            raise NotRunning(NOT_RUNNING)
         if self._future is None:
             return self._value  # type: ignore[no-any-return]
         if not self._future.done() and running_loop() is not None:
@@ -77,6 +95,9 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
 
     def __await__(self) -> Generator[Any, Any, T_co]:
         self._seen = True
+        if self._call is not None:
+            made, self._call = self._call(), None
+            self._future, self._value, made._seen = made._future, made._value, True
         if self._future is not None and not self._future.done():
             yield from arrival(self._future).__await__()
         elif self._shares and _turn.is_over():
@@ -97,7 +118,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
     def send(self, value: Any) -> Any:
         """Go on, as a coroutine does."""
         self._steps = self._steps or self.__await__()
-        return self._steps.send(value)
+        try:
+            return self._steps.send(value)
+        except BaseException:
+            self._steps = None  # it may be awaited again
+            raise
 
     def throw(self, *error: Any) -> Any:
         """Raise an error where it waits, as in a coroutine."""
@@ -110,7 +135,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
             self._steps.close()
 
     def __del__(self) -> None:
-        if self._future is not None and not self._seen:
+        if self._seen:
+            return
+        if self._call is not None:
+            logger.error("a %s was not awaited at %s: %s", type(self).__name__.lower(), self._place, NOT_RUNNING)
+        if self._future is not None:
             self._future.add_done_callback(Unseen(type(self).__name__.lower(), self._place))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Publishing after the commit: what is published in a transaction waits for its end, and is gone when it fails."""
+"""Publishing after the commit: publications of a transaction wait for its commit, and are dropped when it fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Action = Callable[[], object]
 
 
 def hold(action: Action) -> bool:
-    """Hold an action back until the transaction around has been committed; return False where there is none.
+    """Hold an action back until the transaction around it is committed; return False without a transaction.
 
     Args:
         action: publishes. It is called in the application's event loop, or not at all.
@@ -26,34 +26,34 @@ def hold(action: Action) -> bool:
 
 
 class Turn(Future[None]):
-    """A block's turn with a connection: done when it has come."""
+    """A block's turn to use a connection: a future that is done when the turn has come."""
 
     def __init__(self) -> None:
         super().__init__()
         self.thread = threading.get_ident()
 
     def come(self) -> None:
-        """Tell that it has come, to whoever still waits for it."""
+        """Tell the waiting block that its turn has come."""
         if self.set_running_or_notify_cancel():
             self.set_result(None)
 
 
 class Turns:
-    """One block at a time for each connection, in the order in which they ask."""
+    """Lets one block at a time use a connection, in the order of their requests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queues: dict[int, deque[Turn]] = {}
 
     def ask(self, connection: Any, *, blocking: bool) -> Turn:
-        """Return a turn; it has come already if nobody else uses the connection.
+        """Return a turn, which has come already if no other block uses the connection.
 
         Args:
             connection: a connection.
-            blocking: whether this thread will stand still until the turn comes.
+            blocking: whether this thread blocks until the turn comes.
 
         Raises:
-            RuntimeError: if it would stand still for a block that needs this very thread to come to its end.
+            RuntimeError: if it would block the thread that the other block needs.
         """
         with self._lock:
             queue = self._queues.setdefault(id(connection), deque())
@@ -70,7 +70,7 @@ class Turns:
         return turn
 
     def end(self, connection: Any, turn: Turn) -> None:
-        """End a turn, whether it has come or not; the next one comes."""
+        """End a turn, whether it has come or not; then the next turn comes."""
         with self._lock:
             queue = self._queues[id(connection)]
             was_first = queue[0] is turn
@@ -86,12 +86,12 @@ _turns = Turns()
 
 
 class AfterCommit:
-    """A transaction, by `with` or `async with`, whose publications wait for its commit. See `Kit.after_commit`.
+    """A transaction, by `with` or `async with`, whose publications wait for its commit.
 
     Attributes:
-        connection: SQLite's.
-        held: what is to be published, in order.
-        open: whether it still takes something.
+        connection: the SQLite connection.
+        held: the actions that publish, in order.
+        open: whether it still takes actions.
     """
 
     def __init__(self, db: Any, publish: Callable[[list[Action]], object]) -> None:
@@ -100,15 +100,15 @@ class AfterCommit:
         self.open = False
         self._publish, self._savepoint = publish, f"after_commit_{id(self):x}"
         self._turn: Turn | None = None
-        self._before: AfterCommit | None = None  # the block around
-        self._outer: AfterCommit | None = None  # the one around that has begun the transaction
+        self._before: AfterCommit | None = None  # the block around it
+        self._outer: AfterCommit | None = None  # the block around it for the same connection
         self._token: Token[AfterCommit | None] | None = None
 
     def __enter__(self) -> Self:
         if self._begins():
             self._turn = _turns.ask(self.connection, blocking=True)
             self._turn.result()
-        return self._begun()
+        return self._begin_transaction()
 
     async def __aenter__(self) -> Self:
         if self._begins():
@@ -118,7 +118,7 @@ class AfterCommit:
             except BaseException:
                 _turns.end(self.connection, self._turn)
                 raise
-        return self._begun()
+        return self._begin_transaction()
 
     def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
         self._end(failed=kind is not None)
@@ -127,14 +127,14 @@ class AfterCommit:
         self._end(failed=kind is not None)
 
     def _begins(self) -> bool:
-        """Look around, and return whether this block begins a transaction of its own."""
+        """Find the blocks around it, and return whether this block begins a transaction."""
         if self._token is not None:
             raise RuntimeError("a block of after_commit can be entered once: call after_commit for each")
         self._before = next(blocks_around(), None)
         self._outer = next((block for block in blocks_around() if block.connection is self.connection), None)
         return self._outer is None
 
-    def _begun(self) -> Self:
+    def _begin_transaction(self) -> Self:
         try:
             if self._outer is None and self.connection.in_transaction:
                 raise RuntimeError("the connection is in a transaction already: commit it before after_commit")
@@ -168,7 +168,7 @@ class AfterCommit:
 
     def _roll_back(self) -> None:
         if not self.connection.in_transaction:
-            return  # SQLite itself has rolled it back, as it does when the disk is full
+            return  # SQLite has rolled it back itself, as it does when the disk is full
         if self._outer:
             self._execute(f"ROLLBACK TO {self._savepoint}")
             self._execute(f"RELEASE {self._savepoint}")
@@ -193,7 +193,7 @@ _innermost: ContextVar[AfterCommit | None] = ContextVar("sse_components.transact
 
 
 def blocks_around() -> Iterator[AfterCommit]:
-    """Yield the blocks that are open here, the innermost first."""
+    """Yield the open blocks around this code, the innermost first."""
     block = _innermost.get()
     while block is not None:
         if block.open:
@@ -202,8 +202,8 @@ def blocks_around() -> Iterator[AfterCommit]:
 
 
 def connection_of(db: Any) -> Any:
-    """Return the connection of a fastlite database, or the SQLite connection that it is."""
+    """Return the connection of a fastlite database, or the SQLite connection itself."""
     connection = getattr(db, "conn", db)
-    if not hasattr(type(connection), "in_transaction"):  # itself, it does not answer while it is busy in another thread
+    if not hasattr(type(connection), "in_transaction"):  # the instance does not answer while another thread uses it
         raise TypeError(f"after_commit needs a fastlite database or an SQLite connection, not {type(db).__name__}")
     return connection

@@ -1,5 +1,5 @@
-// Entry: what every page loads. Without a tag of their own, the scripts go by their defaults.
+// What every page loads. Without a script tag of its own, each script uses its default settings.
 
 import "./reconnect.js";
 import "./unload.js";
-import "./components.js";
+import "./components/index.js";

@@ -1,50 +1,96 @@
-// Mirror of sse_components/protocol.py, name by name; tests/test_protocol.py keeps the two equal.
+// The names and defaults that sse_components/protocol.py shares with the browser; tests/test_protocol.py compares the two.
 
+// Routes, below the prefix given to `setup_sse`.
 export const PREFIX = "/sse";
 export const STREAM_PATH = "/stream";
-export const BROADCAST_PATH = "/broadcast";
 export const PRESENCE_PATH = "/presence";
 export const RENEW_PATH = "/renew";
-export const STATUS_PATH = "/status";
 export const CONNECTIONS_PATH = "/connections";
-export const ASSETS_PATH = "/assets";
 
+// The form of a request for a stream: one `sub` for each grant, as `<grant>` or `<grant>~<cursor>`. A request for new
+// grants names the connection, too.
 export const SUB_PARAM = "sub";
 export const CURSOR_SEPARATOR = "~";
+export const CONNECTION_PARAM = "connection";
+
+// Headers. The name of a tab begins with the prefix.
 export const LAST_EVENT_ID = "Last-Event-ID";
 export const TAB_HEADER = "SSE-Tab";
 export const TAB_PREFIX = "tab_";
 
-export const CONTROL_PREFIX = "sse:";
+// Control events.
 export const OPEN_EVENT = "sse:open";
 export const RESET_EVENT = "sse:reset";
 export const DENIED_EVENT = "sse:denied";
-export const SHUTDOWN_EVENT = "sse:shutdown";
-export const ERROR_EVENT = "sse:error";
 
+// The channel of `BroadcastManager.broadcast`: every connection follows it.
 export const BROADCAST_CHANNEL = "sse:broadcast";
 
+// DOM events.
 export const STATE_EVENT = "sse:state";
 export const STATS_EVENT = "sse:stats";
+export const SIGN_OUT_EVENT = "sse:sign-out";
+
+// What `data-sse-state` may say, from the best to the worst.
+export const STATES = ["live", "connecting", "stale", "reconnecting", "offline", "denied"];
+
+// Attributes of an element that connects.
 export const CONNECT_ATTRIBUTE = "data-sse-connect";
 export const SWAP_ATTRIBUTE = "data-sse-swap";
 export const STATE_ATTRIBUTE = "data-sse-state";
+export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
-export const ROOM_ATTRIBUTE = "data-sse-room";
 export const SHARED_ATTRIBUTE = "data-sse-shared";
-export const STATS_ATTRIBUTE = "data-sse-stats";
+export const ROOM_ATTRIBUTE = "data-sse-room";
+
+// The tag of a script, which has its settings.
 export const RECONNECT_ATTRIBUTE = "data-sse-reconnect";
 export const MONITOR_ATTRIBUTE = "data-sse-monitor";
-export const CURSOR_ATTRIBUTE = "data-sse-cursor";
-export const STATES = ["connecting", "live", "reconnecting", "offline", "denied", "stale"];
 
+// ConnectionStatus, ConnectionStats.
+export const STATUS_ATTRIBUTE = "data-sse-status";
+export const COUNTDOWN_ATTRIBUTE = "data-countdown";
+export const NUMBERS_ATTRIBUTE = "data-sse-numbers";
+export const STAT_ATTRIBUTE = "data-sse-stat";
+export const STATS_ATTRIBUTE = "data-sse-stats";
+export const AGO_ATTRIBUTE = "data-ago";
+export const NEVER_ATTRIBUTE = "data-never";
+
+// LiveText, LiveList, LiveRegion.
+export const LIVE_TEXT_ATTRIBUTE = "data-sse-live-text";
+export const LABEL_ATTRIBUTE = "data-sse-label";
+export const PAUSE_ATTRIBUTE = "data-sse-pause";
+export const LIVE_LIST_ATTRIBUTE = "data-sse-live-list";
+export const MAX_ATTRIBUTE = "data-sse-max";
+export const KEY_ATTRIBUTE = "data-sse-key";
+export const LIVE_REGION_ATTRIBUTE = "data-sse-live-region";
+export const MORPH_ATTRIBUTE = "data-sse-morph";
+
+// LogTail, Toasts.
+export const LOG_TAIL_ATTRIBUTE = "data-sse-log-tail";
+export const LEVEL_ATTRIBUTE = "data-level";
+export const TOASTS_ATTRIBUTE = "data-sse-toasts";
+export const TOAST_ATTRIBUTE = "data-sse-toast";
+
+// SyncedField, SyncedToggle. What a browser stores of fields has the prefix; it is deleted when the user signs out.
+export const SYNCED_ATTRIBUTE = "data-sse-synced";
+export const SAID_ATTRIBUTE = "data-sse-said";
 export const FIELD_KEY = "sse:field:";
 
+// SessionGuard.
+export const SESSION_GUARD_ATTRIBUTE = "data-sse-session-guard";
+export const WHO_ATTRIBUTE = "data-sse-who";
+export const WHEN_ATTRIBUTE = "data-sse-when";
+export const RELOAD_ATTRIBUTE = "data-sse-reload";
+export const SIGN_OUT_ATTRIBUTE = "data-sse-sign-out";
+
+// Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever readyState says.
 export const HEARTBEAT_SECONDS = 15.0;
 export const LIVENESS_HEARTBEATS = 2.5;
 export const RETRY_BASE_MS = 500;
 export const RETRY_CAP_MS = 30_000;
-export const SHUTDOWN_RETRY_MS = 1_000;
+// A page that has a gap fetches itself again within this time, so that a thousand pages do not come at once.
 export const HEAL_SPREAD_MS = 2_000;
 
+// Statuses after which a client must not try again.
 export const FINAL_STATUSES = [204, 401, 403, 404, 413, 414, 415];

@@ -1,21 +1,21 @@
-// When to reconnect: within the limits of this script's tag, and at once when there is new hope.
+// Reconnects within the limits of this script's tag, and at once when the network is back or the page becomes visible.
 
-import { healNow } from "./heal.js";
-import { installBridge } from "./htmx-bridge.js";
-import { limits } from "./limits.js";
+import { installBridge } from "./htmx/bridge.js";
+import { healNow } from "./page/heal.js";
+import { limits } from "./page/limits.js";
+import { scriptOptions } from "./page/script-options.js";
+import { sources } from "./page/sources.js";
 import { RECONNECT_ATTRIBUTE } from "./protocol.js";
-import { scriptOptions } from "./script-options.js";
-import { sources } from "./sources.js";
 
 Object.assign(limits, scriptOptions(RECONNECT_ATTRIBUTE, limits));
 installBridge();
 
-function tryNow() {
+function reconnectNow() {
   for (const source of sources) source.reconnectNow();
   healNow();
 }
 
-addEventListener("online", tryNow);
+addEventListener("online", reconnectNow);
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) tryNow();
+  if (!document.hidden) reconnectNow();
 });

@@ -1,8 +1,8 @@
-// Leaving a page, freezing it, and keeping it for the way back: its connections are let go of, and taken up again.
+// Closes the connections of a page that is left, frozen or put in the back/forward cache, and opens them again.
 
-import { healNow } from "./heal.js";
-import { installBridge } from "./htmx-bridge.js";
-import { sources } from "./sources.js";
+import { installBridge } from "./htmx/bridge.js";
+import { healNow } from "./page/heal.js";
+import { sources } from "./page/sources.js";
 
 installBridge();
 

@@ -67,7 +67,10 @@ def test_a_second_call_changes_nothing() -> None:
     app = make_app()
     sse = setup_sse(app)
     before = head(app), list(app.router.routes), app.build_middleware_stack, app.router.lifespan_context
-    assert setup_sse(app, prefix="/other", htmx=4, manager=BroadcastManager()) is sse
+    assert setup_sse(app) is setup_sse(app, prefix="/sse") is sse
+    for name, value in {"prefix": "/other", "htmx": 4, "manager": BroadcastManager(), "heartbeat": 3}.items():
+        with pytest.raises(SetupError, match=f"^this app is set up already with {name}="):
+            setup_sse(app, **{name: value})  # type: ignore[call-overload]
     assert before == (head(app), list(app.router.routes), app.build_middleware_stack, app.router.lifespan_context)
 
 
@@ -124,7 +127,7 @@ def test_options_are_the_managers() -> None:
 def test_grants_are_signed_by_the_apps_key_or_one_of_ones_own() -> None:
     for options, key in (({}, KEY), ({"secret_key": "another"}, "another")):
         app = make_app()
-        setup_sse(app, **options)  # type: ignore[arg-type]
+        setup_sse(app, **options)  # type: ignore[call-overload]
         token = granted(app)
         for read_by, reason in ((key, "foreign"), (f"not {key}", "forged")):
             with pytest.raises(GrantError) as caught:
@@ -392,7 +395,7 @@ async def test_a_cursor_of_another_log_is_told_and_the_stream_goes_on() -> None:
     async with running(app) as site:
         path = await address(site, "channels=todos")
         stream = await read(site, f"{path}~another-7", until="sse:reset")
-        assert f'{{"channels": ["todos"], "cursor": "{sse.backend.cursor}"}}' in stream.frames[-1]
+        assert f'{{"channels": ["sse:broadcast", "todos"], "cursor": "{sse.backend.cursor}"}}' in stream.frames[-1]
         await sse.publish("todos", "live")
         assert (await stream.until("data: live")).texts == ["live"]
 
@@ -415,7 +418,7 @@ async def test_a_mounted_app_knows_where_it_is() -> None:
 @pytest.mark.anyio
 async def test_before_start_up_and_after_shutdown_nothing_is_published() -> None:
     app, sse = live_app()
-    message = r"^publish after the application's start-up and before its shutdown: its lifespan runs both$"
+    message = r"^the manager does not run: call it between the application's start-up and shutdown"
     with pytest.raises(NotRunning, match=message):
         await sse.publish("todos", "x")
     async with running(app) as site:

@@ -405,7 +405,7 @@ async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, fron
 
 async def test_caddy_compresses_files_and_lets_streams_pass(app: Site, fronts: dict[str, Front], path: str) -> None:
     async with client(fronts["caddy"], "HTTP/2") as browser:
-        script = await browser.get("/sse/assets/-/event-source.js", follow_redirects=True)
+        script = await browser.get("/sse/assets/-/stream/stream-reader.js", follow_redirects=True)
     assert script.headers["content-encoding"] == "gzip"
     async with stream(fronts["caddy"], path, "HTTP/2") as reading:
         assert "content-encoding" not in reading.response.headers

@@ -5,26 +5,30 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sse_components"
 
-# From top to bottom. `x.*` stands for the modules of the package x that have no line of their own:
-# they may import each other, but not in a circle.
+# From top to bottom: the order of ARCHITECTURE.md. A folder's modules stand together. `x.*` stands for the modules of
+# the package x that are not listed: they may import each other, but not in a circle.
 ORDER = [
     "errors",
     "protocol",
+    "checks",
     "events.__init__",
     "events.wire",
-    "access.__init__",
-    "access.identity",
     "events.log",
+    "events.message",
     "backends.base",
     "backends.memory",
     "backends.__init__",
+    "access.__init__",
+    "access.identity",
     "access.revocations",
+    "access.selector",
     "access.grants",
     "access.subscriber",
     "access.limits",
@@ -41,6 +45,7 @@ ORDER = [
     "delivery.registry",
     "delivery.feed",
     "delivery.fanout",
+    "delivery.quota",
     "delivery.enforcement",
     "delivery.handover",
     "delivery.response",
@@ -50,23 +55,27 @@ ORDER = [
     "generators.streams",
     "generators.endpoint",
     "generators.progress",
+    "publication",
+    "home_loop",
     "presence",
-    "publisher",
     "transactions",
+    "manager",
     "components.element",
     "components.*",
     "components.__init__",
     "kit",
-    "manager",
     "endpoints.__init__",
+    "endpoints.authorization",
     "endpoints.stream",
+    "endpoints.renew",
+    "endpoints.connections",
     "endpoints.presence_report",
     "endpoints.broadcast",
     "middleware",
+    "app",
     "broadcast",
     "connections",
     "streaming",
-    "app",
     "__init__",
     "testing.*",
     "testing.__init__",
@@ -78,12 +87,24 @@ ORDER = [
     "gallery.__init__",
     "__main__",
 ]
-
 Modules = dict[str, ast.Module]
 
 
 def test_each_module_imports_only_modules_above_it() -> None:
     assert faults(PACKAGE, ORDER) == []
+
+
+def test_the_engine_needs_neither_fasthtml_nor_the_components() -> None:
+    modules = read(PACKAGE)
+    engine = closure("manager", modules)
+    assert {"events.log", "access.grants", "delivery.enforcement"} < engine
+    assert [name for name in engine if name.startswith(("components.", "kit"))] == []
+    assert [name for name in sorted(engine) if "fasthtml" in outside_packages(modules[name])] == []
+
+
+def test_a_folders_modules_stand_together() -> None:
+    folders = [name for name, _ in groupby(entry.partition(".")[0] for entry in ORDER)]
+    assert len(folders) == len(set(folders))
 
 
 @pytest.mark.parametrize(
@@ -123,6 +144,24 @@ def test_what_is_in_order_passes(tmp_path: Path) -> None:
     }
     write(tmp_path / "package", files)
     assert faults(tmp_path / "package", ["low", "rooms.*", "rooms.__init__", "high", "__init__"]) == []
+
+
+def closure(name: str, modules: Modules) -> set[str]:
+    """Return a module, and all modules of the package that it needs."""
+    found = {name}
+    waiting = [name]
+    while waiting:
+        needed = set(imported(modules[waiting[-1]], waiting.pop(), PACKAGE.name, modules)) - found
+        found |= needed
+        waiting += needed
+    return found
+
+
+def outside_packages(tree: ast.AST) -> set[str]:
+    """Return the packages that a module imports from outside of its own."""
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.partition(".")[0] for name in names}
 
 
 def write(package: Path, files: dict[str, str]) -> None:

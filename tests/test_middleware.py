@@ -21,7 +21,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sse_components import NotRunning, setup_sse
-from sse_components.delivery import response as response
+from sse_components.delivery import handover
 from sse_components.delivery.response import StreamResponse
 from tests.support.served import build
 from tests.support.serving import Site, Stream, in_a_thread, until
@@ -163,7 +163,7 @@ async def test_a_compressed_stream_that_is_not_read_does_not_hold_up_the_end() -
 
 @pytest.mark.parametrize("enough", [0, 1000], ids=["at once", "held back"])
 async def test_a_stream_that_is_altered_is_altered_to_its_end(enough: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "PASS_ON_SECONDS", 0.05)
+    monkeypatch.setattr(handover, "PASS_ON_SECONDS", 0.05)
     app = build(middleware=[Middleware(Altering, enough=enough)])
     async with in_a_thread(app) as site:
         stream = await site.open(await site.get("/grant?channels=news"))
@@ -260,7 +260,7 @@ async def test_a_thread_and_a_sync_handler_publish() -> None:
 
     async with in_a_thread(app) as site:
         stream = await site.stream()
-        thread = threading.Thread(target=app.state.sse.publish_threadsafe, args=["news", "from a thread"])
+        thread = threading.Thread(target=app.state.sse.publish, args=["news", "from a thread"])
         thread.start()
         thread.join()
         await stream.until("from a thread")

@@ -24,7 +24,8 @@ async def told() -> list[str]:
 
 @pytest.fixture
 async def presence(told: list[str]) -> AsyncIterator[Presence]:
-    presence = Presence(told.append, leave_after=LEAVE)
+    presence = Presence(leave_after=LEAVE)
+    presence.listen(told.append)
     yield presence
     presence.close()
 

@@ -98,6 +98,10 @@ async def fail() -> None:
     raise Failed
 
 
+def fail_at_once() -> None:
+    raise Failed
+
+
 # ---------------------------------------------------------------------- commit and rollback
 
 
@@ -182,7 +186,7 @@ async def test_what_cannot_be_published_is_told_where_it_stands(sse: Kit, db: An
 
 async def test_what_cannot_be_published_any_more_is_logged(sse: Kit, db: Any, caplog: pytest.LogCaptureFixture) -> None:
     async with sse.after_commit(db) as block:
-        block.held.append(fail)
+        block.held.append(fail_at_once)
         await sse.publish("todos", "1")
         insert(db, "milk")
     assert (titles(db), texts(sse)) == (["milk"], ["1"])
@@ -228,7 +232,7 @@ async def test_an_outer_block_that_raises_takes_back_the_inner_one(sse: Kit, db:
 async def test_what_is_begun_inside_belongs_to_the_block(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         await asyncio.create_task(change(sse, db, "task"))
-        await asyncio.to_thread(sse.publish_threadsafe, "todos", "thread")
+        await asyncio.to_thread(sse.publish, "todos", "thread")
         assert (titles(db), texts(sse)) == ([], [])
     assert (titles(db), texts(sse)) == (["task"], ["task", "thread"])
 

@@ -46,7 +46,7 @@ def test_the_wheel_serves_the_gallery(address: str) -> None:
     page = urllib.request.urlopen(address).read().decode()
     assert "SSE" in page
     [entry] = re.findall(r'src="(/sse/assets/[^"]*/index\.js)"', page)
-    for name in {path.name for path in (ROOT / "static").iterdir()}:
+    for name in [path.relative_to(ROOT / "static").as_posix() for path in (ROOT / "static").rglob("*.*")]:
         with urllib.request.urlopen(address + entry.replace("index.js", name)) as answer:
             assert answer.read() == (ROOT / "static" / name).read_bytes()
             assert "immutable" in answer.headers["cache-control"]

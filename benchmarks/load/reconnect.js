@@ -1,14 +1,14 @@
 // Pages that lose their stream: `node reconnect.js URL CLIENTS jitter|none`.
 //
-// Each is a FetchEventSource, the one that browsers run. When all are open it says "open". When all have been lost and are
+// Each is a StreamReader, as browsers run it. When all are open it says "open". When all have been lost and are
 // open again, it says when they tried, and when those tries were that were answered (milliseconds since the epoch), and by
 // how many milliseconds at most this process was late. A try counts when it is due: a thousand browsers can begin at once,
 // where one process needs half a second.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { FetchEventSource } from "../../static/event-source.js";
+import { StreamReader } from "../../static/stream/stream-reader.js";
 import { RETRY_BASE_MS } from "../../static/protocol.js";
-import { decide } from "../../static/retry-policy.js";
+import { decide } from "../../static/stream/retry-policy.js";
 
 const [url, count, jitter] = process.argv.slice(2);
 const clients = Number(count);
@@ -24,19 +24,19 @@ let opened = 0;
 function visit() {
   let due = 0;
   let state = "new";
-  const source = new FetchEventSource(url, { policy: jitter === "none" ? together : decide });
-  source.addEventListener("error", (event) => {
+  const onLoss = ({ delay }) => {
     if (state === "new") throw new Error("a client has not got its stream");
     if (state === "back") return;
     state = "lost";
-    due = Date.now() + event.delay;
+    due = Date.now() + delay;
     tries.push(due);
-  });
-  source.addEventListener("open", () => {
+  };
+  const onOpen = () => {
     if (state === "new") first();
     else if (state === "lost") again(due);
     state = state === "new" ? "open" : "back";
-  });
+  };
+  new StreamReader(url, { onLoss, onOpen, onEvent: () => {} }, { policy: jitter === "none" ? together : decide });
 }
 
 function first() {

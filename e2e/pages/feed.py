@@ -8,7 +8,7 @@ from typing import Any
 from fasthtml.common import H1, Titled
 
 from e2e.pages import page_app
-from sse_components import LogTail, Sparkline, setup_sse
+from sse_components import Kit, LogTail, Sparkline, setup_sse
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",

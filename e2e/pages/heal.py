@@ -28,7 +28,7 @@ from fasthtml.common import (
 )
 
 from e2e.pages import page_app
-from sse_components import SSE, create_sse_element, setup_sse
+from sse_components import SSE, Kit, create_sse_element, setup_sse
 from sse_components.backends import MemoryBackend
 from sse_components.events.log import EventLog
 

@@ -8,7 +8,7 @@ from typing import Any
 from fasthtml.common import A, Button, Div, Li, Ol, P, Section
 
 from e2e.pages import page_app
-from sse_components import SSE, setup_sse
+from sse_components import SSE, Kit, setup_sse
 
 GROWING = {"end": "beforeend", "begin": "afterbegin", "above": "beforebegin", "below": "afterend"}
 

@@ -9,7 +9,7 @@ from typing import Any
 from fasthtml.common import H1, Main, P, Title, fast_app
 
 from e2e.pages import NO_ICON
-from sse_components import ProgressBar, TokenStream, setup_sse
+from sse_components import Kit, ProgressBar, TokenStream, setup_sse
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)></textarea>&amp; שלום'
 

@@ -74,9 +74,7 @@ class Grants:
         self.max_age, self.clock = max_age, clock
         self.revocations = Revocations(max_age, clock) if revocations is None else revocations
         if self.revocations.keep < max_age:
-            raise ValueError(
-                f"grants of {max_age:g} s need revocations that are kept as long, not {self.revocations.keep:g} s"
-            )
+            raise ValueError(f"revocations must be kept for {max_age:g} s, as long as grants are valid")
         self._serializer = URLSafeSerializer(secret_key, salt=SALT)
 
     def sign(self, channels: Iterable[str], cursor: Cursor, principal: Principal = Principal()) -> str:  # noqa: B008 - it never changes

@@ -9,7 +9,15 @@ from fasthtml.common import FT, Dd, Div, Dl, Dt
 
 from ..checks import check_positive
 from ..html.scripts import create_connection_manager_script
-from ..protocol import CONNECTIONS_PATH, PREFIX, STATS_ATTRIBUTE
+from ..protocol import (
+    AGO_ATTRIBUTE,
+    CONNECTIONS_PATH,
+    NEVER_ATTRIBUTE,
+    NUMBERS_ATTRIBUTE,
+    PREFIX,
+    STAT_ATTRIBUTE,
+    STATS_ATTRIBUTE,
+)
 
 UNKNOWN = "…"
 NUMBERS = {
@@ -61,15 +69,15 @@ def ConnectionStats(
     states = {f"data_{state}": word for state, word in words.items() if state not in NUMBERS}
     attributes = {
         "cls": f"sse-connection-stats {cls}".strip(),
-        "data_sse_numbers": True,
-        "data_ago": ago,
-        "data_never": never,
+        NUMBERS_ATTRIBUTE: True,
+        AGO_ATTRIBUTE: ago,
+        NEVER_ATTRIBUTE: never,
         **states,
     }
     return Dl(
-        pair(words["state"], words.get("connecting", "connecting"), data_sse_stat="state"),
-        pair(words["heard"], never, data_sse_stat="heard"),
-        pair(words["reconnects"], 0, data_sse_stat="reconnects"),
+        pair(words["state"], words.get("connecting", "connecting"), **{STAT_ATTRIBUTE: "state"}),
+        pair(words["heard"], never, **{STAT_ATTRIBUTE: "heard"}),
+        pair(words["reconnects"], 0, **{STAT_ATTRIBUTE: "reconnects"}),
         pair(words["active"], numbers.get("active", UNKNOWN), **{STATS_ATTRIBUTE: "active"}),
         pair(words["total"], numbers.get("total", UNKNOWN), **{STATS_ATTRIBUTE: "total"}),
         *children,

@@ -6,7 +6,7 @@ from typing import Any
 
 from fasthtml.common import FT, Button, Div, Noscript, Span
 
-from ..protocol import STATE_ATTRIBUTE
+from ..protocol import COUNTDOWN_ATTRIBUTE, STATE_ATTRIBUTE, STATUS_ATTRIBUTE
 
 
 def ConnectionStatus(
@@ -60,11 +60,11 @@ def ConnectionStatus(
     }
     attributes = {
         "cls": f"sse-connection-status {cls}".strip(),
-        "data_sse_status": True,
+        STATUS_ATTRIBUTE: True,
         STATE_ATTRIBUTE: "connecting",
         "tabindex": "-1",  # it gets the focus of the button when that is hidden
         "hx_preserve": True,  # new content from the server would say "connecting"
-        "data_countdown": countdown,
+        COUNTDOWN_ATTRIBUTE: countdown,
         **{f"data_{state}": text for state, text in words.items()},
     }
     return Div(

@@ -10,6 +10,7 @@ from fasthtml.common import FT
 from ..errors import MarkupError
 from ..html.connect import connecting, sse_div
 from ..html.page_context import this_page
+from ..protocol import CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, SHARED_ATTRIBUTE
 
 MESSAGE = "message"
 
@@ -53,7 +54,7 @@ def SSE(
     events = [event] if isinstance(event, str) else list(event)
     kwargs |= granted(heal)
     if not shared:
-        kwargs["data_sse_shared"] = "element"
+        kwargs[SHARED_ATTRIBUTE] = "element"
     return sse_div(this_page().stream_url(as_list(channels)), events, swap, *children, id=id, **kwargs)
 
 
@@ -74,7 +75,7 @@ def granted(heal: str) -> dict[str, Any]:
     """Return the attributes of an element whose channels are granted to this page."""
     page = this_page()
     shared = None if page.shared else "page"
-    return {"data_sse_cursor": str(page.cursor), "data_sse_heal": check_heal(heal), "data_sse_shared": shared}
+    return {CURSOR_ATTRIBUTE: str(page.cursor), HEAL_ATTRIBUTE: check_heal(heal), SHARED_ATTRIBUTE: shared}
 
 
 def as_list(channels: str | Iterable[str]) -> list[str]:

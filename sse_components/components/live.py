@@ -7,6 +7,7 @@ from typing import Any
 from fasthtml.common import FT, Template, ft_hx
 
 from ..html.oob import flat
+from ..protocol import MORPH_ATTRIBUTE
 from .element import following
 
 
@@ -17,4 +18,4 @@ def live_tag(tag: str, *content: Any, id: str, channel: str, cls: str, **kwargs:
 
 def morph(*content: Any) -> FT:
     """Return content as a template. The page changes its target into it, and keeps focus and what is typed."""
-    return Template(*content, data_sse_morph=True)
+    return Template(*content, **{MORPH_ATTRIBUTE: True})

@@ -11,6 +11,7 @@ from fasthtml.common import FT, Li
 from ..checks import check_whole
 from ..errors import MarkupError
 from ..html.oob import as_ft, flat, id_selector, own_id
+from ..protocol import KEY_ATTRIBUTE, LIVE_LIST_ATTRIBUTE, MAX_ATTRIBUTE
 from ..publication import Publication
 from .handle import Exclude, Handle
 from .handle_registry import address
@@ -217,7 +218,7 @@ def LiveList(
     if empty is not None:
         children.insert(0, empty_item(empty, tag))
     id, channel = address(ItemList, id, channel, "LiveList")
-    kwargs = {"data_sse_live_list": True, "data_sse_max": max_length, **kwargs}
+    kwargs = {LIVE_LIST_ATTRIBUTE: True, MAX_ATTRIBUTE: max_length, **kwargs}
     return live_tag(tag, *children, id=id, channel=channel, cls=f"sse-live-list {cls}", **kwargs)
 
 
@@ -254,10 +255,10 @@ def in_order(items: list[FT]) -> list[FT]:
 
     The page sorts them again, since only the browser knows how letters are sorted in the reader's language.
     """
-    keys = [item.attrs.get("data-sse-key") for item in items]
+    keys = [item.attrs.get(KEY_ATTRIBUTE) for item in items]
     if None in keys:
         return items
-    return sorted(items, key=lambda item: (natural_key(item.attrs["data-sse-key"]), natural_key(item.attrs["id"])))
+    return sorted(items, key=lambda item: (natural_key(item.attrs[KEY_ATTRIBUTE]), natural_key(item.attrs["id"])))
 
 
 def natural_key(key: Any) -> tuple[bool, float, list[Any]]:
@@ -285,7 +286,7 @@ def with_key(item: Any, key: Any) -> FT:
         MarkupError: for an item without id, or without key.
     """
     item = check_item(item)
-    found = item.attrs.get("data-sse-key") if key is None else key
+    found = item.attrs.get(KEY_ATTRIBUTE) if key is None else key
     if found is None:
         raise MarkupError("insert needs a sort key: key=, or data_sse_key of the item")
-    return FT(item.tag, item.children, {**item.attrs, "data-sse-key": str(found)})
+    return FT(item.tag, item.children, {**item.attrs, KEY_ATTRIBUTE: str(found)})

@@ -13,6 +13,7 @@ from fasthtml.common import FT, NotStr
 from ..errors import MarkupError
 from ..html.oob import render as render_html
 from ..manager import BroadcastManager, as_set
+from ..protocol import LIVE_REGION_ATTRIBUTE
 from ..publication import Publication, calling_place
 from .handle import Exclude, Handle
 from .handle_registry import address, bind
@@ -152,7 +153,7 @@ def LiveRegion(
         id = bind(Region, content[0], also=id)
         content = (render_now(id), *content[1:])
     id, channel = address(Region, id, channel, "LiveRegion")
-    kwargs = {"data_sse_live_region": True, **kwargs}
+    kwargs = {LIVE_REGION_ATTRIBUTE: True, **kwargs}
     return live_tag(tag, *content, id=id, channel=channel, cls=f"sse-live-region {cls}", **kwargs)
 
 

@@ -11,6 +11,7 @@ from ..checks import check_positive
 from ..errors import MarkupError
 from ..html.oob import render
 from ..manager import BroadcastManager, as_set
+from ..protocol import LABEL_ATTRIBUTE, LIVE_TEXT_ATTRIBUTE, PAUSE_ATTRIBUTE
 from ..publication import Publication, calling_place
 from .handle import Exclude, Handle
 from .handle_registry import address
@@ -137,6 +138,6 @@ def LiveText(
     check_positive(zero=True, announced=announced)
     id, channel = address(Text, id, channel, "LiveText")
     if live != "off":
-        announcer = {"data_sse_live_text": live, "data_sse_label": label, "data_sse_pause": round(announced * 1000)}
+        announcer = {LIVE_TEXT_ATTRIBUTE: live, LABEL_ATTRIBUTE: label, PAUSE_ATTRIBUTE: round(announced * 1000)}
         kwargs = announcer | kwargs
     return live_tag(tag, value, id=id, channel=channel, cls=f"sse-live-text {cls}", **kwargs)

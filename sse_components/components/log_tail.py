@@ -16,6 +16,7 @@ from fasthtml.common import FT, B, Bdi, Button, Details, Div, Input, Option, Out
 from ..checks import check_whole
 from ..errors import MarkupError, NotRunning
 from ..manager import BroadcastManager, as_set
+from ..protocol import LEVEL_ATTRIBUTE, LOG_TAIL_ATTRIBUTE
 from ..publication import Publication
 from .element import following
 from .handle import Exclude, Handle
@@ -276,7 +277,7 @@ def LogTail(
     id, channel = address(Log, id, channel, "LogTail")
     names = {"aria_label": label or id}
     region = Div(*map(as_element, lines), id=region_id(id), cls="sse-log-lines", role="log", tabindex="0", **names)
-    attributes = {**following(channel), "data_sse_log_tail": max_lines or MAX_LINES, **names, **kwargs}
+    attributes = {**following(channel), LOG_TAIL_ATTRIBUTE: max_lines or MAX_LINES, **names, **kwargs}
     parts = [filter_fields(id) if filter else None, region, Button(type="button", cls="sse-log-new", hidden=True)]
     return Section(*parts, id=id, cls=f"sse-log-tail {cls}".strip(), **attributes)
 
@@ -318,7 +319,7 @@ def line_element(line: LogLine) -> FT:
 
     Its level is a word, for those who cannot see its colour. Its text may be written from right to left (`bdi`).
     """
-    level, attributes = B(line.level), {"cls": "sse-log-line", "data_level": line.level}
+    level, attributes = B(line.level), {"cls": "sse-log-line", LEVEL_ATTRIBUTE: line.level}
     if len(line.text) <= SHOWN:
         return Div(level, Bdi(line.text), **attributes)
     shown, rest = line.text[:SHOWN], line.text[SHOWN:]

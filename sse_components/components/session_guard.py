@@ -8,6 +8,7 @@ from fasthtml.common import FT, H2, A, Article, Button, Dialog, Footer, Form, P
 
 from ..access.identity import digest
 from ..html.page_context import this_page
+from ..protocol import RELOAD_ATTRIBUTE, SESSION_GUARD_ATTRIBUTE, WHEN_ATTRIBUTE, WHO_ATTRIBUTE
 from .handle import check_id
 
 
@@ -65,17 +66,17 @@ def SessionGuard(
         "id": id,
         "cls": f"sse-session-guard {cls}".strip(),
         "aria_labelledby": titles["out"],
-        "data_sse_session_guard": True,
-        "data_sse_who": user_hash(user),
+        SESSION_GUARD_ATTRIBUTE: True,
+        WHO_ATTRIBUTE: user_hash(user),
     }
     return Dialog(
         Article(
-            H2(signed_out, id=titles["out"], data_sse_when="signedOut"),
-            H2(changed, id=titles["changed"], data_sse_when="changed", hidden=True),
+            H2(signed_out, id=titles["out"], **{WHEN_ATTRIBUTE: "signedOut"}),
+            H2(changed, id=titles["changed"], hidden=True, **{WHEN_ATTRIBUTE: "changed"}),
             *(children or (P("This page is kept as it is, with all that you have typed."),)),
             Footer(
-                A(again, href=sign_in, data_sse_when="signedOut"),
-                Button(reload, type="button", data_sse_reload=True, data_sse_when="changed", hidden=True),
+                A(again, href=sign_in, **{WHEN_ATTRIBUTE: "signedOut"}),
+                Button(reload, type="button", hidden=True, **{RELOAD_ATTRIBUTE: True, WHEN_ATTRIBUTE: "changed"}),
                 Form(Button(stay, cls="secondary outline"), method="dialog"),
             ),
         ),

@@ -10,6 +10,7 @@ from fasthtml.common import FT, Data, Script, Span
 from ..errors import MarkupError
 from ..html.assets import asset_url
 from ..html.page_context import kit_prefix
+from ..protocol import SAID_ATTRIBUTE, SYNCED_ATTRIBUTE
 from ..publication import Publication
 from .element import following
 from .handle import Exclude, Handle
@@ -80,7 +81,7 @@ def sync_attributes(scope: str, key: str, id: str | None, *, trigger: str) -> di
         MarkupError: for an unknown scope.
     """
     if scope == "browser":
-        return {"id": id, "data_sse_synced": key}
+        return {"id": id, SYNCED_ATTRIBUTE: key}
     if scope != "server":
         raise MarkupError(f"scope must be 'browser' or 'server', not {scope!r}")
     # A browser that restores what was typed before a reload would hide the value from the server.
@@ -113,7 +114,7 @@ def enclose(tag: Callable[..., FT], inside: list[Any], value: str, scope: str, i
     if scope == "browser":
         return tag(*inside, cls="sse-synced")
     received = Span(Data(value=value), id=value_id(str(id)), hidden=True)
-    return tag(*inside, received, cls="sse-synced", data_sse_said=True, **following(channel))
+    return tag(*inside, received, cls="sse-synced", **{SAID_ATTRIBUTE: True, **following(channel)})
 
 
 def value_id(id: str) -> str:
@@ -123,4 +124,4 @@ def value_id(id: str) -> str:
 
 def early_script() -> FT:
     """Return the script that gives the field before it the remembered value before the page is painted."""
-    return Script(src=asset_url("synced-early.js", kit_prefix()))
+    return Script(src=asset_url("components/synced-early.js", kit_prefix()))

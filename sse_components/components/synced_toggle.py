@@ -8,6 +8,7 @@ from typing import Any
 from fasthtml.common import FT, Div, Input, Label
 
 from ..errors import MarkupError
+from ..protocol import MEDIA_ATTRIBUTE, OFF_ATTRIBUTE, ON_ATTRIBUTE, ROOT_ATTRIBUTE
 from .synced import Scope, Synced, as_text, early_script, enclose, field_address, sync_attributes
 
 # The names under which browsers remember switches begin so. A switch is remembered when the user signs out.
@@ -83,5 +84,5 @@ def page_attribute(name: str, on: str, off: str, media: str | None, scope: str) 
     if not re.fullmatch(r"class|data-[\w.-]+", name):
         raise MarkupError(f"a switch may set an attribute data-..., or class, not {name!r}")
     system = media or (DARK if on == "dark" else None)
-    names = {"data_sse_attribute": name, "data_sse_on": on, "data_sse_off": off}
-    return {**names, "data_sse_media": system if scope == "browser" else None}
+    names = {ROOT_ATTRIBUTE: name, ON_ATTRIBUTE: on, OFF_ATTRIBUTE: off}
+    return {**names, MEDIA_ATTRIBUTE: system if scope == "browser" else None}

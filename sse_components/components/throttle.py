@@ -12,9 +12,8 @@ from typing import Any
 
 from ..checks import check_positive
 from ..errors import NotRunning
-from ..home_loop import ENDED
 from ..manager import BroadcastManager
-from ..publication import Outcome, Publication, calling_place, running_loop
+from ..publication import NOT_RUNNING, Outcome, Publication, calling_place, running_loop
 
 logger = logging.getLogger("sse_components")
 
@@ -100,7 +99,7 @@ class Throttle:
         try:
             loop.call_soon_threadsafe(self._wait, loop, loop.time() + self._interval)
         except RuntimeError as error:  # it was closed a moment ago
-            raise NotRunning(ENDED) from error
+            raise NotRunning(NOT_RUNNING) from error
         return None
 
     def _wait(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
@@ -164,7 +163,7 @@ def start(coroutine: Coroutine[Any, Any, object]) -> Publication:
         except Exception as error:
             future.set_exception(error)
         except BaseException:  # the event loop ends
-            future.set_exception(NotRunning(ENDED))
+            future.set_exception(NotRunning(NOT_RUNNING))
             raise
         else:
             future.set_result("")

@@ -15,7 +15,7 @@ from ..errors import MarkupError
 from ..events.wire import KitChannel
 from ..html.oob import render
 from ..html.page_context import Page, current_page, session_of_request, this_page
-from ..protocol import CONTROL_PREFIX
+from ..protocol import CONTROL_PREFIX, LEVEL_ATTRIBUTE, TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE
 from .element import following
 
 # Seconds for which a toast of a level is shown; None: until somebody closes it.
@@ -126,8 +126,7 @@ def toast_element(content: tuple[Any, ...], level: str, timeout: float | None = 
         Button("×", type="button", cls="sse-toast-close", aria_label="Close"),  # noqa: RUF001 - as everyone draws it
         id=f"toast-{secrets.token_urlsafe(9)}",
         cls="sse-toast",
-        data_level=level,
-        data_sse_toast=str(round((seconds or 0) * 1_000)),
+        **{LEVEL_ATTRIBUTE: level, TOAST_ATTRIBUTE: str(round((seconds or 0) * 1_000))},
     )
 
 
@@ -175,7 +174,7 @@ def ToastStack(
     page = this_page()
     kept = take_kept(page)
     lists = [toast_list(NEWS, "status", kept, *children), toast_list(ALERTS, "alert", kept)]
-    attributes = {**following(channels_of(page)), "aria_label": label, "data_sse_toasts": str(limit), **kwargs}
+    attributes = {**following(channels_of(page)), "aria_label": label, TOASTS_ATTRIBUTE: str(limit), **kwargs}
     return Section(*lists, id=id, cls=f"sse-toasts {cls}".strip(), **attributes)
 
 

@@ -90,7 +90,7 @@ class Feed:
 
     def frame(self, event: Event) -> bytes:
         """Return the frame of an event; an empty one if it cannot be rendered, which is logged."""
-        if self.render is None or event.message is None:
+        if self.render is None or not (event.channel or event.message):
             return event.frame
         try:
             return self.render(event)

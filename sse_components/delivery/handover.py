@@ -1,4 +1,9 @@
-"""How a stream leaves the application's middleware."""
+"""The handover: how a stream leaves the application's middleware.
+
+A stream goes through routing, session and all middleware once: status, headers and the first frame. If that frame
+reaches the server unchanged, the application returns, and the outermost layer continues with the server's `send`. So no
+middleware is held open while the stream lasts, and no message passes through it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,11 @@ from typing import Any, Protocol
 
 from starlette.background import BackgroundTask
 
-from ..delivery import servers
+from . import servers
 
 SCOPE_KEY = "sse_components.handover"
 
-# Seconds that middleware has to pass the first frame on; then the stream is held inside of it.
+# Seconds in which middleware must pass the first frame on; else the stream stays inside the middleware.
 PASS_ON_SECONDS = 1.0
 
 
@@ -27,7 +32,7 @@ class Stream(Protocol):
 
 
 class Handover:
-    """What the outermost layer and a `Stream` in the same request tell each other."""
+    """Connects the outermost layer with a `StreamResponse` of the same request."""
 
     __slots__ = ("_first", "_passed_on", "_send", "stream")
 
@@ -38,7 +43,7 @@ class Handover:
         self.stream: Stream | None = None
 
     async def send(self, message: Any) -> None:
-        """Pass a message on to the server, but for the end of a body whose stream has been handed over."""
+        """Pass a message on to the server, except the end of the body of a stream that was handed over."""
         if self.stream is not None:
             return
         await self._send(message)
@@ -48,9 +53,9 @@ class Handover:
                 self._passed_on.set_result(None)
 
     async def take(self, stream: Stream) -> bool:
-        """Take a stream over if its first frame reaches the server as it was, and say whether.
+        """Take over a stream if its first frame reaches the server unchanged; tell whether.
 
-        Middleware may pass messages on in a task of its own, a little later than it takes them.
+        Middleware may pass a message on in another task, a little later than it receives it.
         """
         if self._first is None:
             self._passed_on = asyncio.get_running_loop().create_future()

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from ..delivery import servers
+from . import servers
 from .fanout import FanOut
 from .feed import Since, StreamConnection, body_message
 from .handover import SCOPE_KEY, Handover
@@ -27,10 +27,10 @@ class StreamResponse(Response):
     Args:
         fanout: what the connection joins.
         connection: the connection, not yet joined.
-        opening: the first frame; it is sent at once, which defeats what would hold back headers.
-        since: what of the log to send before what is live: channels, and the cursor to begin after.
+        opening: the first frame. It is sent at once, because some middleware holds back headers until then.
+        since: what to send of the log first: channels, and the cursor to begin after.
         on_start: called with the connection when it has joined.
-        on_end: called with the connection when the stream has ended, however it ended.
+        on_end: called with the connection when the stream has ended, in every case.
     """
 
     def __init__(
@@ -61,18 +61,18 @@ class StreamResponse(Response):
             await self.run(receive, send)
 
     async def run(self, receive: servers.Receive, send: servers.Send) -> None:
-        """Follow the feed until the client is gone or the stream is ended, and then do what is to be done after it."""
+        """Follow the feed until the client is gone or the stream is ended, and then run the background task."""
         connection = self.connection
         connection.send_raw, connection.receive, connection.steppable = send, receive, servers.can_step(send)
         connection.task = task = asyncio.current_task()
         self.fanout.join(connection, self.since)
-        # There are thousands of these for hours: what has been used is let go.
+        # Thousands of streams last for hours: free what is no longer needed.
         self.since, self.opening, self.raw_headers = (), b"", []
         self.on_start(connection)
         try:
             await self._follow(connection, receive)
         except asyncio.CancelledError:
-            # That the fan-out has let go of the connection is no reason for its task to fail. Any other reason is one.
+            # The fan-out cancels the task of a connection that it has dropped. Any other cancellation goes on.
             if connection.task is not None or task is None or task.uncancel():
                 raise
         finally:

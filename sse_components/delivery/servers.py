@@ -1,7 +1,7 @@
 """The only module that knows the ASGI servers: which can be stepped, how to cut a connection, and when one ends.
 
-Nothing of a server is patched. What is read is read from objects that the server itself hands to the application,
-or that stand in the frames of its running tasks.
+No server is patched. The kit reads objects that the server hands to the application, or that are in the frames of the
+server's running tasks.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-# Seconds between two looks at whether the server is about to stop.
+# Seconds between two checks whether the server is about to stop.
 EXIT_POLL = 0.1
-# Servers whose `send` writes before it returns, or waits before it writes. Others reorder what is stepped (granian).
+# Servers whose `send` either writes before it returns or waits before it writes. granian reorders stepped messages.
 STEPPABLE = ("uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.http.h11_impl")
-# Objects that stand between what an application calls and the transport: three in hypercorn, and some middleware.
+# Objects between the `send` that an application calls and the transport: three in hypercorn, and middleware.
 DEPTH = 6
 
 Send = Callable[[Any], Coroutine[Any, Any, None]]
@@ -28,12 +28,12 @@ Check = Callable[[], bool]
 
 
 def can_step(send: Send) -> bool:
-    """Tell whether this `send` may be stepped outside of a task: a server's own, of a kind where that is proven."""
+    """Tell whether a `send` may be stepped outside of a task: it is the method of a server that is known for it."""
     return type(getattr(send, "__self__", None)).__module__ in STEPPABLE
 
 
 def abort(*calls: Send | Receive | None) -> None:
-    """Cut the connection behind a `send` or a `receive` where it can be had, so that nobody waits for its buffer."""
+    """Cut the connection behind a `send` or a `receive`, so that its buffer holds up nothing."""
     for call in calls:
         if (transport := find_transport(call)) is not None:
             transport.abort()
@@ -41,7 +41,7 @@ def abort(*calls: Send | Receive | None) -> None:
 
 
 def find_transport(call: Any) -> Any:
-    """Return the transport behind a method of uvicorn's, hypercorn's, or of an object that calls one, or None."""
+    """Return the transport behind a method of uvicorn or hypercorn, or of an object that calls one; None if unknown."""
     for _ in range(DEPTH):
         owner = getattr(call, "__self__", None)
         transport = getattr(getattr(owner, "writer", owner), "transport", None)
@@ -54,8 +54,8 @@ def find_transport(call: Any) -> Any:
 class ExitWatch:
     """Calls back once when the server that runs the application has begun to stop.
 
-    uvicorn (also with workers, `--reload`, gunicorn's worker, or in a thread) and hypercorn have state that says so.
-    With any other server in the main thread, `SIGTERM` and `SIGINT` do, which go on to the server's own handlers.
+    uvicorn (also with workers, `--reload`, gunicorn's worker, or in a thread) and hypercorn have state that tells it.
+    With any other server in the main thread, `SIGTERM` and `SIGINT` tell it; the server's handlers get them, too.
     """
 
     def __init__(self, callback: Callable[[], None]) -> None:
@@ -67,19 +67,19 @@ class ExitWatch:
         self._signalled = False
 
     def start(self) -> None:
-        """Begin to watch, if the server can be told already; to be called in the event loop."""
+        """Begin to watch, if the server is known already. Call it in the event loop."""
         if self._check is None and (check := find_check()) is not None:
             self._watch(check)
 
     def first_stream(self) -> None:
-        """Begin to watch at the latest now: there is a stream, and so the server runs."""
+        """Begin to watch now at the latest: the server has a stream, so it runs."""
         self.start()
         if self._check is None and threading.current_thread() is threading.main_thread():
             self._chain_signals()
             self._watch(lambda: self._signalled)
 
     def stop(self) -> None:
-        """Watch no longer, and give signals back to whom they belonged."""
+        """Stop watching, and restore the signal handlers."""
         if self._timer is not None:
             self._timer.cancel()
         for number, handler in self._handlers.items():
@@ -101,7 +101,7 @@ class ExitWatch:
     def _chain_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             handler = signal.getsignal(number)
-            # Where none is set the process ends at once, or never: there is nothing to tell.
+            # Without a handler the process ends at once, or ignores the signal.
             if callable(handler):
                 self._handlers[number] = handler
                 signal.signal(number, self._on_signal)
@@ -112,7 +112,7 @@ class ExitWatch:
 
 
 class LoopWatch:
-    """One `ExitWatch` for all streams of an event loop that are not a manager's."""
+    """One `ExitWatch` for all streams of an event loop that do not belong to a manager."""
 
     def __init__(self) -> None:
         self.callbacks: set[Callable[[], object]] = set()
@@ -128,7 +128,7 @@ _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWatch] = WeakKeyDicti
 
 @contextmanager
 def on_exit(callback: Callable[[], object]) -> Iterator[None]:
-    """Call back once if the server begins to stop while the block lasts, or has begun before."""
+    """Call back once if the server begins to stop during the block, or has begun before."""
     loop = asyncio.get_running_loop()
     shared = _watches.setdefault(loop, LoopWatch())
     shared.callbacks.add(callback)
@@ -145,7 +145,7 @@ def on_exit(callback: Callable[[], object]) -> Iterator[None]:
 
 
 def find_check() -> Check | None:
-    """Return what tells whether the server of the present event loop has begun to stop, if it is a known one."""
+    """Return a function that tells whether the server of the running event loop has begun to stop; None if unknown."""
     for variables in waiting_frames():
         server, context = variables.get("self"), variables.get("context")
         if hasattr(server, "should_exit") and hasattr(server, "server_state"):
@@ -161,7 +161,7 @@ def uvicorn_ends(server: Any) -> bool:
 
 
 def waiting_frames() -> Iterator[dict[str, Any]]:
-    """Yield the variables of the coroutines that the loop's tasks are waiting in, outermost first."""
+    """Yield the variables of the coroutines in which the loop's tasks wait, outermost first."""
     for task in asyncio.all_tasks():
         coroutine: Any = task.get_coro()
         while (frame := getattr(coroutine, "cr_frame", None)) is not None:

@@ -12,19 +12,20 @@ from ..errors import ChannelError, WireError
 from ..protocol import CONTROL_PREFIX
 
 NOT_IN_FIELD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 NOT_IN_EVENT = re.compile(r"[\s,]")
 RESERVED_EVENTS = ("open", "error")
 MAX_NAME_LENGTH = 200
 
 
 class KitChannel(str):
-    """A channel of the kit's own, which may have the prefix that is kept for those."""
+    """A channel of the kit, whose name may have the reserved prefix."""
 
     __slots__ = ()
 
 
 class Frame(str):
-    """Text that is framed already, which a stream therefore sends as it is."""
+    """Text that is a frame already, which a stream sends as it is."""
 
     __slots__ = ()
 
@@ -48,9 +49,9 @@ def encode(
         data: any text, the empty one included.
         event: the event's name; `None` and `'message'` leave the field out, as htmx 4 needs.
         id: what becomes the client's last event id.
-        channel: an extra field that other parsers ignore.
-        exclude: tabs that leave it out; an extra field, too.
-        only: tabs that alone show it; without any, all do.
+        channel: an extra field, which other parsers ignore.
+        exclude: tabs that leave the event out; an extra field.
+        only: the only tabs that show the event; an extra field. Without any, all tabs show it.
         retry: the client's new reconnection time, in milliseconds.
 
     Raises:
@@ -69,10 +70,7 @@ def encode(
     head = "".join(f"{name}: {check_field(name, value)}\n" for name, value in fields.items() if value is not None)
     if retry is not None:
         head += f"retry: {check_retry(retry)}\n"
-    try:
-        return f"{head}data: {data_lines(data)}\n\n".encode()
-    except UnicodeEncodeError as error:
-        raise WireError(f"data is not Unicode text: it has the lone surrogate {error.object[error.start]!r}") from error
+    return f"{head}data: {data_lines(check_text(data))}\n\n".encode()
 
 
 def comment(text: str = "") -> bytes:
@@ -91,6 +89,13 @@ def data_lines(text: str) -> str:
     return text.replace("\n", "\ndata: ")
 
 
+def check_text(data: str) -> str:
+    """Return `data` if it is Unicode text, else raise `WireError`."""
+    if not data.isascii() and (found := SURROGATE.search(data)):
+        raise WireError(f"data is not Unicode text: it has the lone surrogate {found[0]!r}")
+    return data
+
+
 def check_field(name: str, value: str) -> str:
     """Return `value` if a one-line field can carry it, else raise `WireError`."""
     if not isinstance(value, str):
@@ -101,7 +106,7 @@ def check_field(name: str, value: str) -> str:
 
 
 def in_one_line(field: str, names: Iterable[str]) -> str | None:
-    """Return names in order, with a space between them; None without any."""
+    """Return names in order, with a space between them; None without names."""
     ordered = sorted(set(names))
     if any(" " in name or not name for name in ordered):
         raise WireError(f"{field} takes names without spaces, not {ordered!r}")
@@ -116,7 +121,7 @@ def check_retry(milliseconds: int) -> int:
 
 
 def check_channel(name: str) -> str:
-    """Return `name` if it can be a channel of the user's, else raise `ChannelError`."""
+    """Return `name` if it is allowed for a channel, else raise `ChannelError`."""
     try:
         check_field("channel", name)
     except WireError as error:
@@ -124,12 +129,14 @@ def check_channel(name: str) -> str:
     if not 0 < len(name) <= MAX_NAME_LENGTH or name != name.strip():
         raise ChannelError(f"channel {name!r} must have 1 to {MAX_NAME_LENGTH} characters, and no space at its ends")
     if name.startswith(CONTROL_PREFIX) and not isinstance(name, KitChannel):
-        raise ChannelError(f"channel {name!r} must not start with {CONTROL_PREFIX!r}: those are the kit's own")
+        raise ChannelError(
+            f"channel {name!r} must not start with {CONTROL_PREFIX!r}: that prefix is reserved for the kit"
+        )
     return name
 
 
 def check_event(name: str | None) -> str | None:
-    """Return `name` if a page can listen to it (`'message'` as `None`), else raise `WireError`."""
+    """Return `name` if it is allowed for an event (`None` for `'message'`), else raise `WireError`."""
     if name is None or name == "message":
         return None
     check_field("event", name)
@@ -137,7 +144,7 @@ def check_event(name: str | None) -> str | None:
         raise WireError(f"event {name!r} must have 1 to {MAX_NAME_LENGTH} characters, without spaces or commas")
     if name in RESERVED_EVENTS or name.startswith(CONTROL_PREFIX):
         raise WireError(
-            f"event {name!r} is taken: {', '.join(RESERVED_EVENTS)} are EventSource's own,"
+            f"event {name!r} is taken: {', '.join(RESERVED_EVENTS)} are events of EventSource,"
             f" and names that start with {CONTROL_PREFIX!r} are the kit's"
         )
     return name

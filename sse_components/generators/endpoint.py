@@ -1,4 +1,4 @@
-"""Endpoints that stream a source."""
+"""Endpoints that stream an application's sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .streams import SSEStream
 
 
 class _StreamResponse(StreamingResponse):
-    """Closes its stream however it ends; Starlette leaves that to the garbage collector."""
+    """Closes its stream in every case; Starlette leaves that to the garbage collector."""
 
     def __init__(self, frames: AsyncGenerator[str, None], content_type: str) -> None:
         super().__init__(frames, headers={**HEADERS, "content-type": content_type})
@@ -34,18 +34,18 @@ class _StreamResponse(StreamingResponse):
 def create_sse_endpoint(stream_fn: Callable[..., Any], content_type: str = "text/event-stream") -> Callable[..., Any]:
     """Create an SSE endpoint from a streaming function, for `app.route(path)`.
 
-    The endpoint has the parameters of `stream_fn`, which FastHTML fills from the request. What `stream_fn` raises
-    before it returns a source, such as an `HTTPException`, is answered as in any handler.
+    The endpoint has the parameters of `stream_fn`, which FastHTML fills from the request. An exception that `stream_fn`
+    raises before it returns a source, such as an `HTTPException`, is answered as in any handler.
 
-    Text that is made of whole frames, such as FastHTML's `sse_message` returns, is sent as it is. So text from outside
-    belongs in FT, in a dict or in `sources.frame`, lest it be taken for a frame.
+    Text that consists of frames, such as the result of FastHTML's `sse_message`, is sent as it is. So put text from
+    outside into FT, a dict or `sources.frame`, so that it cannot be mistaken for a frame.
 
     Args:
         stream_fn: async generator function, or any function, sync or async, that returns a source as `sources.items`
-            names them, a stream of this module, or a response instead. It is called in the event loop.
+            lists them, a stream of this package, or a response. It is called in the event loop.
         content_type: the response's content type.
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
 
     @wraps(stream_fn)

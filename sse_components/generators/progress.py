@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..checks import check_positive
 from ..events.wire import Frame
 from .endpoint import create_sse_endpoint
-from .sources import INTERVAL, check_seconds, closing, frame, items
+from .sources import INTERVAL, closing, frame, items
 
 DONE_EVENT = "done"
 
@@ -19,10 +20,10 @@ ENDED_STATUSES = ("completed", "done", "failed", "error", "cancelled")
 
 
 def job_ended(state: Any) -> bool:
-    """Tell whether a job's state is its last.
+    """Tell whether a state is the last one of a job.
 
-    `done`, if the state has it, decides. Else it is the last if `status` is one of `ENDED_STATUSES`, or if `progress`
-    has reached `total`, by default 100.
+    If the state has `done`, that decides. Else it is the last one if `status` is one of `ENDED_STATUSES`, or if
+    `progress` has reached `total`, by default 100.
     """
     if not isinstance(state, Mapping):
         return False
@@ -41,23 +42,23 @@ def create_progress_stream(
 ) -> Callable[..., Any]:
     """Create a progress streaming endpoint, for `app.route(path)`.
 
-    Each client gets the present state at once, and then each state that differs from the one before. The stream ends
-    with an event `done`. Let the element close on it (`sse_close="done"`), or an EventSource, lest it connect again;
-    one that does gets 204, after which browsers stay away.
+    Each client gets the present state at once, and then each state that differs from the previous one. The stream ends
+    with an event `done`. Close the element (`sse_close="done"`) or the EventSource on it: else it connects again. Such
+    a client gets 204, after which browsers do not reconnect.
 
     Args:
-        job_id: the job; the `done` event's data has it.
+        job_id: the job's id, which the data of the `done` event has, too.
         progress_source: callable that returns progress data, sync or async; it gets `job_id` if it takes an argument.
-            None says that there is no such job, or no longer. It may return a generator of states instead.
+            It returns None if the job does not exist any more. It may return a generator of states instead.
         interval: seconds between two calls.
-        ended: tells whether a state is the job's last; by default, `job_ended`.
+        ended: tells whether a state is the last one of the job; by default, `job_ended`.
 
     Raises:
         ValueError: for an `interval` that is not above 0.
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
-    check_seconds("interval", interval)
+    check_positive(interval=interval)
     source = partial(progress_source, job_id) if takes_argument(progress_source) else progress_source
 
     async def states() -> AsyncGenerator[Frame, None]:
@@ -66,8 +67,8 @@ def create_progress_stream(
             async for state in polled:
                 if state is None:
                     break
-                if (news := frame(state)) != last:
-                    yield (last := news)
+                if (text := frame(state)) != last:
+                    yield (last := text)
                 if ended(state):
                     break
         yield frame({"job_id": job_id}, event=DONE_EVENT, id=DONE_EVENT)

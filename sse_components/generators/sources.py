@@ -1,11 +1,10 @@
-"""What a stream can be fed with: any source as one async iterator, read in a task of its own; any item as a frame."""
+"""The sources of a stream: any source as an async iterator, which is read in a task; any item as a frame."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import math
 import re
 from collections.abc import (
     AsyncGenerator,
@@ -45,11 +44,11 @@ _FRAMES = re.compile(r"(?:(?:(?:data|event|id|retry|channel)?:[^\r\n]*\r?\n)+\r?
 
 
 def frame(item: Any, *, event: str | None = None, id: str | None = None) -> Frame:
-    """Return what a source yields as a frame.
+    """Return an item of a source as a frame.
 
     FT, `oob(...)`, objects with `__ft__` or `__html__`, and tuples or lists with one of them become HTML. A `str`, and
-    `bytes` as UTF-8, are data, whatever they look like. A `Frame`, and what an object's `to_sse()` returns, stay as
-    they are. All else becomes JSON: numbers, dicts, lists, dataclasses, objects with `to_dict()`.
+    `bytes` as UTF-8, are data, whatever they look like. A `Frame`, and the result of an object's `to_sse()`, stay as
+    they are. Everything else becomes JSON: numbers, dicts, lists, dataclasses, objects with `to_dict()`.
 
     Args:
         item: anything of these.
@@ -57,8 +56,8 @@ def frame(item: Any, *, event: str | None = None, id: str | None = None) -> Fram
         id: what becomes the client's last event id. Frames keep their own.
 
     Raises:
-        TypeError: if JSON has no form for the item.
-        ValueError: if it holds a number that JSON does not have, such as `nan`.
+        TypeError: if JSON cannot represent the item.
+        ValueError: if it has a number that JSON cannot represent, such as `nan`.
         WireError: for an event's name or id with control characters.
     """
     if isinstance(item, Frame):
@@ -76,7 +75,7 @@ def is_markup(item: Any) -> bool:
 
 
 def as_framed(item: Any) -> Any:
-    """Return text of whole frames, as FastHTML's `sse_message` makes them, as a `Frame`, and all else as it is."""
+    """Return text that consists of frames, as FastHTML's `sse_message` makes them, as a `Frame`; else the item."""
     text = item.decode() if isinstance(item, bytes) else item
     return Frame(text) if isinstance(text, str) and _FRAMES.fullmatch(text) else item
 
@@ -88,10 +87,10 @@ def _data(item: Any) -> str:
         return item
     if is_markup(item):
         return render(item)
-    return json.dumps(item, default=_plain, ensure_ascii=False, allow_nan=False)
+    return json.dumps(item, default=_to_json_value, ensure_ascii=False, allow_nan=False)
 
 
-def _plain(item: Any) -> Any:
+def _to_json_value(item: Any) -> Any:
     if is_dataclass(item) and not isinstance(item, type):
         return asdict(item)
     if callable(to_dict := getattr(item, "to_dict", None)):
@@ -113,14 +112,14 @@ def items(source: Any, interval: float = INTERVAL) -> AsyncIterator[Any]:
     - A list, or another collection, gives an item every `interval`.
     - A generator or other iterator is stepped in a worker thread, so that it may block.
     - A callable is called once if it returns a generator or iterator, which is then the source. Else it is called again
-      every `interval`, until it raises `StopIteration` or, if it is async, `StopAsyncIteration`. What is not async is
-      called in a worker thread.
+      every `interval`, until it raises `StopIteration` or, if it is async, `StopAsyncIteration`. A callable that is not
+      async is called in a worker thread.
 
     Each source has at most one worker thread at a time, and takes none from the application's handlers. A thread cannot
-    be interrupted: a source that blocks ends with its present step.
+    be interrupted: a blocking source ends after its present step.
 
     Args:
-        source: one of these.
+        source: a source of one of these kinds.
         interval: seconds between two items of a collection, and between two calls.
 
     Raises:
@@ -129,23 +128,17 @@ def items(source: Any, interval: float = INTERVAL) -> AsyncIterator[Any]:
     if isinstance(source, AsyncIterable):
         return aiter(source)
     if isinstance(source, asyncio.Queue):
-        return _queued(source)
+        return _read_queue(source)
     if not isinstance(source, str | bytes | Mapping) and (isinstance(source, list | tuple) or not is_markup(source)):
         if isinstance(source, Collection):
-            return _spaced(source, interval)
+            return _read_collection(source, interval)
         if isinstance(source, Iterable):
-            return _stepped(iter(source))
+            return _read_iterator(iter(source))
         if callable(source):
-            return _polled(source, interval)
+            return _call_repeatedly(source, interval)
     raise TypeError(
         f"a source is an async generator, a queue, a list, an iterator or a callable, not {type(source).__name__}"
     )
-
-
-def check_seconds(name: str, value: float, *, zero: bool = False) -> None:
-    """Raise `ValueError` if `value` is not a number of seconds above 0 (or, with `zero`, of 0)."""
-    if not isinstance(value, int | float) or not (0 < value < math.inf or (zero and value == 0)):
-        raise ValueError(f"{name} must be a number of seconds, {'0 or more' if zero else 'above 0'}, not {value!r}")
 
 
 @asynccontextmanager
@@ -158,11 +151,11 @@ async def closing(source: AsyncIterator[Any]) -> AsyncGenerator[AsyncIterator[An
             try:
                 await aclose()
             except* GeneratorExit:
-                # How a task group that is open at a `yield` lets its generator be closed.
+                # A task group that is open at a `yield` raises this when its generator is closed.
                 pass
 
 
-async def _queued(queue: asyncio.Queue[Any]) -> AsyncGenerator[Any, None]:
+async def _read_queue(queue: asyncio.Queue[Any]) -> AsyncGenerator[Any, None]:
     while True:
         try:
             item = await queue.get()
@@ -171,14 +164,14 @@ async def _queued(queue: asyncio.Queue[Any]) -> AsyncGenerator[Any, None]:
         yield item
 
 
-async def _spaced(collection: Collection[Any], interval: float) -> AsyncGenerator[Any, None]:
+async def _read_collection(collection: Collection[Any], interval: float) -> AsyncGenerator[Any, None]:
     for number, item in enumerate(collection):
         if number:
             await asyncio.sleep(interval)
         yield item
 
 
-async def _stepped(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
+async def _read_iterator(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
     limiter = CapacityLimiter(1)
     try:
         while (item := await _in_thread(iterator.__next__, limiter)) is not _END:
@@ -188,9 +181,9 @@ async def _stepped(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
             await _in_thread(iterator.close, limiter)
 
 
-async def _polled(function: Callable[[], Any], interval: float) -> AsyncGenerator[Any, None]:
+async def _call_repeatedly(function: Callable[[], Any], interval: float) -> AsyncGenerator[Any, None]:
     limiter = CapacityLimiter(1)
-    while (result := await _called(function, limiter)) is not _END:
+    while (result := await _call(function, limiter)) is not _END:
         if isinstance(result, AsyncIterable | Iterator):
             async with closing(items(result, interval)) as produced:
                 async for item in produced:
@@ -200,8 +193,8 @@ async def _polled(function: Callable[[], Any], interval: float) -> AsyncGenerato
         await asyncio.sleep(interval)
 
 
-async def _called(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
-    """Return what `function` returns, awaited if need be, or `_END`."""
+async def _call(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
+    """Return the result of `function`, sync or async; `_END` if it raises `StopIteration` or `StopAsyncIteration`."""
     try:
         result = function() if iscoroutinefunction(function) else await _in_thread(function, limiter)
         return await result if isawaitable(result) else result
@@ -210,9 +203,9 @@ async def _called(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
 
 
 async def _in_thread(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
-    """Return what `function` returns in a worker thread, or `_END` if it raises `StopIteration`.
+    """Return the result of `function` in a worker thread; `_END` if it raises `StopIteration`.
 
-    A cancellation is raised when the thread is done, so that nothing is closed under its feet.
+    A cancellation is raised when the thread is done, so that nothing is closed while the thread uses it.
     """
 
     def step() -> Any:
@@ -237,15 +230,15 @@ async def _in_thread(function: Callable[[], Any], limiter: CapacityLimiter) -> A
 async def reading(
     source: AsyncIterator[Any], take: Callable[[Any], Awaitable[None]], failed: Callable[[BaseException], None]
 ) -> AsyncGenerator[asyncio.Task[None], None]:
-    """Read `source` in a task, until the block is left; then the source is closed, whatever it is doing.
+    """Read `source` in a task until the block is left. Then the source is closed, whatever it is doing.
 
-    It is one task from the first item to the closing, because a source may hold what belongs to its task: a time-out,
-    a task group, a context variable.
+    One task reads and closes the source, because a source may use what belongs to its task: a time-out, a task group,
+    a context variable.
 
     Args:
-        source: what to read, and to close.
-        take: awaited with each item before the next is asked for.
-        failed: called with what the source or `take` raises. What is raised while it is closed goes to the log.
+        source: the source to read and to close.
+        take: awaited with each item before the next one is read.
+        failed: called with the exception of the source or of `take`. An exception of the closing goes to the log.
 
     Yields:
         The task. It is done when the source has ended or failed, and raises nothing.
@@ -267,7 +260,7 @@ async def _read(
     try:
         async with closing(source):
             async for item in source:
-                # A source may swallow its cancellation, and go on.
+                # A source may catch its cancellation, and go on.
                 if _cancelled():
                     break
                 await take(item)

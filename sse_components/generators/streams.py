@@ -1,4 +1,8 @@
-"""Streams of an application's own sources."""
+"""Streams of an application's sources: a source is read in a task, and its items become frames.
+
+An item is read only when the client has taken the one before. Heartbeats, time-outs and `stop()` do not disturb that
+task. The source is closed when the client leaves, whatever it is doing then.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..checks import check_positive
 from ..delivery import servers
 from ..events.wire import Frame, comment
 from ..protocol import ERROR_EVENT
-from .sources import INTERVAL, check_seconds, frame, items, reading
+from .sources import INTERVAL, frame, items, reading
 
 Transform = Callable[[Any], Any]
-
 Inbox = asyncio.Queue[Frame | None]
 
 HEARTBEAT = Frame(comment("heartbeat").decode())
@@ -33,17 +37,17 @@ class StreamConfig:
 
     Attributes:
         heartbeat_interval: seconds of silence before a heartbeat, which is a comment.
-        timeout: seconds that a stream lives at most; None is for ever.
-        send_initial_message: whether to begin with `initial_message`, as a comment, which pages don't see.
+        timeout: seconds after which a stream ends; None for no limit.
+        send_initial_message: whether to begin with `initial_message`, as a comment, which pages do not see.
         initial_message: one line of text.
         send_close_message: whether to end with `close_message`, as a comment.
         close_message: one line of text.
-        debug: whether the client is told what a source raised. If not, it gets an id under which the log has it.
+        debug: whether the client gets the text of an exception; if not, it gets the id of the exception in the log.
 
     Raises:
         ValueError: for a time that is not above 0, or a message with more than one line.
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
 
     heartbeat_interval: float = 30.0
@@ -56,9 +60,9 @@ class StreamConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        check_seconds("heartbeat_interval", self.heartbeat_interval)
+        check_positive(heartbeat_interval=self.heartbeat_interval)
         if self.timeout is not None:
-            check_seconds("timeout", self.timeout)
+            check_positive(timeout=self.timeout)
         comment(self.initial_message)
         comment(self.close_message)
 
@@ -66,7 +70,7 @@ class StreamConfig:
 class SSEStream:
     """Generic SSE stream handler.
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
 
     def __init__(self, config: StreamConfig | None = None) -> None:
@@ -83,23 +87,23 @@ class SSEStream:
         """Stream data from a source through SSE.
 
         An exception of the source or of `transform_fn` goes to the log, and to the client as an `sse:error` event with
-        `error` and `id` in JSON. After it the stream ends, as it does after the source, after `timeout` and `stop()`,
-        and when the server begins to stop.
+        `error` and `id` in JSON. The stream ends after an exception, at the end of the source, after `timeout` and
+        `stop()`, and when the server begins to stop.
 
         Args:
-            data_source: async generator or callable that produces data, or another source that `sources.items` names.
+            data_source: async generator or callable that produces data, or another source of `sources.items`.
             transform_fn: optional function, sync or async, to transform data before sending. None is not sent.
 
         Yields:
-            SSE formatted strings, as `sources.frame` makes them of what the source yields.
+            SSE formatted strings: `sources.frame` of each item.
 
         Raises:
-            TypeError: if `data_source` is no source.
+            TypeError: if `data_source` is not a source.
         """
         return self._frames(items(data_source), transform_fn, self._stops)
 
     def stop(self) -> None:
-        """Stop the streams that this object has given so far, from any thread. It can give new ones."""
+        """Stop the streams that this object has returned so far, from any thread. It can return new ones."""
         self._stops += 1
         for end in tuple(self._enders):
             end()
@@ -110,29 +114,29 @@ class SSEStream:
         config, inbox = self.config, Inbox()
 
         async def take(item: Any) -> None:
-            news = await transformed(item, transform)
-            if news is not None and (framed := frame(news)):
-                inbox.put_nowait(framed)
+            transformed = await apply_transform(item, transform)
+            if transformed is not None and (text := frame(transformed)):
+                inbox.put_nowait(text)
                 await inbox.join()
 
         def failed(error: BaseException) -> None:
-            inbox.put_nowait(reported(error, config.debug))
+            inbox.put_nowait(report_error(error, config.debug))
 
-        with self._ended_early(inbox, stops):
+        with self._end_early(inbox, stops):
             async with reading(source, take, failed) as reader:
                 reader.add_done_callback(lambda _: inbox.put_nowait(None))
                 if config.send_initial_message:
                     yield Frame(comment(config.initial_message).decode())
-                while (news := await next_frame(inbox, config.heartbeat_interval)) is not None:
-                    yield news
-                    if news is not HEARTBEAT:
+                while (text := await next_frame(inbox, config.heartbeat_interval)) is not None:
+                    yield text
+                    if text is not HEARTBEAT:
                         inbox.task_done()
                 if config.send_close_message:
                     yield Frame(comment(config.close_message).decode())
 
     @contextmanager
-    def _ended_early(self, inbox: Inbox, stops: int) -> Iterator[None]:
-        """Let `timeout`, `stop()` and the server's end end an inbox while the block lasts."""
+    def _end_early(self, inbox: Inbox, stops: int) -> Iterator[None]:
+        """End an inbox at `timeout`, `stop()` or the end of the server, while the block lasts."""
         loop = asyncio.get_running_loop()
         end = partial(loop.call_soon_threadsafe, inbox.put_nowait, None)
         self._enders.add(end)
@@ -148,8 +152,8 @@ class SSEStream:
                 timer.cancel()
 
 
-async def transformed(item: Any, transform: Transform | None) -> Any:
-    """Return an item after `transform`, which may be async."""
+async def apply_transform(item: Any, transform: Transform | None) -> Any:
+    """Return what `transform`, sync or async, makes of an item."""
     if transform is None or item is None:
         return item
     result = transform(item)
@@ -157,7 +161,7 @@ async def transformed(item: Any, transform: Transform | None) -> Any:
 
 
 async def next_frame(inbox: Inbox, heartbeat: float) -> Frame | None:
-    """Return what comes next, or `HEARTBEAT` when nothing has come for that many seconds."""
+    """Return the next frame, or `HEARTBEAT` after so many seconds without one."""
     try:
         async with asyncio.timeout(heartbeat):
             return await inbox.get()
@@ -165,12 +169,12 @@ async def next_frame(inbox: Inbox, heartbeat: float) -> Frame | None:
         return HEARTBEAT
 
 
-def reported(error: BaseException, debug: bool) -> Frame:
-    """Write an exception to the log, and return the event that tells the client."""
+def report_error(error: BaseException, debug: bool) -> Frame:
+    """Write an exception to the log, and return the event for the client."""
     number = secrets.token_hex(4)
     logger.error("the source of a stream failed (id %s)", number, exc_info=error)
     text = f"{type(error).__name__}: {error}" if debug else "the stream failed; the server's log has the cause"
-    # In ASCII, so that no text an exception may have can fail to be sent.
+    # JSON is ASCII here, so that any text of an exception can be sent.
     return frame(json.dumps({"error": text, "id": number}), event=ERROR_EVENT)
 
 
@@ -180,19 +184,19 @@ def sse_generator(
     """Create an SSE generator from various data sources.
 
     Args:
-        data_source: async generator, list, iterator, callable or queue, as `sources.items` says.
+        data_source: async generator, list, iterator, callable or queue, as `sources.items` lists them.
         interval: seconds between items for list sources, and between two calls of a callable.
         heartbeat: seconds of silence before a heartbeat.
         transform: optional function, sync or async, to transform data before sending. None is not sent.
 
     Raises:
-        TypeError: if `data_source` is no source.
+        TypeError: if `data_source` is not a source.
         ValueError: for an `interval` below 0, or a `heartbeat` that is not above 0.
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
-    check_seconds("interval", interval, zero=True)
-    check_seconds("heartbeat", heartbeat)
+    check_positive(zero=True, interval=interval)
+    check_positive(heartbeat=heartbeat)
     return SSEStream(StreamConfig(heartbeat_interval=heartbeat)).stream(items(data_source, interval), transform)
 
 
@@ -202,10 +206,10 @@ def stream_updates(
     """Stream updates from an async queue, until it is shut down or, for a manager's queue, its connection is gone.
 
     Args:
-        source_queue: what is put here is sent. It is read only as fast as the client takes it.
+        source_queue: the items to send. It is read only as fast as the client takes them.
         transform_fn: optional transformation function, sync or async. None is not sent.
         config: optional stream configuration.
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
     return SSEStream(config).stream(source_queue, transform_fn)

@@ -1,4 +1,4 @@
-"""A source slowed down to what a client can follow."""
+"""A source that yields no faster than a client can follow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
-from .sources import check_seconds, items, reading
+from ..checks import check_positive, check_whole
+from .sources import items, reading
 
 logger = logging.getLogger("sse_components")
 
@@ -22,58 +23,57 @@ def create_throttled_stream(
 ) -> AsyncGenerator[Any, None]:
     """Create a throttled stream to prevent overwhelming clients.
 
-    Items keep their order. When `max_buffer` of them wait, the oldest makes room for the latest; how many were dropped
-    goes to the log at the end. What the source raises is raised after what waits has been yielded.
+    Items keep their order. When `max_buffer` items wait, the oldest is dropped for the latest; the number of dropped
+    items goes to the log at the end. An exception of the source is raised after the waiting items.
 
     Args:
-        source: async generator, or another source that `sources.items` names.
+        source: async generator, or another source as `sources.items` lists them.
         min_interval: minimum seconds between items.
-        max_buffer: how many items may wait.
-        on_drop: called with the number of items dropped so far, each time that it grows.
+        max_buffer: the number of items that may wait.
+        on_drop: called with the number of items dropped so far, each time that it increases.
 
     Yields:
         The items, unchanged.
 
     Raises:
-        TypeError: if `source` is no source.
+        TypeError: if `source` is not a source.
         ValueError: for a `min_interval` below 0, or a `max_buffer` below 1.
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
-    check_seconds("min_interval", min_interval, zero=True)
-    if max_buffer < 1:
-        raise ValueError(f"max_buffer must be at least 1, not {max_buffer!r}")
-    return _throttled(items(source, 0), min_interval, max_buffer, on_drop or (lambda dropped: None))
+    check_positive(zero=True, min_interval=min_interval)
+    check_whole(max_buffer=max_buffer)
+    return _throttle(items(source, 0), min_interval, max_buffer, on_drop or (lambda dropped: None))
 
 
-async def _throttled(
+async def _throttle(
     source: AsyncIterator[Any], min_interval: float, max_buffer: int, on_drop: Callable[[int], object]
 ) -> AsyncGenerator[Any, None]:
-    loop, news, waiting = asyncio.get_running_loop(), asyncio.Event(), deque[Any]()
+    loop, arrived, waiting = asyncio.get_running_loop(), asyncio.Event(), deque[Any]()
     failures, dropped, due = list[BaseException](), 0, 0.0
 
     async def take(item: Any) -> None:
         nonlocal dropped
         waiting.append(item)
-        news.set()
+        arrived.set()
         if len(waiting) > max_buffer:
             waiting.popleft()
             dropped += 1
             on_drop(dropped)
-        # A source that never waits would otherwise let nobody else run.
+        # A source that never waits would otherwise block the event loop.
         await asyncio.sleep(0)
 
     try:
         async with reading(source, take, failures.append) as reader:
-            reader.add_done_callback(lambda _: news.set())
+            reader.add_done_callback(lambda _: arrived.set())
             while waiting or not reader.done():
                 if waiting:
                     await asyncio.sleep(due - loop.time())
                     due = loop.time() + min_interval
                     yield waiting.popleft()
                 else:
-                    news.clear()
-                    await news.wait()
+                    arrived.clear()
+                    await arrived.wait()
         if failures:
             raise failures.pop()
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from functools import cache
 from importlib.resources import files
@@ -20,7 +21,7 @@ from ..protocol import ASSETS_PATH
 ENTRY = "index.js"
 STYLES = "components.css"
 # An import that a module needs before it runs; not one that it asks for later, by `import(...)`.
-IMPORT = re.compile(r"""^(?:import|\}?[^"'\n]*\bfrom) "\./([\w-]+\.js)";""", re.MULTILINE)
+IMPORT = re.compile(r"""^(?:import|\}?[^"'\n]*\bfrom) "(\.{1,2}/[\w./-]+\.js)";""", re.MULTILINE)
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -42,8 +43,9 @@ def static_dir() -> Path:
 
 @cache
 def browser_files() -> dict[str, Path]:
-    """Return all browser files by their names."""
-    return {path.name: path for path in sorted(static_dir().iterdir()) if path.suffix in MEDIA_TYPES}
+    """Return all browser files by their names, which say their folder: `page/heal.js`."""
+    paths = sorted(path for path in static_dir().rglob("*") if path.suffix in MEDIA_TYPES and path.is_file())
+    return {path.relative_to(static_dir()).as_posix(): path for path in paths}
 
 
 @cache
@@ -61,7 +63,8 @@ def eager_modules() -> tuple[str, ...]:
     found = [ENTRY]
     for name in found:  # it grows on the way
         text = browser_files()[name].read_text("utf-8")
-        found += [other for other in dict.fromkeys(IMPORT.findall(text)) if other not in found]
+        imported = dict.fromkeys(posixpath.normpath(f"{name}/../{path}") for path in IMPORT.findall(text))
+        found += [other for other in imported if other not in found]
     return tuple(found)
 
 
@@ -98,7 +101,8 @@ def _response(method: str, asked: str, name: str) -> Response:
     if path is None:
         return PlainTextResponse("Not Found", 404)
     if asked != version():
-        return RedirectResponse(f"../{version()}/{name}", 307, {"cache-control": "no-cache"})
+        up = "../" * (name.count("/") + 1)
+        return RedirectResponse(f"{up}{version()}/{name}", 307, {"cache-control": "no-cache"})
     headers = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff"}
     return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
 

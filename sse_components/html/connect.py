@@ -28,7 +28,7 @@ def create_sse_element(
         MarkupError: for an empty endpoint, or a trigger that is an SSE event.
         WireError: for an event name that is not allowed.
 
-    Source: reference, `connections`.
+    Source: cjm-fasthtml-sse, `connections`.
     """
     url, shown = check_path(endpoint=endpoint), {"id": element_id, "hidden": hidden or None, **attrs}
     if swap_strategy in SWAPS:

@@ -46,14 +46,14 @@ _WRAPPERS = {
     **dict.fromkeys(("tbody", "thead", "tfoot", "caption", "colgroup"), "table"),
     **dict.fromkeys(_SVG_TAGS, "svg"),
 }
-# Where the HTML parser drops these tags, as behind a <div>, it keeps them within a whole table or drawing.
+# The HTML parser drops these tags in a <div>, and keeps them in a table or an svg.
 _WHOLES = {part: "svg" if part in _SVG_TAGS else "table" for part in _WRAPPERS}
 
 
 def render(*content: Any) -> str:
     """Return FT, strings, objects with `__ft__` or `__html__`, and lists of them as one HTML string.
 
-    Strings, bytes, and what else is no HTML, are text and are escaped; `NotStr` and `Safe` are taken as HTML.
+    Strings, bytes and other objects are text, and are escaped; `NotStr` and `Safe` are HTML.
     """
     return str(to_xml(tuple(map(as_html, flat(content))), indent=False))
 
@@ -68,7 +68,7 @@ def flat(content: Iterable[Any]) -> Iterator[Any]:
 
 
 def as_html(element: Any) -> Any:
-    """Return what FastHTML renders safely as it is, and the text of anything else, for it to escape."""
+    """Return an element that FastHTML renders safely as it is, and any other object as text, which is escaped."""
     if element is None or isinstance(element, (str, FT, NotStr)):
         return element
     if hasattr(element, "__ft__") or hasattr(element, "__html__"):
@@ -151,34 +151,34 @@ def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> Not
     style, element = check_swap(swap), as_ft(element)
     where = f"{style}:{id_selector(own_id(element)) if target is None else selector(target)}"
     if style == "outerHTML":
-        return NotStr(replaced(element, where, **kept_id(target)))
-    return NotStr(wrapped(render(element), where))
+        return NotStr(with_swap(element, where, **kept_id(target)))
+    return NotStr(wrap_in_tag(render(element), where))
 
 
 def kept_id(target: Any) -> dict[str, str]:
-    """Return the attribute with which what replaces a target is found again by the next update."""
+    """Return the id that a replacement of a target needs, so that the next update finds it."""
     id = named_id(target)
     return {} if id is None else {"id": id}
 
 
-def replaced(element: Any, where: str, **attributes: str) -> str:
-    """Return one element that carries its own swap, as `outerHTML` needs, with `attributes` where it has none."""
+def with_swap(element: Any, where: str, **attributes: str) -> str:
+    """Return an element that has the swap as an attribute, as `outerHTML` needs, and `attributes` where it has none."""
     if not isinstance(element, FT):
         what = type(element).__name__
         raise MarkupError(f"outerHTML, and wrap=False, need one FT element, not {what}; innerHTML takes anything")
     attrs = {**attributes, **element.attrs, OOB_ATTRIBUTE: where}
-    return whole(render(FT(element.tag, element.children, attrs, void_=element.void_)), where)
+    return embed(render(FT(element.tag, element.children, attrs, void_=element.void_)), where)
 
 
-def wrapped(html: str, where: str, **attributes: str) -> str:
-    """Return `html` in the wrapper that the HTML parser accepts around it, with the swap on the wrapper."""
+def wrap_in_tag(html: str, where: str, **attributes: str) -> str:
+    """Return `html` in a wrapper with the swap, whose tag the HTML parser accepts around it."""
     tag = _WRAPPERS.get(first_tag(html), "div")
     given = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
-    return whole(f'<{tag}{given} {OOB_ATTRIBUTE}="{escape(where)}">{html}</{tag}>', where)
+    return embed(f'<{tag}{given} {OOB_ATTRIBUTE}="{escape(where)}">{html}</{tag}>', where)
 
 
-def whole(html: str, where: str) -> str:
-    """Return `html` such that it can stand anywhere in a message: a part in its whole, which swaps nothing itself."""
+def embed(html: str, where: str) -> str:
+    """Return `html` in a form that can stand anywhere in a message: table parts in a table, shapes in an `svg`."""
     tag = _WHOLES.get(first_tag(html))
     nothing = f"none:{where.partition(':')[2]}"
     return f'<{tag} {OOB_ATTRIBUTE}="{escape(nothing)}">{html}</{tag}>' if tag else html
@@ -191,12 +191,12 @@ def first_tag(html: str) -> str:
 
 
 class OOBStreamBuilder:
-    """Build an SSE message of several out-of-band swaps.
+    """Builds an SSE message of several out-of-band swaps.
 
     Example:
         `OOBStreamBuilder().add_element(Li('milk'), 'list', 'beforeend').add_element(Span(3), 'count').build()`
 
-    Source: reference, `streaming`.
+    Source: cjm-fasthtml-sse, `streaming`.
     """
 
     def __init__(self) -> None:
@@ -223,7 +223,7 @@ class OOBStreamBuilder:
                 one element.
         """
         style = check_swap(swap_mode)
-        self.elements.append(element if target_id is None else NotStr(_built(as_ft(element), target_id, style, wrap)))
+        self.elements.append(element if target_id is None else NotStr(_build(as_ft(element), target_id, style, wrap)))
         return self
 
     def add_elements(self, elements: list[tuple[Any, ...]]) -> OOBStreamBuilder:
@@ -262,9 +262,9 @@ class OOBStreamBuilder:
         return self
 
 
-def _built(element: Any, target_id: str, style: str, wrap: bool) -> str:
+def _build(element: Any, target_id: str, style: str, wrap: bool) -> str:
     where = f"{style}:{selector(target_id)}"
     kept = kept_id(target_id) if style == "outerHTML" else {}
     if not wrap or (style == "outerHTML" and isinstance(element, FT)):
-        return replaced(element, where, **kept)
-    return wrapped(render(element), where, **kept)
+        return with_swap(element, where, **kept)
+    return wrap_in_tag(render(element), where, **kept)

@@ -16,7 +16,7 @@ from .page_context import kit_prefix
 def cleanup_sse_on_unload() -> FT:
     """Create a script to clean up SSE connections on page unload, and to take them up again on the way back.
 
-    Source: reference, `connections`.
+    Source: cjm-fasthtml-sse, `connections`.
     """
     return _script("unload.js")
 
@@ -32,7 +32,7 @@ def create_reconnection_script(check_interval: int = 5000, max_retries: int = 5,
     Raises:
         ValueError: if `check_interval` is not a whole number above 0, or `max_retries` not one of at least 0.
 
-    Source: reference, `connections`.
+    Source: cjm-fasthtml-sse, `connections`.
     """
     check_whole(check_interval=check_interval)
     check_whole(least=0, max_retries=max_retries)
@@ -56,7 +56,7 @@ def create_connection_manager_script(
         MarkupError: for an empty endpoint, or a trigger that is an SSE event.
         ValueError: if `update_interval` is not a whole number above 0.
 
-    Source: reference, `connections`.
+    Source: cjm-fasthtml-sse, `connections`.
     """
     check_whole(update_interval=update_interval)
     endpoint = check_path(registry_endpoint=registry_endpoint)

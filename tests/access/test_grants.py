@@ -10,6 +10,7 @@ from itsdangerous import URLSafeSerializer
 from sse_components import ChannelError, GrantError
 from sse_components.access.grants import SALT, Grants
 from sse_components.access.identity import Principal, user_channel
+from sse_components.access.revocations import Revocations
 from sse_components.events.log import Cursor
 from tests.support.clock import Clock
 
@@ -20,7 +21,7 @@ ANN = Principal("ann", "one")
 NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=50).filter(
     lambda name: not name.startswith("sse:")
 )
-NOT_OURS = "^the grant is not one of this application's: reload the page$"
+NOT_OURS = "^the grant was not signed by this application: reload the page$"
 
 
 @given(st.lists(NAMES, min_size=1, max_size=5))
@@ -139,11 +140,11 @@ def test_what_a_grant_says_of_its_holder_is_no_name(grants: Grants) -> None:
     assert "one" not in str(payload)
 
 
-def test_a_grant_runs_out(grants: Grants, clock: Clock) -> None:
+def test_a_grant_expires(grants: Grants, clock: Clock) -> None:
     token = grants.sign(["todos"], HERE, ANN)
     clock.now += 59.9
     grant = grants.read(token, ANN)
-    assert grants.expires(grant) == 160
+    assert grants.expires_at(grant) == 160
     clock.now += 0.1
     assert reason(grants, token) == "expired"
 
@@ -158,7 +159,7 @@ def test_a_renewed_grant_is_the_same_from_now_on(grants: Grants, clock: Clock) -
 
 def test_what_is_revoked_is_refused_and_what_is_granted_later_is_not(grants: Grants, clock: Clock) -> None:
     before = grants.sign(["todos"], HERE, ANN)
-    grants.revoked.add(user="ann")
+    grants.revocations.add(user="ann")
     clock.now += 0.001
     assert reason(grants, before) == "revoked"
     assert grants.read(grants.sign(["todos"], HERE, ANN), ANN).channels == {"todos"}
@@ -168,18 +169,19 @@ def test_one_grant_can_be_revoked_with_all_that_renew_it(grants: Grants) -> None
     token, other = grants.sign(["todos"], HERE), grants.sign(["todos"], HERE)
     grant = grants.read(token)
     renewed, _ = grants.renew(grant)
-    grants.revoked.add(serial=grant.serial)
+    grants.revocations.add(serial=grant.serial)
     assert reason(grants, token) == reason(grants, renewed) == "revoked"
     assert grants.read(other).channels == {"todos"}
 
 
 def test_revocations_are_remembered_as_long_as_the_grants_that_live_longest(clock: Clock) -> None:
-    first = Grants("key", max_age=60, clock=clock)
-    second = Grants("key", max_age=5, revoked=first.revoked, clock=clock)
-    assert second.revoked.keep == 60
+    revocations = Revocations(60, clock)
+    assert Grants("key", max_age=60, revocations=revocations, clock=clock).revocations is revocations
+    with pytest.raises(ValueError, match=r"^revocations must be kept for 61 s, as long as grants are valid$"):
+        Grants("key", max_age=61, revocations=revocations, clock=clock)
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_a_grant_is_valid_for_some_time(seconds: float) -> None:
-    with pytest.raises(ValueError, match=f"^grants are valid for more than 0 seconds, not {seconds}$"):
+    with pytest.raises(ValueError, match=f"^max_age must be a number above 0, not {seconds}$"):
         Grants("key", max_age=seconds)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sse_components import BroadcastManager, Limits, MessageTooLarge
-from sse_components.access.limits import COME_BACK, full, refused
+from sse_components.access.limits import RETRY_AFTER, overloaded, refusal
 
 NAMES = [field.name for field in fields(Limits)]
 
@@ -18,7 +18,7 @@ def test_there_are_defaults() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [0, -1, 1.5, "1", None, True])
 def test_a_limit_is_a_whole_number_above_0(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=f"^{name} must be a whole number above 0, not {value!r}$"):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, not {value!r}$"):
         Limits(**{name: value})
 
 
@@ -40,11 +40,11 @@ async def test_a_message_is_bounded_by_the_limits_or_by_the_managers_own_bound()
 
 
 def test_a_crowd_that_found_no_room_does_not_come_back_as_one() -> None:
-    waits = {int(full(503, "no room").response.headers["retry-after"]) for _ in range(500)}
-    assert waits == set(range(COME_BACK[0], COME_BACK[1] + 1))
+    waits = {int(overloaded(503, "no room").response.headers["retry-after"]) for _ in range(500)}
+    assert waits == set(range(RETRY_AFTER[0], RETRY_AFTER[1] + 1))
 
 
 def test_a_refusal_is_kept_by_no_cache() -> None:
-    response = refused(414, "too long").response
+    response = refusal(414, "too long").response
     assert (response.status_code, response.body, response.headers["cache-control"]) == (414, b"too long", "no-store")
     assert "retry-after" not in response.headers

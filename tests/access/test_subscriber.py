@@ -9,40 +9,40 @@ from sse_components.access.identity import Principal
 from sse_components.access.subscriber import ActiveGrant, Subscriber, client_of
 
 
-def held(serial: str, channels: str, expires: float) -> ActiveGrant:
+def active(serial: str, channels: str, expires: float) -> ActiveGrant:
     return ActiveGrant(Grant(frozenset(channels), None, serial=serial), expires)
 
 
 @pytest.fixture
-def visitor() -> Subscriber:
+def subscriber() -> Subscriber:
     return Subscriber({}, 0)
 
 
-def test_without_grants_nothing_runs_out(visitor: Subscriber) -> None:
-    assert visitor.expires == math.inf
-    assert visitor.run_out(1e12) == []
+def test_without_grants_nothing_expires(subscriber: Subscriber) -> None:
+    assert subscriber.expires_at == math.inf
+    assert subscriber.expired_channels(1e12) == []
 
 
-def test_a_channel_runs_out_with_the_last_grant_for_it(visitor: Subscriber) -> None:
-    visitor.hold([held("1", "ab", 10), held("2", "bc", 20)])
-    assert visitor.expires == 10
-    assert [visitor.run_out(at) for at in (9, 10, 20)] == [[], ["a"], ["a", "b", "c"]]
+def test_a_channel_expires_with_the_last_grant_for_it(subscriber: Subscriber) -> None:
+    subscriber.use([active("1", "ab", 10), active("2", "bc", 20)])
+    assert subscriber.expires_at == 10
+    assert [subscriber.expired_channels(at) for at in (9, 10, 20)] == [[], ["a"], ["a", "b", "c"]]
 
 
-def test_a_grant_that_another_one_covers_may_run_out(visitor: Subscriber) -> None:
-    visitor.hold([held("1", "a", 10), held("2", "a", 20)])
-    assert visitor.expires == 20
+def test_a_grant_may_expire_if_another_covers_its_channels(subscriber: Subscriber) -> None:
+    subscriber.use([active("1", "a", 10), active("2", "a", 20)])
+    assert subscriber.expires_at == 20
 
 
-def test_only_a_grant_that_is_held_can_be_renewed(visitor: Subscriber) -> None:
-    visitor.hold([held("1", "a", 10), held("2", "b", 10)])
-    visitor.renew([held("1", "a", 30), held("3", "c", 30)])
-    assert visitor.run_out(20) == ["b"]
-    assert {channel for one in visitor.held for channel in one.grant.channels} == {"a", "b"}
+def test_only_an_active_grant_can_be_renewed(subscriber: Subscriber) -> None:
+    subscriber.use([active("1", "a", 10), active("2", "b", 10)])
+    subscriber.renew([active("1", "a", 30), active("3", "c", 30)])
+    assert subscriber.expired_channels(20) == ["b"]
+    assert {channel for grant, _ in subscriber.grants for channel in grant.channels} == {"a", "b"}
 
 
 @pytest.mark.parametrize(
-    ("who", "address", "client"),
+    ("principal", "address", "client"),
     [
         (Principal("ann", "one"), ("10.0.0.1", 5), "session one"),
         (Principal("ann"), ("10.0.0.1", 5), "user ann"),
@@ -51,6 +51,6 @@ def test_only_a_grant_that_is_held_can_be_renewed(visitor: Subscriber) -> None:
     ],
 )
 def test_connections_are_counted_for_the_session_or_the_user_or_the_address(
-    who: Principal, address: tuple[str, int] | None, client: str
+    principal: Principal, address: tuple[str, int] | None, client: str
 ) -> None:
-    assert client_of(who, address) == client
+    assert client_of(principal, address) == client

@@ -36,7 +36,7 @@ PART = re.compile(r'<span(?: aria-busy="true")? id="answer-(\d+)"(?: hx-swap-oob
 
 
 class Tab:
-    """Applies updates as a browser does; insertions are idempotent by id, as `twins.js` has it."""
+    """Applies updates as a browser does; insertions are idempotent by id, as `dedupe-by-id.js` has it."""
 
     def __init__(self, page: str = "") -> None:
         self.blocks = dict(PART.findall(page))

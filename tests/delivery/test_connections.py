@@ -278,7 +278,7 @@ async def test_statistics_count_connections_and_their_messages() -> None:
 
 @pytest.mark.parametrize("size", [0, -1])
 async def test_a_queue_must_be_bounded(size: int) -> None:
-    with pytest.raises(ValueError, match=f"^queue_size must be at least 1, not {size}$"):
+    with pytest.raises(ValueError, match=f"^queue_size must be a whole number of at least 1, not {size}$"):
         await ConnectionRegistry().add_connection(queue_size=size)
 
 
@@ -415,7 +415,7 @@ def settings(script: FT) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["reconnect.js", "monitor.js"])
 def test_a_script_reads_the_settings_that_its_tag_has(name: str) -> None:
     # The settings of the one stand in a file of their own, which its sources read, too.
-    source = (STATIC / "limits.js").read_text() + (STATIC / name).read_text()
+    source = (STATIC / "page" / "limits.js").read_text() + (STATIC / name).read_text()
     ((marker, inline),) = re.findall(r"scriptOptions\(([A-Z_]+), (limits|\{.*?\})\)", source, re.DOTALL)
     options = inline if inline != "limits" else re.findall(r"limits = (\{.*?\});", source, re.DOTALL)[0]
     read = {f"data-{dashed(option)}" for option in re.findall(r"(\w+):", options)}

@@ -1,4 +1,4 @@
-"""Who has to go, and when: real streams, by a real server."""
+"""Streams whose grants expire or are revoked: real streams, by a real server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from sse_components import BroadcastManager, ChannelError, NotRunning
 from sse_components.access.grants import Grants
 from sse_components.access.identity import user_channel
-from sse_components.delivery.feed import StreamConnection
+from sse_components.delivery.connection import Connection
 from tests.support.serving import Stream, until
 from tests.support.visiting import Browser, Decision, House, connection_of, data_of, visited
 
@@ -115,13 +115,13 @@ async def test_a_stream_that_is_revoked_while_it_opens_is_told_when_it_comes_bac
     async with visited() as house:
         ann = house.browser()
         grants = await ann.grants()
-        enter = house.sse.enforcement.enter
+        admit = house.sse.enforcement.admit
 
-        def revoke_first(connection: StreamConnection) -> None:
+        def revoke_first(connection: Connection) -> bool:
             house.sse.revocations.add(channel="todos")
-            enter(connection)
+            return admit(connection)
 
-        monkeypatch.setattr(house.sse.enforcement, "enter", revoke_first)
+        monkeypatch.setattr(house.sse.enforcement, "admit", revoke_first)
         await house.sse.publish("todos", "secret")
         stream = await (await ann.post(grants)).to_end()
         assert "secret" not in stream.body.decode()
@@ -194,7 +194,7 @@ async def test_a_queue_is_a_connection_too() -> None:
 @pytest.mark.parametrize("way", ["revoke", "disconnect"])
 async def test_somebody_has_to_be_meant(way: str) -> None:
     async with BroadcastManager() as manager:
-        with pytest.raises(TypeError, match=r"^say whom: user=, session=, connection= or channel=$"):
+        with pytest.raises(TypeError, match=r"^say what to end: user=, session=, connection= or channel=$"):
             await getattr(manager, way)()
         with pytest.raises(ChannelError):
             await getattr(manager, way)(channel="sse:broadcast")

@@ -84,7 +84,7 @@ class House:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def publish(self, text: str, channel: str = "news", exclude: Iterable[str] = ()) -> Event:
-        return self.backend.append(channel, text, exclude=frozenset(exclude))
+        return self.backend.append(channel, text, exclude_connections=frozenset(exclude))
 
     def join(
         self,
@@ -139,7 +139,7 @@ class Reader:
 
     def want(self, event: Event) -> None:
         follows = event.channel in self.connection.feed.channels
-        if follows and not self.left and self.connection.connection_id not in event.exclude:
+        if follows and not self.left and self.connection.connection_id not in event.exclude_connections:
             self.wanted.append((event.sequence, str(event.sequence)))
 
 
@@ -179,7 +179,7 @@ class Play:
 
     async def post(self, reader: Reader) -> None:
         text = f"letter after {self.house.log.sequence}"
-        if self.house.fanout.post(reader.connection, f"data: {text}\n\n".encode()):
+        if self.house.fanout.send_private(reader.connection, f"data: {text}\n\n".encode()):
             reader.wanted.append((self.house.log.sequence, text))
 
     async def tick(self) -> None:

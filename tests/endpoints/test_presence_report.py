@@ -12,7 +12,7 @@ import pytest
 from fasthtml.common import P
 
 from sse_components import Limits, PresenceList, TabCount
-from sse_components.endpoints.presence_report import MOST_ROOMS
+from sse_components.endpoints.presence_report import MAX_ROOMS
 from tests.support.running import running
 from tests.support.serving import Stream, until
 from tests.support.visiting import Browser, House, connection_of, make_app
@@ -61,7 +61,7 @@ async def test_a_tab_is_where_its_browser_says_and_everyone_there_is_told(house:
     hers, his = await enter(ann), await enter(bob)
     assert await tell(ann, report(hers, tab("hall"), tab("hall", id=f"{TAB}0", visible=False))) == 204
     assert await tell(bob, report(his, tab("hall"))) == 204
-    people = house.sse.here.people("hall")
+    people = house.sse.presence.people("hall")
     assert [(one.user, one.browsers, one.tabs, one.visible) for one in people] == [
         ("ann", 1, 2, True),
         ("bob", 1, 1, True),
@@ -76,14 +76,14 @@ async def test_who_has_gone_is_missed(house: House) -> None:
     stream = await enter(ann)
     await tell(ann, report(stream, tab("hall")))
     await ann.close()
-    await until(lambda: house.sse.here.tabs("hall") == 0)
+    await until(lambda: house.sse.presence.tabs("hall") == 0)
 
 
 async def test_a_room_that_the_stream_does_not_follow_is_not_entered(house: House) -> None:
     ann = house.browser()
     stream = await enter(ann, "hall")
     assert await tell(ann, report(stream, tab("hall", "vault", "", "a\nb"))) == 204
-    assert (house.sse.here.tabs("hall"), house.sse.here.tabs("vault")) == (1, 0)
+    assert (house.sse.presence.tabs("hall"), house.sse.presence.tabs("vault")) == (1, 0)
 
 
 async def test_nobody_tells_for_another(house: House) -> None:
@@ -91,7 +91,7 @@ async def test_nobody_tells_for_another(house: House) -> None:
     stream = await enter(ann)
     assert await tell(eve, report(stream, tab("hall"))) == 404
     assert await tell(ann, b'{"connection": "conn_unknown", "tabs": []}') == 404
-    assert house.sse.here.tabs("hall") == 0
+    assert house.sse.presence.tabs("hall") == 0
 
 
 async def test_a_page_of_another_origin_tells_nothing(house: House) -> None:
@@ -125,7 +125,7 @@ async def test_what_is_not_a_report_is_refused(body: bytes, house: House) -> Non
 async def test_a_report_has_its_limits(house: House) -> None:
     ann = house.browser()
     stream = await enter(ann)
-    many = tab(*[f"room-{number}" for number in range(MOST_ROOMS)], "hall")
+    many = tab(*[f"room-{number}" for number in range(MAX_ROOMS)], "hall")
     assert await tell(ann, report(stream, many)) == 204
-    assert house.sse.here.tabs("hall") == 0
+    assert house.sse.presence.tabs("hall") == 0
     assert await tell(ann, report(stream, tab("x" * 10_000))) == 413

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,9 +97,21 @@ def test_only_browser_files_count(elsewhere: Path) -> None:
     (folder / ".DS_Store").write_text("x")
     (folder / "notes.txt").write_text("x")
     (folder / "sub").mkdir()
+    (folder / "folder.js").mkdir()
     forget()
     assert assets.version() == before
     assert assets.browser_files() == {"index.js": folder / "index.js"}
+
+
+def test_folders_count_too(elsewhere: Path) -> None:
+    folder = put(elsewhere / "static", index="1")
+    put(folder / "page", heal="1")
+    forget()
+    before = assets.version()
+    assert assets.browser_files() == {"index.js": folder / "index.js", "page/heal.js": folder / "page" / "heal.js"}
+    put(folder / "page", heal="2")
+    forget()
+    assert assets.version() != before
 
 
 def test_all_that_the_entry_needs_is_preloaded() -> None:
@@ -115,8 +128,18 @@ def test_a_page_needs_what_is_imported_and_not_what_may_be_asked_for_later() -> 
     names = assets.eager_modules()
     assert names[0] == "index.js"
     assert len(set(names)) == len(names)
-    assert {"htmx-bridge.js", "event-source.js", "hub.js", "link.js", "protocol.js"} <= set(names)
-    assert not {"worker.js", "morph.js", "idiomorph.js", "toast-stack.js"} & set(names)
+    assert {"htmx/bridge.js", "stream/stream-reader.js", "hub/hub.js", "hub/hub-client.js", "protocol.js"} <= set(names)
+    later = {"hub/worker.js", "page/morph.js", "vendor/idiomorph.js", "components/toast-stack.js"}
+    assert later <= set(assets.browser_files())
+    assert not later & set(names)
+
+
+def test_every_import_of_a_module_leads_to_a_file_that_is_served() -> None:
+    names = assets.browser_files()
+    for name in [name for name in names if name.endswith(".js") and not name.startswith("vendor/")]:
+        code = re.sub(r"/\*\*.*?\*/", "", (STATIC / name).read_text(), flags=re.DOTALL)
+        for path in re.findall(r"""(?:from |import |import\(|URL\()"(\.[^"]*)\"""", code):
+            assert posixpath.normpath(f"{name}/../{path}") in names, f"{name} imports {path}"
 
 
 # ---------------------------------------------------------------------- serving them
@@ -138,11 +161,14 @@ def test_each_file_is_served_for_ever_under_its_version(client: TestClient, name
     )
 
 
+@pytest.mark.parametrize("name", ["index.js", "page/heal.js"])
 @pytest.mark.parametrize("asked", ["000000000000", "x"])
-def test_another_version_is_led_to_the_present_one_and_nobody_keeps_the_way(client: TestClient, asked: str) -> None:
-    response = client.get(f"/sse/assets/{asked}/index.js")
-    assert response.text == (STATIC / "index.js").read_text()
-    assert response.url.path == assets.asset_url("index.js", "/sse")
+def test_another_version_is_led_to_the_present_one_and_nobody_keeps_the_way(
+    client: TestClient, asked: str, name: str
+) -> None:
+    response = client.get(f"/sse/assets/{asked}/{name}")
+    assert response.text == (STATIC / name).read_text()
+    assert response.url.path == assets.asset_url(name, "/sse")
     (led,) = response.history
     assert (led.status_code, led.headers["cache-control"]) == (307, "no-cache")
 
@@ -161,6 +187,13 @@ def test_another_version_is_led_to_the_present_one_and_nobody_keeps_the_way(clie
         "%2e%2e/%2e%2e/pyproject.toml",
         "..%5cindex.js",
         "sub/index.js",
+        "page",
+        "page/",
+        "page/index.js",
+        "page/%2e%2e/index.js",
+        "page/../../pyproject.toml",
+        "page%5cheal.js",
+        "page//heal.js",
         "%2fetc%2fpasswd",
         "//etc/passwd",
         "index.js%00",

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from fasthtml.common import Beforeware, FastHTML, P, Request
 from starlette.responses import PlainTextResponse
 
-from sse_components import SSE, BroadcastManager, setup_sse
+from sse_components import SSE, Kit, setup_sse
 from sse_components.delivery.feed import StreamConnection
 from tests.support.running import running
 from tests.support.serving import Site, Stream
@@ -27,7 +27,7 @@ def sign_in(request: Request) -> None:
     request.scope["auth"] = request.session.get("auth")
 
 
-def make_app(**options: Any) -> tuple[FastHTML, BroadcastManager]:
+def make_app(**options: Any) -> tuple[FastHTML, Kit]:
     """Return an app that grants the channels of the query, and logs in and out whoever likes."""
     app = FastHTML(secret_key="tests", before=Beforeware(sign_in))
     sse = setup_sse(app, **options)
@@ -103,7 +103,7 @@ class Browser(Site):
 class House:
     """The running application, and who visits it."""
 
-    def __init__(self, port: int, sse: BroadcastManager) -> None:
+    def __init__(self, port: int, sse: Kit) -> None:
         self.port, self.sse = port, sse
         self._browsers: list[Browser] = []
 

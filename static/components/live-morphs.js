@@ -1,0 +1,32 @@
+import { processElement } from "../htmx/process.js";
+import { morphInto } from "../page/morph.js";
+import { MORPH_ATTRIBUTE } from "../protocol.js";
+
+const MORPHS = `:scope > template[${MORPH_ATTRIBUTE}]`;
+
+/**
+ * Take the morphs out of an element, in the order in which they came, and apply each. A morph is a template that is inserted
+ * like any other content, so that both generations of htmx deliver it.
+ *
+ * @param {Element} element
+ * @param {(content: DocumentFragment) => void} apply
+ */
+export function takeMorphs(element, apply) {
+  const templates = /** @type {NodeListOf<HTMLTemplateElement>} */ (element.querySelectorAll(MORPHS));
+  for (const template of templates) {
+    template.remove();
+    apply(template.content);
+  }
+  if (templates.length > 0) processElement(element);
+}
+
+/**
+ * Morph the child that has the id of a fresh element into it.
+ *
+ * @param {Element} parent
+ * @param {Element} fresh
+ */
+export function morphChild(parent, fresh) {
+  const child = [...parent.children].find(({ id }) => id === fresh.id);
+  if (child) morphInto(child, fresh, "outerHTML");
+}

@@ -1,0 +1,82 @@
+/**
+ * @typedef {object} Component the behaviour of one element
+ * @property {() => void} attach
+ * @property {() => void} detach called when the element has left the page
+ */
+
+/** @typedef {new (element: HTMLElement) => Component} ComponentClass */
+/** @typedef {{ selector: string, load: () => Promise<ComponentClass> }} Definition */
+
+/** Attaches components to the elements that match a selector, whenever they come into the page. */
+export class ComponentRegistry {
+  #root;
+  /** @type {Definition[]} */
+  #definitions = [];
+  /** @type {Map<Element, Set<Component>>} */
+  #attached = new Map();
+  /** The definitions that an element has a component of, or will have when it is loaded. @type {WeakMap<Element, Set<Definition>>} */
+  #claimed = new WeakMap();
+  #observer = new MutationObserver((records) => this.#update(records));
+
+  /** @param {Document} root */
+  constructor(root = document) {
+    this.#root = root;
+  }
+
+  /**
+   * Define which component the elements have that match a selector. Its class is loaded with the first of them.
+   *
+   * @param {string} selector
+   * @param {() => Promise<ComponentClass>} load
+   */
+  define(selector, load) {
+    if (this.#definitions.length === 0) this.#observer.observe(this.#root, { childList: true, subtree: true });
+    this.#definitions.push({ selector, load });
+    this.#attachWithin(this.#root.documentElement);
+  }
+
+  /** @param {MutationRecord[]} records */
+  #update(records) {
+    for (const element of this.#attached.keys()) if (!element.isConnected) this.#detach(element);
+    for (const { addedNodes } of records)
+      for (const node of addedNodes) if (node instanceof Element) this.#attachWithin(node);
+  }
+
+  /** @param {Element} ancestor */
+  #attachWithin(ancestor) {
+    if (!ancestor.isConnected) return;
+    for (const definition of this.#definitions) {
+      const { selector } = definition;
+      const elements = [ancestor, ...ancestor.querySelectorAll(selector)].filter((element) =>
+        element.matches(selector),
+      );
+      for (const element of elements) this.#attach(/** @type {HTMLElement} */ (element), definition);
+    }
+  }
+
+  /**
+   * @param {HTMLElement} element
+   * @param {Definition} definition
+   */
+  async #attach(element, definition) {
+    const claimed = this.#claimed.get(element) ?? new Set();
+    if (claimed.has(definition)) return;
+    this.#claimed.set(element, claimed.add(definition));
+    const ComponentOfElement = await definition.load();
+    if (!element.isConnected) {
+      this.#claimed.delete(element);
+      return;
+    }
+    const component = new ComponentOfElement(element);
+    const components = this.#attached.get(element) ?? new Set();
+    this.#attached.set(element, components.add(component));
+    component.attach();
+  }
+
+  /** @param {Element} element */
+  #detach(element) {
+    for (const component of this.#attached.get(element) ?? []) component.detach();
+    this.#attached.delete(element);
+    this.#claimed.delete(element);
+  }
+}

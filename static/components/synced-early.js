@@ -1,0 +1,66 @@
+// A classic script, which runs while the page is still parsed. It gives the field before its tag the value that the browser has
+// stored, and <html> the attribute that a switch stands for, before anything is painted.
+// It cannot import the names of `protocol.js`; a test compares them.
+
+(() => {
+  const field = document.currentScript?.previousElementSibling;
+  if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) return;
+  const { sseSynced, sseAttribute, sseOn = "", sseOff = "", sseMedia } = field.dataset;
+  const isSwitch = field instanceof HTMLInputElement && field.type === "checkbox";
+
+  // The component finds here that the field was edited or reset before it was attached.
+  const markTyped = () => field.setAttribute("data-sse-typed", "");
+  field.addEventListener("input", markTyped);
+  field.form?.addEventListener("reset", markTyped);
+
+  const value = readStored(sseSynced);
+  if (value !== undefined && !isSwitch) field.value = value;
+  if (!isSwitch) return;
+  if (value !== undefined) field.checked = value === "true";
+  if (!sseAttribute) return;
+
+  const root = document.documentElement;
+  const system = sseMedia ? matchMedia(sseMedia) : null;
+  if (value === undefined && !hasRootValue()) followSystem();
+  else if (value === undefined) field.checked = isRootOn();
+  else setRoot();
+  field.addEventListener("input", setRoot);
+  field.addEventListener("sse:synced", setRoot);
+  system?.addEventListener("change", () => {
+    if (field.isConnected && !hasRootValue()) followSystem();
+  });
+
+  /** Until somebody chooses, the system decides, and the page's style sheet follows it by itself. */
+  function followSystem() {
+    const checkbox = /** @type {HTMLInputElement} */ (field);
+    if (system) checkbox.checked = system.matches;
+    else setRoot();
+  }
+
+  function setRoot() {
+    const { checked } = /** @type {HTMLInputElement} */ (field);
+    const [added, removed] = checked ? [sseOn, sseOff] : [sseOff, sseOn];
+    if (sseAttribute !== "class") return root.setAttribute(sseAttribute ?? "", added);
+    if (removed) root.classList.remove(removed);
+    if (added) root.classList.add(added);
+  }
+
+  /** Whether <html> has one of the two values. */
+  function hasRootValue() {
+    if (sseAttribute === "class") return isRootOn();
+    return [sseOn, sseOff].includes(root.getAttribute(sseAttribute ?? "") ?? "\0");
+  }
+
+  function isRootOn() {
+    return sseAttribute === "class" ? root.classList.contains(sseOn) : root.getAttribute(sseAttribute ?? "") === sseOn;
+  }
+
+  /** @param {string | undefined} key */
+  function readStored(key) {
+    try {
+      return JSON.parse(localStorage.getItem(key ?? "") ?? "{}").value;
+    } catch {
+      return undefined; // storage is blocked, or the entry is not the kit's
+    }
+  }
+})();

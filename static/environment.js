@@ -1,0 +1,25 @@
+/**
+ * @typedef {object} Environment what the kit needs from the browser; tests pass their own
+ * @property {() => number} now milliseconds since the epoch
+ * @property {() => number} monotonic milliseconds since some moment; setting the clock does not change it
+ * @property {(callback: () => void, milliseconds: number) => any} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @property {() => number} random from 0 up to 1
+ * @property {typeof globalThis.fetch} fetch
+ * @property {() => boolean} online
+ */
+
+/**
+ * The page or worker that a module runs in.
+ *
+ * @type {Environment}
+ */
+export const environment = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimeout: (callback, milliseconds) => globalThis.setTimeout(callback, milliseconds),
+  clearTimeout: (timer) => globalThis.clearTimeout(timer),
+  random: () => Math.random(),
+  fetch: (...request) => globalThis.fetch(...request),
+  online: () => globalThis.navigator?.onLine !== false,
+};

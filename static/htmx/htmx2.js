@@ -1,0 +1,110 @@
+import { dedupeById } from "./dedupe-by-id.js";
+import { EventSourceShell } from "./event-source-shell.js";
+import { isFirstReceiver } from "./first-receiver.js";
+import { splitOutOfBand } from "./oob-parts.js";
+import { addTabHeader } from "./tab-header.js";
+
+/** @typedef {MessageEvent & { channel?: string }} LoggedMessage an event; one that is in the server's log has a channel */
+
+/** Connects the kit to htmx 2 and its SSE extension. */
+export class Htmx2 {
+  #htmx;
+  /** The element that htmx is processing. @type {Element | null} */
+  #processed = null;
+  /** What removes the listeners that were added while an element was processed. @type {WeakMap<Element, (() => void)[]>} */
+  #removals = new WeakMap();
+  /** What is left of each message without its out-of-band parts. @type {WeakMap<MessageEvent, string | null>} */
+  #rests = new WeakMap();
+
+  /** @param {any} htmx */
+  constructor(htmx) {
+    this.#htmx = htmx;
+  }
+
+  install() {
+    this.#htmx.createEventSource = (/** @type {string} */ url) => this.#createEventSource(url);
+    document.addEventListener("htmx:afterProcessNode", ({ target }) => this.#beginProcessing(target));
+    document.addEventListener("htmx:configRequest", (event) => {
+      const { headers, path } = /** @type {CustomEvent} */ (event).detail;
+      addTabHeader(headers, path);
+    });
+    document.addEventListener("htmx:sseBeforeMessage", (event) => this.#beforeMessage(event));
+  }
+
+  /**
+   * The extension connects and adds its listeners right after this event. If an element is processed again, the new listeners
+   * replace the old ones.
+   *
+   * @param {EventTarget | null} target
+   */
+  #beginProcessing(target) {
+    this.#processed = target instanceof Element ? target : null;
+    if (!this.#processed) return;
+    for (const remove of this.#removals.get(this.#processed) ?? []) remove();
+    this.#removals.delete(this.#processed);
+  }
+
+  /**
+   * Called by the extension. An element that is processed again keeps its source.
+   *
+   * @param {string} url
+   */
+  #createEventSource(url) {
+    const known = this.#processed && EventSourceShell.of(this.#processed);
+    if (!known) return new EventSourceShell(url, this.#processed, (remove) => this.#keepRemoval(remove));
+    known.follow(url);
+    return known;
+  }
+
+  /** @param {() => void} remove */
+  #keepRemoval(remove) {
+    if (!this.#processed) return;
+    const removals = this.#removals.get(this.#processed) ?? [];
+    this.#removals.set(this.#processed, [...removals, remove]);
+  }
+
+  /**
+   * Swap what is out of band here, once for all receivers of a message, and leave them the rest: if nothing is left, htmx would
+   * empty them, and where the swap is `textContent`, it would show HTML as text.
+   *
+   * @param {Event} event
+   */
+  #beforeMessage(event) {
+    const { target, detail } = /** @type {CustomEvent<LoggedMessage> & { target: Element }} */ (event);
+    const rest = this.#swapOutOfBand(target, detail);
+    if (rest === null) {
+      event.preventDefault();
+      this.#htmx.trigger(target, "htmx:sseMessage", detail);
+    } else {
+      dedupeById(rest, [target]);
+      const isText = target.getAttribute("hx-swap")?.startsWith("textContent");
+      Object.defineProperty(detail, "data", { value: isText ? toText(rest) : rest, configurable: true });
+    }
+  }
+
+  /**
+   * @param {Element} target
+   * @param {LoggedMessage} message
+   * @returns {string | null} the rest of the message
+   */
+  #swapOutOfBand(target, message) {
+    const known = this.#rests.get(message);
+    if (known !== undefined) return known;
+    const { outOfBand, rest } = splitOutOfBand(message.data);
+    this.#rests.set(message, rest);
+    const id = message.channel ? message.lastEventId : "";
+    if (outOfBand && isFirstReceiver(id, target)) {
+      dedupeById(outOfBand, []);
+      const spec = { swapStyle: "none", swapDelay: 0, settleDelay: this.#htmx.config.defaultSettleDelay };
+      this.#htmx.swap(target, outOfBand, spec, { contextElement: target });
+    }
+    return rest;
+  }
+}
+
+/** @param {string} html */
+function toText(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.textContent;
+}

@@ -1,0 +1,12 @@
+import { tabId } from "../page/tab.js";
+import { TAB_HEADER } from "../protocol.js";
+
+/**
+ * Add the name of this tab to a request to this page's server. No other server may know it.
+ *
+ * @param {Record<string, string>} headers
+ * @param {string} address
+ */
+export function addTabHeader(headers, address) {
+  if (new URL(address, document.baseURI).origin === location.origin) headers[TAB_HEADER] = tabId;
+}

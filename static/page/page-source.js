@@ -1,0 +1,230 @@
+import { CURSOR_ATTRIBUTE, RESET_EVENT, SHARED_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
+import { contentState } from "../stream/connection-state.js";
+import { isCoveredBy, parseCursor } from "../stream/cursor.js";
+import { StreamReader } from "../stream/stream-reader.js";
+import { heal } from "./heal.js";
+import { decideWithinLimits } from "./limits.js";
+import { SharedSource } from "./shared-source.js";
+import { sources } from "./sources.js";
+import { tabId } from "./tab.js";
+
+const GAP = "gap";
+// Why the server refuses a grant that was valid when it made the page. A fresh page has a grant that is valid now.
+const OUTDATED = ["expired", "foreign"];
+
+/** @typedef {import("../stream/connection-state.js").Loss} Loss */
+/** @typedef {import("../stream/connection-state.js").StateChange} StateChange */
+/** @typedef {import("../stream/parser.js").StreamEvent} StreamEvent */
+
+/**
+ * @typedef {object} Receiver what applies the events of a source to the page
+ * @property {(event: StreamEvent) => void} onEvent applies an event, and calls `markApplied(event)` on the source when it has
+ * @property {(event: StreamEvent) => void} [onReset] called after a gap, besides healing it
+ * @property {() => void} [onOpen]
+ * @property {(loss: Loss) => void} [onLoss]
+ * @property {() => void} [onResume] called when the content has been brought up to date: drops the events that wait
+ */
+
+/**
+ * The source of one element. It resumes after the cursor of the element's content and applies each event once. The cursor in
+ * the element follows, so that a copy of the element, such as a history snapshot, says what it contains.
+ *
+ * The kit's own streams share a connection; any other address gets its own `StreamReader`.
+ *
+ * The element shows the state (`data-sse-state`) and dispatches `sse:state` for each change and each loss. Gaps are healed.
+ */
+export class PageSource {
+  #receiver;
+  #connection;
+  #reached;
+  #isStale = false;
+  #shownState = "";
+  /** Whether a heal that is to bring a new grant has not led to a live stream yet. */
+  #isRenewing = false;
+  /** Whether the server refused that page, too. */
+  #isRefused = false;
+
+  /**
+   * @param {string} url
+   * @param {Element | null} element the element that connects, if it is known
+   * @param {Receiver} receiver
+   */
+  constructor(url, element, receiver) {
+    const lastEventId = element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+    this.element = element;
+    this.#receiver = receiver;
+    this.#reached = parseCursor(lastEventId);
+    this.#connection = this.#connect(url, lastEventId);
+    sources.add(this);
+    this.showState();
+  }
+
+  get url() {
+    return this.#connection.url;
+  }
+
+  get origin() {
+    return this.#connection.origin;
+  }
+
+  get readyState() {
+    return this.#connection.readyState;
+  }
+
+  get withCredentials() {
+    return this.#connection.withCredentials;
+  }
+
+  /** The state of the connection. */
+  get state() {
+    return this.#connection.state;
+  }
+
+  get lastEventId() {
+    return this.#connection.lastEventId;
+  }
+
+  /** When the last bytes came, in milliseconds since the epoch. */
+  get heardAt() {
+    return this.#connection.heardAt;
+  }
+
+  /** Whether the content has a gap. */
+  get isStale() {
+    return this.#isStale;
+  }
+
+  /** Whether the page is being fetched again for a new grant: the server may well refuse it. */
+  get isRenewing() {
+    return this.#isRenewing;
+  }
+
+  /** @param {string} [reason] */
+  suspend(reason) {
+    this.#connection.suspend(reason);
+  }
+
+  /** @param {string} [reason] */
+  resume(reason) {
+    this.#connection.resume(reason);
+  }
+
+  reconnectNow() {
+    this.#connection.reconnectNow();
+  }
+
+  close() {
+    this.#connection.close();
+    sources.delete(this);
+  }
+
+  /**
+   * Adopt the address that the element has now, after its current content.
+   *
+   * @param {string} url
+   */
+  follow(url) {
+    const cursor = this.element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+    if (new URL(url, document.baseURI).href !== this.url) this.resumeAfter(cursor, url);
+  }
+
+  /**
+   * Resume after a cursor: the content is up to date until there.
+   *
+   * @param {string} cursor
+   * @param {string} [url]
+   */
+  resumeAfter(cursor, url = this.url) {
+    this.#reached = parseCursor(cursor);
+    this.#receiver.onResume?.();
+    if (cursor) this.element?.setAttribute(CURSOR_ATTRIBUTE, cursor);
+    this.#connection.moveTo(url, cursor);
+    this.resume(GAP);
+    this.#isStale = this.#isRefused = false;
+    this.showState();
+  }
+
+  /** Apply no event until `resumeAfter()`: the content lacks what came before. */
+  hold() {
+    this.#isStale = true;
+    this.#isRefused = false;
+    this.suspend(GAP);
+  }
+
+  /**
+   * Record in the element that its content has an event.
+   *
+   * @param {StreamEvent} event
+   */
+  markApplied({ channel, lastEventId }) {
+    if (channel) this.element?.setAttribute(CURSOR_ATTRIBUTE, lastEventId);
+  }
+
+  /**
+   * Show the state in the element, and dispatch it if it has changed or if an attempt has failed.
+   *
+   * @param {Partial<Loss>} [loss]
+   */
+  showState(loss = {}) {
+    if (this.#isRenewing && loss.final) this.#isRefused = true;
+    const state = contentState(this.state, { isStale: this.#isStale, isRefused: this.#isRefused });
+    if (state === this.#shownState && loss.status === undefined) return;
+    this.#shownState = state;
+    this.element?.setAttribute(STATE_ATTRIBUTE, state);
+    const { status, final, delay, error } = loss;
+    const detail = { state, status, final, delay, error };
+    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} lastEventId
+   */
+  #connect(url, lastEventId) {
+    const callbacks = {
+      onOpen: () => this.#receiver.onOpen?.(),
+      onState: (/** @type {StateChange} */ change) => this.#changeState(change),
+      onLoss: (/** @type {Loss} */ loss) => this.#receiver.onLoss?.(loss),
+      onEvent: (/** @type {StreamEvent} */ event) => this.#receive(event),
+    };
+    if (!SharedSource.serves(url))
+      return new StreamReader(url, callbacks, { lastEventId, withCredentials: true, policy: decideWithinLimits });
+    const sharedBy = this.element?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
+    return new SharedSource(url, callbacks, { lastEventId, sharedBy });
+  }
+
+  /**
+   * A page that was away for longer than its grants last, or whose session has changed, is healed once: this brings new
+   * grants, or the page to sign in.
+   *
+   * @param {StateChange} change
+   */
+  #changeState(change) {
+    this.showState(change);
+    if (change.state === "live") this.#isRenewing = false;
+    const denied = /** @type {{ reason: string }[]} */ (change.refusal?.denied ?? []);
+    if (this.#isRenewing || !denied.some(({ reason }) => OUTDATED.includes(reason))) return;
+    this.#isRenewing = true;
+    heal(this, { channels: [], cursor: "" });
+  }
+
+  /** @param {StreamEvent} event */
+  #receive(event) {
+    if (event.type !== RESET_EVENT) return this.#apply(event);
+    heal(this, JSON.parse(event.data));
+    this.#receiver.onReset?.(event);
+  }
+
+  /** @param {StreamEvent} event */
+  #apply(event) {
+    const position = event.channel ? parseCursor(event.lastEventId) : null;
+    if (isCoveredBy(position, this.#reached)) return;
+    this.#reached = position ?? this.#reached;
+    if (isForThisTab(event)) this.#receiver.onEvent(event);
+  }
+}
+
+/** @param {StreamEvent} event */
+function isForThisTab({ exclude, only }) {
+  return !exclude?.includes(tabId) && only?.includes(tabId) !== false;
+}

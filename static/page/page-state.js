@@ -1,0 +1,17 @@
+import { contentState, worstState } from "../stream/connection-state.js";
+import { sources } from "./sources.js";
+
+/** @returns {string} the worst state of what this page follows; `idle` if it follows nothing */
+export function pageState() {
+  return worstState(connectedSources().map(stateOf));
+}
+
+/** Return the sources of this page, except those whose element has left it. */
+export function connectedSources() {
+  return [...sources].filter(({ element }) => element?.isConnected !== false);
+}
+
+/** @param {import("./page-source.js").PageSource} source */
+export function stateOf({ state, isStale }) {
+  return contentState(state, { isStale });
+}

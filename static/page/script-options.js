@@ -1,0 +1,25 @@
+/**
+ * Read the settings of a script from the `data-` attributes of its tag. A marker attribute identifies the tag, because a
+ * module has no `document.currentScript`.
+ *
+ * @template {Record<string, number | string | boolean>} Options
+ * @param {string} marker
+ * @param {Options} defaults these also say of which type a setting is
+ * @returns {Options}
+ */
+export function scriptOptions(marker, defaults) {
+  const script = document.querySelector(`script[${marker}]`);
+  const settings = script instanceof HTMLElement ? script.dataset : {};
+  const entries = Object.entries(defaults).map(([name, value]) => [name, parse(settings[name], value)]);
+  return Object.fromEntries(entries);
+}
+
+/**
+ * @param {string | undefined} text
+ * @param {number | string | boolean} fallback
+ */
+function parse(text, fallback) {
+  if (text === undefined) return fallback;
+  if (typeof fallback === "number") return Number.isFinite(Number(text)) ? Number(text) : fallback;
+  return typeof fallback === "boolean" ? text !== "false" : text;
+}

@@ -1,0 +1,68 @@
+"""The folders of `static/`: which imports from which, and that one of them alone knows htmx."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+
+import pytest
+
+STATIC = Path(__file__).parents[1] / "static"
+MODULES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js") if path.parent.name != "vendor")
+IMPORT = re.compile(r"""(?:from |^import |import\()"(\.[^"]+)\"""", re.MULTILINE)
+# What is particular to htmx, for whoever needs it: they import nothing themselves.
+HTMX_FACTS = {"htmx/names.js", "htmx/process.js"}
+# Folders from which a folder may import, beside itself and the files on top: protocol, environment, timer.
+BELOW = {
+    "stream": set[str](),
+    "hub": {"stream"},
+    "page": {"stream", "hub", "vendor"},
+    "htmx": {"stream", "page"},
+    "components": {"stream", "hub", "page"},
+}
+BASE = {"protocol.js", "environment.js", "timer.js"}
+
+
+def code_of(name: str) -> str:
+    """Return a module without its comments."""
+    return re.sub(r"/\*\*.*?\*/|(?:^|\s)//.*?$", "", (STATIC / name).read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def imports_of(name: str) -> list[str]:
+    return [posixpath.normpath(f"{name}/../{path}") for path in IMPORT.findall(code_of(name))]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "/" in name])
+def test_a_folder_imports_only_from_those_below(name: str) -> None:
+    folder = name.partition("/")[0]
+    allowed = {folder, *BELOW[folder]}
+    others = [
+        path for path in imports_of(name) if path not in BASE | HTMX_FACTS and path.partition("/")[0] not in allowed
+    ]
+    assert others == []
+
+
+@pytest.mark.parametrize("name", sorted(BASE | HTMX_FACTS))
+def test_what_all_may_import_imports_little(name: str) -> None:
+    assert set(imports_of(name)) <= {"environment.js"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("htmx/")])
+def test_one_folder_alone_knows_htmx(name: str) -> None:
+    code = "\n".join(line for line in code_of(name).splitlines() if not re.search(r"(from|import) \"", line))
+    assert re.findall(r"""\bhtmx[:.-]\S*|\bhx-\S*|["']htmx["']""", code) == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nothing_is_global_and_nothing_is_evaluated(name: str) -> None:
+    assert re.findall(r"\beval\(|new Function|\bwindow\.|globalThis\.\w+ =|\bvar ", code_of(name)) == []
+
+
+def test_modules_import_in_no_circle() -> None:
+    graph = {name: [path for path in imports_of(name) if path in MODULES] for name in MODULES}
+    while leaves := [name for name, imported in graph.items() if not imported]:
+        graph = {
+            name: [i for i in imported if i not in leaves] for name, imported in graph.items() if name not in leaves
+        }
+    assert graph == {}
