@@ -32,5 +32,5 @@ def test_numbers_bring_the_monitor_and_take_more_pairs_and_other_words() -> None
 
 @pytest.mark.parametrize("interval", [0, -1, float("inf"), "1"])
 def test_an_interval_is_seconds_above_0(interval: float) -> None:
-    with pytest.raises(ValueError, match="^interval must be a number above 0, not"):
+    with pytest.raises(ValueError, match=r"^interval must be a number above 0, not"):
         ConnectionStats(interval=interval)

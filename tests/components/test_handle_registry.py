@@ -206,7 +206,7 @@ def test_an_id_needs_the_kit_of_a_request() -> None:
         page.manager = BroadcastManager()
         with pytest.raises(SetupError, match="stands for a handle of a Kit"):
             ProgressBar("export")
-        with pytest.raises(SetupError, match="pass sse.here"):
+        with pytest.raises(SetupError, match=r"pass sse\.here"):
             TabCount()
         assert "a line" in to_xml(LogTail("a line", id="log"))
 

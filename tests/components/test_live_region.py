@@ -141,9 +141,9 @@ async def test_an_error_of_a_sync_function_is_raised_by_the_call(sse: Kit) -> No
 
 def test_what_it_cannot_be_is_refused() -> None:
     sse = Kit()
-    with pytest.raises(MarkupError, match="^a region needs an id"):
+    with pytest.raises(MarkupError, match=r"^a region needs an id"):
         sse.region("a b")
-    with pytest.raises(ValueError, match="^interval must be a number above 0, not -1"):
+    with pytest.raises(ValueError, match=r"^interval must be a number above 0, not -1"):
         sse.region("board", interval=-1)
     sse.region("board", channel="a")
     with pytest.raises(HandleError, match="Region 'board' has channel='a' already, and cannot have channel='b'"):

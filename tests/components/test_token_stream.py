@@ -144,7 +144,7 @@ async def test_stop_ends_the_iteration(sse: Kit, sent: list[str]) -> None:
         assert await asyncio.to_thread(lambda: sse.tokens("answer").stop().result()) is True
         assert (await task).startswith("word ")
         assert closed.pop() == "closed"
-        assert 'data-answer="stopped"' in sent[-1]
+        assert 'data-answer="stopped"' in "".join(sent[-2:])  # the last part of a long text may be a message apart
         assert sse.tokens("answer").present.stopped
     assert sse.tokens("answer").stop().result() is False
 
