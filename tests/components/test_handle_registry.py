@@ -189,12 +189,13 @@ def test_what_is_given_to_a_component_differently_is_refused() -> None:
     sse = Kit()
     log, spark = sse.log("a", channel="logs"), sse.sparkline("a", label="Load")
     with rendering():
-        for make in (
+        makes: list[Callable[[], FT]] = [
             lambda: LogTail(log, channel="other"),
             lambda: LogTail(log, id="b"),
             lambda: Sparkline(spark, label="CPU"),
             lambda: Sparkline(spark, channel="other"),
-        ):
+        ]
+        for make in makes:
             with pytest.raises(HandleError, match="already, and cannot have"):
                 make()
 

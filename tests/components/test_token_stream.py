@@ -154,7 +154,11 @@ async def test_a_model_that_fails_is_told_and_raises(sse: Kit, sent: list[str]) 
         yield "word "
         raise ConnectionError("key <sk-1> is refused")
 
-    for options, told in ({}, "something went wrong"), ({"reason": str}, "key &lt;sk-1&gt; is refused"):
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "something went wrong"),
+        ({"reason": str}, "key &lt;sk-1&gt; is refused"),
+    ]
+    for options, told in cases:
         with pytest.raises(ConnectionError):
             await sse.tokens("answer", **options).stream(model())
         assert f">Failed: {told}</p>" in sent[-1]
