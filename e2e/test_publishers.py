@@ -27,7 +27,7 @@ def test_every_place_publishes_in_order_without_await(open_tab: OpenTab, room: s
 def test_a_handler_of_startup_publishes(open_tab: OpenTab, server: PageServer) -> None:
     expected = [f"startup-{number}" for number in range(MESSAGES)]
     events = server.get("/started/events")
-    places = [events.find(f'id=\\"started-{text}\\"') for text in expected]
+    places = [events.find(f'id="started-{text}"') for text in expected]
     assert -1 not in places
     assert places == sorted(places)
     tab = open_tab("/started/page")

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from e2e.pages import page_app
 from sse_components import Kit, LiveList, LiveText, setup_sse
+from sse_components.events.log import Cursor
 
 WAYS = ["sync", "async", "thread", "to_thread", "background"]
 MESSAGES = 20
@@ -65,9 +66,10 @@ def make_app(*, htmx4: bool) -> Any:
         return room_of(room).page()
 
     @rt("/started/events")
-    def events() -> list[str]:
-        """Return what has been published at start-up: no page can have been there in time."""
-        return [event.frame.decode() for event in sse.backend.since([STARTED], None)]
+    def events() -> Any:
+        """Return what has been published at start-up, before there was a page."""
+        log = sse.backend.since([STARTED], Cursor(sse.backend.cursor.epoch, 0))
+        return PlainTextResponse("".join(event.frame.decode() for event in log))
 
     add_ways(rt, room_of)
     add_failures(rt, sse)
