@@ -53,6 +53,9 @@ class ItemList(Handle):
             items: FT, each with an id.
             exclude: tabs (`this_tab()`) and connections that do not get it.
 
+        Returns:
+            A `Publication`, as `publish` returns it.
+
         Raises:
             MarkupError: for an item without id.
             NotRunning, MessageTooLarge, ChannelError: as `publish`.
@@ -69,6 +72,9 @@ class ItemList(Handle):
             items: FT, each with an id.
             exclude: tabs (`this_tab()`) and connections that do not get it.
 
+        Returns:
+            A `Publication`, as `publish` returns it.
+
         Raises:
             MarkupError, NotRunning, MessageTooLarge, ChannelError: as `append`.
 
@@ -84,6 +90,9 @@ class ItemList(Handle):
             item: FT with an id.
             key: its sort key, a number or text; by default the item's own `data_sse_key`.
             exclude: tabs (`this_tab()`) and connections that do not get it.
+
+        Returns:
+            A `Publication`, as `publish` returns it.
 
         Raises:
             MarkupError: for an item without id, or without key.
@@ -102,6 +111,9 @@ class ItemList(Handle):
             key: its new sort key, a number or text; by default the item's own `data_sse_key`, if it has one.
             exclude: tabs (`this_tab()`) and connections that do not get it.
 
+        Returns:
+            A `Publication`, as `publish` returns it.
+
         Raises:
             MarkupError: for an item without id.
             NotRunning, MessageTooLarge, ChannelError: as `publish`.
@@ -118,6 +130,9 @@ class ItemList(Handle):
             item: its id, or the item.
             exclude: tabs (`this_tab()`) and connections that do not get it.
 
+        Returns:
+            A `Publication`, as `publish` returns it.
+
         Raises:
             MarkupError: for an item without id.
             NotRunning, ChannelError: as `publish`.
@@ -133,6 +148,9 @@ class ItemList(Handle):
 
         Args:
             exclude: tabs (`this_tab()`) and connections that do not get it.
+
+        Returns:
+            A `Publication`, as `publish` returns it.
 
         Raises:
             NotRunning, ChannelError: as `publish`.
