@@ -13,9 +13,9 @@ def index():
 
 
 @rt
-async def add(name: str):
+def add(name: str):
     with sse.after_commit(todos.db):
-        await sse.list("todos").append(Li(name, id=name))
+        sse.list("todos").append(Li(name, id=name))
         todos.insert(name=name)  # fails if it is there already: then nothing is shown either
 
 

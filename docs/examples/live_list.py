@@ -16,7 +16,7 @@ def index():
 @rt
 async def join(name: str):
     names.append(Li(name, id=f"guest-{len(names)}", data_sse_key=name))
-    await sse.list("guests").insert(names[-1])
+    sse.list("guests").insert(names[-1])
 
 
 serve()

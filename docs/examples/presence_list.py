@@ -10,7 +10,7 @@ sse = setup_sse(app)
 def index(session, name: str = ""):
     session["name"] = name or session.get("name", "Somebody")  # a real app asks for a password
     rename = Form(Input(name="name", aria_label="Name"), Button("That is me"), action=index)
-    return Titled("Who is here?", PresenceList(sse.here), rename)
+    return Titled("Who is here?", PresenceList(), rename)
 
 
 serve()

@@ -18,7 +18,7 @@ async def start():
 
 @rt
 def index():
-    return ProgressBar(sse.job("export"), "Export", cancel="/cancel"), Button("Start", hx_post=start, hx_swap="none")
+    return ProgressBar("export", "Export", cancel="/cancel"), Button("Start", hx_post=start, hx_swap="none")
 
 
 serve()

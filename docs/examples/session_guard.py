@@ -13,8 +13,8 @@ def index(session):
 
 
 @rt
-async def leave(session):
-    await sse.revoke(session=session)  # ends what other tabs follow
+def leave(session):
+    sse.revoke(session=session)  # ends what other tabs follow
     session.clear()
     return A("Sign in again", href=index)
 

@@ -9,7 +9,7 @@ sse = setup_sse(app)
 @rt
 def index():
     again = A("Open another one", href=index, target="_blank")
-    return Titled("Tabs", TabCount(sse.here), again)
+    return Titled("Tabs", TabCount(), again)
 
 
 serve()

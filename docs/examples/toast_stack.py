@@ -13,8 +13,8 @@ def index():
 
 
 @rt
-async def tell(text: str):
-    await sse.toast(text or "Hello", level="success")
+def tell(text: str):
+    sse.toast(text or "Hello", level="success")
 
 
 serve()

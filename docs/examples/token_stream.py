@@ -18,7 +18,7 @@ async def ask():
 
 @rt
 def index():
-    return TokenStream(sse.tokens("answer"), stop="/stop"), Button("Ask", hx_post=ask, hx_swap="none")
+    return TokenStream("answer", stop="/stop"), Button("Ask", hx_post=ask, hx_swap="none")
 
 
 serve()
