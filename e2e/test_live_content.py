@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from e2e.axe import expect_no_serious_violations
@@ -209,3 +210,19 @@ def test_nothing_shows_of_a_transaction_that_fails(open_tab: OpenTab, server: Pa
     for tab in (first, second):
         expect(tab.locator(f"#{room} > [id]")).to_have_text(["milk", "bread"])
     assert "too much" not in server.get(f"/{room}/transaction")
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["two channels", "one channel"])
+def test_an_item_moves_from_list_to_list_on_pages_that_show_one_or_both(
+    open_tab: OpenTab, server: PageServer, room: str, *, shared: bool
+) -> None:
+    channel = room if shared else ""
+    path = f"/{room}/moves?channel={channel}"
+    both, todo, done = (
+        open_live(open_tab, f"{path}&only={only}", f"{room}-{only or 'todo'}") for only in ("", "todo", "done")
+    )
+    server.post(f"/{room}/moves/move", channel=channel)
+    for tab in (both, done):
+        expect(tab.locator(f"#{room}-done > li")).to_have_text([f"{room}-item"])
+    for tab in (both, todo):
+        expect(tab.locator(f"#{room}-todo > li")).to_have_count(0)

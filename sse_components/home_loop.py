@@ -56,16 +56,6 @@ class HomeLoop:
         if not (self.is_running or self.starts_by_itself):
             raise NotRunning(NOT_RUNNING)
 
-    def require(self) -> asyncio.AbstractEventLoop:
-        """Return the loop.
-
-        Raises:
-            NotRunning: before start-up, and after shutdown.
-        """
-        if self.loop is None or self.loop.is_closed():
-            raise NotRunning(NOT_RUNNING)
-        return self.loop
-
     def make(self, call: Callable[[], Outcome[T]], kind: type[Outcome[T]]) -> Outcome[T]:
         """Make a call now, if this is the loop's thread; else hand it over.
 

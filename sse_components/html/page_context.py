@@ -35,9 +35,10 @@ class Page:
         scope: the request's ASGI scope, with what middleware and the handler have added.
         arrived_as: the kit's id in the session when the handler began.
         shared: whether it shares its connection with the browser's other pages.
+        manager: the application's manager, which knows what an id stands for; None outside of an application.
     """
 
-    __slots__ = ("arrived_as", "cursor", "grants", "prefix", "scope", "shared")
+    __slots__ = ("arrived_as", "cursor", "grants", "manager", "prefix", "scope", "shared")
 
     def __init__(
         self,
@@ -47,8 +48,10 @@ class Page:
         scope: Mapping[str, Any] | None = None,
         *,
         shared: bool = True,
+        manager: Any = None,
     ) -> None:
         self.prefix, self.grants, self.cursor, self.shared = prefix, grants, cursor, shared
+        self.manager = manager
         self.enter(scope or {})
 
     def enter(self, scope: Mapping[str, Any]) -> None:
