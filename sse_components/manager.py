@@ -240,7 +240,10 @@ class BroadcastManager:
         """Call what publishes, in the event loop: now, or when the transaction around has been committed.
 
         Args:
-            publish: checked, so that it does not fail for its arguments.
+            publish: returns the outcome. Its arguments have been checked.
+
+        Returns:
+            The outcome; a `Publication` with an empty id, if it waits for the commit.
 
         Raises:
             NotRunning: before start-up or after shutdown.
@@ -278,6 +281,9 @@ class BroadcastManager:
 
     def publish_committed(self, actions: list[Action]) -> None:
         """Publish, in order, what a transaction has held back.
+
+        Args:
+            actions: publish; called in the event loop.
 
         Raises:
             NotRunning: before start-up or after shutdown.
@@ -409,7 +415,11 @@ class BroadcastManager:
 
     @in_home_loop
     async def unregister(self, connection_id: str) -> None:
-        """Unregister a connection; a stream is ended. An unknown id is no error."""
+        """Unregister a connection; a stream is ended.
+
+        Args:
+            connection_id: its id; an unknown one is no error.
+        """
         self._queues.pop(connection_id, None)
         if (connection := self.registry.get_connection(connection_id)) is not None:
             self.registry.remove(connection)

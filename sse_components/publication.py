@@ -106,7 +106,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         return self._value if self._future is None else self._future.result()  # type: ignore[no-any-return]
 
     def pass_on(self, future: Future[T_co]) -> None:
-        """Set a future's result as soon as there is one."""
+        """Set a future's result as soon as there is one.
+
+        Args:
+            future: gets the result or the error.
+        """
         self._seen = True
         if self._future is None:
             future.set_result(self._value)
@@ -116,7 +120,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
     # What asyncio asks of a coroutine.
 
     def send(self, value: Any) -> Any:
-        """Go on, as a coroutine does."""
+        """Return what it waits for next, as a coroutine does.
+
+        Args:
+            value: the result of what it waited for.
+        """
         self._steps = self._steps or self.__await__()
         try:
             return self._steps.send(value)
@@ -125,7 +133,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
             raise
 
     def throw(self, *error: Any) -> Any:
-        """Raise an error where it waits, as in a coroutine."""
+        """Return what it waits for next, as a coroutine does, after an error is raised in it.
+
+        Args:
+            error: the error.
+        """
         self._steps = self._steps or self.__await__()
         return self._steps.throw(*error)
 
