@@ -12,6 +12,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.support.patience import patient
+
 ROOT = Path(__file__).parents[1]
 RUNNING = re.compile(r"running on (http://\S+)")
 
@@ -38,7 +40,7 @@ def address(wheel: Path, tmp_path: Path) -> Iterator[str]:
             yield next(found[1] for line in gallery.stderr if (found := RUNNING.search(line)))
         finally:
             gallery.terminate()
-            gallery.communicate(timeout=10)
+            gallery.communicate(timeout=patient(20))
 
 
 @pytest.mark.timeout(300)

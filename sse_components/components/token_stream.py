@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from fasthtml.common import FT, Button, Div, NotStr, P, Section, Span
 
 from ..html.oob import oob, render
 from ..manager import BroadcastManager
+from ..protocol import TEXT_ATTRIBUTE
 from ..publication import Outcome, Publication
 from .element import following
 from .handle import Exclude
@@ -37,8 +39,9 @@ class Answer(Work):
     It is done when the block ends, failed if the block raises, and stopped if somebody calls `stop()`. An error that
     the block raises reaches the caller. The text is known to this process for an hour after the end.
 
-    Pages get it in blocks of about a thousand characters, and the last one anew whenever it has grown: what comes twice
-    does no harm, and the page's elements stay few.
+    Pages get it in blocks of at most a thousand characters; the last block is sent again whenever it has grown. So a
+    message may come twice, and a page has few elements. A block ends at a line end if there is one. Each paragraph is
+    an element, so that a browser lays out only the last paragraph again.
 
     Attributes:
         id: the id of the `TokenStream`.
@@ -66,8 +69,8 @@ class Answer(Work):
 
     blocks: list[str]
     _sent: int
-    _told: str
-    _unsaid: str
+    _shown_state: str
+    _unannounced: str
     _announced: float
 
     def __init__(
@@ -129,7 +132,7 @@ class Answer(Work):
         with self._guard:
             *full, rest = blocks_of(self.blocks[-1] + token)
             self.blocks[-1:] = [*full, rest]
-            self._unsaid = (self._unsaid + token)[-ANNOUNCED:]
+            self._unannounced = (self._unannounced + token)[-ANNOUNCED:]
         return self._publish_soon(exclude)
 
     async def stream(self, tokens: AsyncIterable[str]) -> str:
@@ -159,44 +162,74 @@ class Answer(Work):
 
     def elements(self) -> list[FT]:
         """Return the text so far as elements."""
-        return [self._block(number, len(self.blocks)) for number in range(len(self.blocks))]
+        count = len(self.blocks)
+        return [self._paragraph(*numbers, count) for numbers in self._paragraphs(0, count)]
 
-    def _block(self, number: int, count: int) -> FT:
+    def _paragraphs(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield for each paragraph the number of its first block, and the number after its last."""
+        begins = [number for number in range(start + 1, end) if self.blocks[number - 1].endswith("\n")]
+        return pairwise([start, *begins, end])
+
+    def _block(self, number: int, count: int, **attributes: Any) -> FT:
         busy = "true" if self.running and number == count - 1 else None
-        return Span(self.blocks[number], id=f"{self.id}-{number}", aria_busy=busy)
+        return Span(self.blocks[number], id=f"{self.id}-{number}", aria_busy=busy, **attributes)
+
+    def _paragraph(self, start: int, end: int, count: int) -> FT:
+        blocks = [self._block(number, count) for number in range(start, end)]
+        return Span(*blocks, id=f"{self.id}-from-{start}", cls="sse-token-stream-paragraph")
 
     def _restart(self) -> None:
         self.blocks = [""]
-        self._sent, self._told, self._unsaid, self._announced = 0, "", "", 0.0
+        self._sent, self._shown_state, self._unannounced, self._announced = 0, "", "", 0.0
 
     async def _publish(self) -> None:
-        count = len(self.blocks)
-        news = [self._shown(number, count) for number in range(max(0, self._sent - 1), count)]
+        known, count = self._sent, len(self.blocks)
         self._sent = count
-        if self.state != self._told:
-            self._told = self.state
-            news.append(oob(answer_state(self)))
-        if said := self._to_announce():
-            news.append(oob(said, f"{self.id}-said", "innerHTML"))
-        for start in range(0, len(news), BLOCKS):
-            await self._manager.publish(self.channel, *news[start : start + BLOCKS], exclude=self._exclude)
+        messages = [self._added(start, min(start + BLOCKS, count), count) for start in range(known, count, BLOCKS)]
+        messages = messages or [[]]
+        messages[0][:0] = self._grown(known, count)
+        messages[-1] += self._ending()
+        for message in messages:
+            await self._manager.publish(self.channel, *message, exclude=self._exclude)
 
-    def _shown(self, number: int, count: int) -> NotStr:
-        """Return what brings a block into a page: the first begins the text anew, a new one is added."""
-        block = self._block(number, count)
-        if number < self._sent:
-            return oob(block)
-        return oob(block, f"{self.id}-text", "beforeend" if number else "innerHTML")
+    def _grown(self, known: int, count: int) -> list[NotStr]:
+        """Return the part that updates the last block that pages have."""
+        only_text = self.running and known == count
+        return [oob(self._block(known - 1, count, **{TEXT_ATTRIBUTE: only_text}))] if known else []
+
+    def _added(self, start: int, end: int, count: int) -> list[NotStr]:
+        """Return the parts that add blocks to a page."""
+        return [self._addition(*numbers, count) for numbers in self._paragraphs(start, end)]
+
+    def _addition(self, start: int, end: int, count: int) -> NotStr:
+        """Return the part that adds blocks of one paragraph: to the paragraph, if pages have it, or as a new one.
+
+        The first paragraph replaces the previous text.
+        """
+        if (first := first_of_paragraph(self.blocks, start)) < start:
+            blocks = tuple(self._block(number, count) for number in range(start, end))
+            return oob(blocks, f"{self.id}-from-{first}", "beforeend")
+        return oob(self._paragraph(start, end, count), f"{self.id}-text", "beforeend" if start else "innerHTML")
+
+    def _ending(self) -> list[NotStr]:
+        """Return the parts that show a new state, and that screen readers announce."""
+        parts = []
+        if self.state != self._shown_state:
+            self._shown_state = self.state
+            parts.append(oob(answer_state(self)))
+        if announcement := self._to_announce():
+            parts.append(oob(announcement, f"{self.id}-said", "innerHTML"))
+        return parts
 
     def _to_announce(self) -> str:
-        """Return what those are told who do not see the text: sentences that are complete, and how it ends."""
+        """Return what screen readers announce: complete sentences, and the end."""
         with self._guard:
             if not self.running:
-                return f"{self._unsaid} {ENDINGS[self.state]}".strip()
-            found, now = SENTENCES.match(self._unsaid), self._works.clock()
+                return f"{self._unannounced} {ENDINGS[self.state]}".strip()
+            found, now = SENTENCES.match(self._unannounced), self._works.clock()
             if found is None or now - self._announced < QUIET:
                 return ""
-            self._unsaid, self._announced = self._unsaid[found.end() :], now
+            self._unannounced, self._announced = self._unannounced[found.end() :], now
             return found[0].strip()
 
 
@@ -226,7 +259,7 @@ def TokenStream(
         `TokenStream('answer', P('Ask me something'), stop='/stop')`
     """
     answer = bind(Answer, answer).present
-    # As one string: the page's pretty white space would show between the blocks.
+    # One string, because the white space between elements of a page would show between the blocks.
     text = children if answer.state == IDLE else [NotStr(render(*answer.elements()))]
     button = Button("Stop", type="button", hx_post=str(stop), hx_swap="none", cls="sse-token-stream-stop secondary")
     parts = [
@@ -240,18 +273,25 @@ def TokenStream(
 
 
 def answer_state(answer: Answer) -> FT:
-    """Return the line that tells how an answer stands."""
+    """Return the line with the state of an answer."""
     word = WORDS.get(answer.state, "")
     text = f"{word}: {answer.reason}" if answer.reason else word
     return P(text, id=f"{answer.id}-state", cls="sse-token-stream-state", data_answer=answer.state)
 
 
+def first_of_paragraph(blocks: Sequence[str], number: int) -> int:
+    """Return the number of the first block in the paragraph of a block."""
+    while number and not blocks[number - 1].endswith("\n"):
+        number -= 1
+    return number
+
+
 def blocks_of(text: str) -> Iterator[str]:
-    """Yield a text in blocks, cut after white space where there is some; the last may be empty."""
+    """Yield a text in blocks, cut after a line end, or else after a space, if there is one. The last may be empty."""
     start = 0
     while len(text) - start > BLOCK:
         full = start + BLOCK
-        space = max(text.rfind(" ", start, full), text.rfind("\n", start, full))
-        yield text[start : (end := full if space < 0 else space + 1)]
+        cuts = text.rfind("\n", start, full) + 1 or text.rfind(" ", start, full) + 1
+        yield text[start : (end := cuts or full)]
         start = end
     yield text[start:]

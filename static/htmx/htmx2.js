@@ -3,6 +3,7 @@ import { EventSourceShell } from "./event-source-shell.js";
 import { isFirstReceiver } from "./first-receiver.js";
 import { splitOutOfBand } from "./oob-parts.js";
 import { addTabHeader } from "./tab-header.js";
+import { updateTexts } from "./text-update.js";
 
 /** @typedef {MessageEvent & { channel?: string }} LoggedMessage an event; one that is in the server's log has a channel */
 
@@ -93,12 +94,19 @@ export class Htmx2 {
     const { outOfBand, rest } = splitOutOfBand(message.data);
     this.#rests.set(message, rest);
     const id = message.channel ? message.lastEventId : "";
-    if (outOfBand && isFirstReceiver(id, target)) {
-      dedupeById(outOfBand, []);
-      const spec = { swapStyle: "none", swapDelay: 0, settleDelay: this.#htmx.config.defaultSettleDelay };
-      this.#htmx.swap(target, outOfBand, spec, { contextElement: target });
-    }
+    if (outOfBand && isFirstReceiver(id, target)) this.#swapForPage(target, updateTexts(outOfBand));
     return rest;
+  }
+
+  /**
+   * @param {Element} target
+   * @param {string} html what a message swaps out of band
+   */
+  #swapForPage(target, html) {
+    if (html === "") return;
+    dedupeById(html, []);
+    const spec = { swapStyle: "none", swapDelay: 0, settleDelay: this.#htmx.config.defaultSettleDelay };
+    this.#htmx.swap(target, html, spec, { contextElement: target });
   }
 }
 

@@ -5,6 +5,7 @@ import { EndlessResponse } from "./endless-response.js";
 import { isFirstReceiver } from "./first-receiver.js";
 import { splitOutOfBand } from "./oob-parts.js";
 import { addTabHeader } from "./tab-header.js";
+import { updateTexts } from "./text-update.js";
 
 const CONNECTING = `[${CONNECT_ATTRIBUTE}], [sse-connect]`;
 const SWAPPING = `[${SWAP_ATTRIBUTE}], [sse-swap]`;
@@ -144,7 +145,8 @@ function swapsNatively(element, html) {
  */
 function partFor(element, html, id) {
   const { outOfBand, rest } = splitOutOfBand(html);
-  return outOfBand && !isFirstReceiver(id, element) ? rest : html;
+  if (!outOfBand) return html;
+  return isFirstReceiver(id, element) ? updateTexts(html) || null : rest;
 }
 
 /**

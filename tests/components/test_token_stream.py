@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sse_components import AlreadyRunning, Kit, MarkupError, NotRunning, TokenStream
 from sse_components.components.token_stream import BLOCK, Answer, blocks_of
+from sse_components.html.oob import render
 from tests.support.serving import until
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,9 @@ def sent(sse: Kit) -> list[str]:
     return found
 
 
-PART = re.compile(r'<span(?: aria-busy="true")? id="answer-(\d+)"(?: hx-swap-oob="outerHTML:#answer-\d+")?>([^<]*)')
+PART = re.compile(
+    r'<span(?: aria-busy="true")?(?: data-sse-text)? id="answer-(\d+)"(?: hx-swap-oob="outerHTML:#answer-\d+")?>([^<]*)'
+)
 
 
 class Tab:
@@ -118,6 +121,29 @@ def test_blocks_are_the_text_whatever_it_is(tokens: list[str]) -> None:
     assert "".join(blocks) == "".join(tokens)
     assert all(len(block) <= BLOCK for block in blocks)
     assert all(blocks[:-1])
+
+
+def test_blocks_end_with_a_line_where_there_is_one() -> None:
+    text = "a line of some words\n" * 1_000
+    assert all(block.endswith("\n") for block in list(blocks_of(text))[:-1])
+
+
+async def test_blocks_of_a_paragraph_stand_in_an_element_of_their_own(sse: Kit, sent: list[str]) -> None:
+    long = "word " * 300
+    async with sse.tokens("answer") as answer:
+        await answer.write(f"{'line ' * 100}\n" * 2 + long)
+        await until(lambda: len(sent) > 1)
+        await answer.write("more")
+        await until(lambda: len(sent) > 2)
+        assert re.findall(r'hx-swap-oob="(\S+)"', sent[1]) == [
+            *("outerHTML:#answer-0", "beforeend:#answer-text", "beforeend:#answer-text"),
+        ]
+        assert re.findall(r'id="answer-from-\d"', render(*answer.elements())) == [
+            f'id="answer-from-{number}"' for number in (0, 1, 2)
+        ]
+        # Where a block only grows, a page has nothing to swap.
+        assert sent[2].count("<span") == 1
+        assert sent[2].startswith('<span aria-busy="true" data-sse-text id="answer-3"')
 
 
 def test_blocks_end_after_white_space_where_there_is_some() -> None:

@@ -33,6 +33,7 @@ from sse_components.generators.sources import frame
 from sse_components.generators.streams import SSEStream, StreamConfig, sse_generator, stream_updates
 from sse_components.generators.throttle import create_throttled_stream
 from sse_components.html.oob import OOBStreamBuilder, oob
+from tests.support.patience import patient
 
 pytestmark = pytest.mark.anyio
 
@@ -393,7 +394,12 @@ async def test_heartbeats_go_on_while_a_transform_works() -> None:
 
 async def test_the_time_out_ends_a_silent_stream() -> None:
     source = Source("a")
-    assert await collect(SSEStream(StreamConfig(timeout=SWIFT)).stream(source())) == [CONNECTED, "data: a\n\n", CLOSED]
+    time_out = patient(0.1)  # for the first item to come, too
+    assert await collect(SSEStream(StreamConfig(timeout=time_out)).stream(source())) == [
+        CONNECTED,
+        "data: a\n\n",
+        CLOSED,
+    ]
     assert source.closed.is_set()
 
 
@@ -485,12 +491,30 @@ async def test_debug_tells_the_client_what_was_raised(caplog: pytest.LogCaptureF
     assert error_of(frames)["error"] == "RuntimeError: the password is 1234"
 
 
-async def test_an_exception_with_text_that_is_no_unicode_is_told_too() -> None:
+class Records(logging.Handler):
+    """Keeps the records of the kit's logger, and from the root's, where pytest takes them for its report."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        logger = logging.getLogger("sse_components")
+        patch.setattr(logger, "handlers", [self])
+        patch.setattr(logger, "propagate", False)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+async def test_an_exception_with_text_that_is_no_unicode_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError("\udcff")
 
+    log = Records(monkeypatch)  # a report with such a text cannot be sent on, as xdist does
     frames = await collect(SSEStream(StreamConfig(debug=True)).stream(fail))
     assert error_of(frames)["error"] == "OSError: \udcff"
+    [record] = log.records
+    assert record.exc_info
+    assert str(record.exc_info[1]) == "\udcff"
 
 
 async def test_a_source_that_awaits_what_was_cancelled_has_failed(caplog: pytest.LogCaptureFixture) -> None:
@@ -766,7 +790,8 @@ async def serving(app: Any, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", **options))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60) as client:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, timeout=patient(60)) as client:
             yield client
     finally:
         server.should_exit = True
