@@ -145,7 +145,7 @@ class Throttle:
         future.set_running_or_notify_cancel()
         future.add_done_callback(on_done)
         outcome.pass_on(future)
-        return Publication(future)
+        return Publication(future, place=self._place)
 
 
 def start(coroutine: Coroutine[Any, Any, object]) -> Publication:
