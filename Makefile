@@ -1,19 +1,19 @@
-# Every target does its own set-up; a second run finds it done.
+# Every target installs what it needs first. A second run skips what is up to date.
 #
-#   make demo       the gallery, in a browser at the address it prints    ARGS="--port 8000 --htmx 4"
-#   make test       every check and every test                            ARGS="-k todo --headed" goes to pytest
+#   make demo       the gallery, at the address that it prints             ARGS="--port 8000 --htmx 4"
+#   make test       every check and every test                             ARGS="-k todo --headed" goes to pytest
 #   make check      lint, formatting, types and the version, of both languages
-#   make format     puts both languages into the checked format
-#   make bench      fan-out against the C floor and rivals (Linux, cc)     ARGS="--clients 1000 --rounds 5"
-#   make pictures   the README's pictures, made anew
+#   make format     formats both languages
+#   make bench      fan-out against the C floor and other servers (Linux, cc)  ARGS="--clients 1000 --rounds 5"
+#   make pictures   takes the pictures of the README again
 #   make build      wheel and sdist in dist/
-#   make clean      takes away what these targets made
+#   make clean      removes what these targets made
 
 ARGS =
-# How many tests of the browser run at once.
+# How many browser tests run at once.
 BROWSERS = 2
 PYTHON_IN_VENV = .venv/bin/python
-# What is installed, as files: older than their sources, they are made again.
+# Files that stand for what is installed. If one is older than its sources, it is installed again.
 DEMO = .venv/with-demo
 DEVELOPMENT = .venv/with-development
 NODE_MODULES = node_modules/.package-lock.json
@@ -72,7 +72,7 @@ $(DEMO): pyproject.toml | .venv/bin/python
 	touch $@
 
 $(DEVELOPMENT): pyproject.toml | .venv/bin/python
-	$(PYTHON_IN_VENV) -m pip install --quiet --editable '.[demo,redis,testing]' --group dev
+	$(PYTHON_IN_VENV) -m pip install --quiet --editable '.[demo]' --group dev
 	touch $@
 
 $(NODE_MODULES): package.json package-lock.json .npmrc

@@ -1,3 +1,4 @@
+# Needs: fastlite
 from fasthtml.common import *
 
 from sse_components import LiveList, setup_sse
@@ -16,7 +17,7 @@ def index():
 def add(name: str):
     with sse.after_commit(todos.db):
         sse.list("todos").append(Li(name, id=name))
-        todos.insert(name=name)  # fails if it is there already: then nothing is shown either
+        todos.insert(name=name)  # if the name exists, this fails, and no page shows the item
 
 
 serve()

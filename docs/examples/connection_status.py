@@ -14,7 +14,7 @@ def index():
 
 @rt
 def bell():
-    sse.publish("bell", P("Ding!"))  # stop the server, and start it again: the badge tells
+    sse.publish("bell", P("Ding!"))  # stop the server and start it again: the badge shows both
 
 
 serve()

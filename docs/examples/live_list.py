@@ -10,7 +10,7 @@ names = []
 @rt
 def index():
     form = Form(Input(name="name", aria_label="Name"), Button("Join"), hx_post=join, hx_swap="none")
-    return Titled("Guests", form, LiveList(*names, id="guests", empty="Nobody has joined yet"))
+    return Titled("Guests", form, LiveList(*names, id="guests", empty="No one has joined yet"))
 
 
 @rt
