@@ -2,6 +2,7 @@
 #
 #   make demo       the gallery, at the address that it prints             ARGS="--port 8000 --htmx 4"
 #   make test       every check and every test                             ARGS="-k todo --headed" goes to pytest
+#   make test-fast  all tests without a browser, in under three minutes
 #   make check      lint, formatting, types and the version, of both languages
 #   make format     formats both languages
 #   make bench      fan-out against the C floor and other servers (Linux, cc)  ARGS="--clients 1000 --rounds 5"
@@ -10,15 +11,15 @@
 #   make clean      removes what these targets made
 
 ARGS =
-# How many browser tests run at once.
-BROWSERS = 2
+# Two files of tests run at once.
+AT_ONCE = --numprocesses 2 --dist loadfile
 PYTHON_IN_VENV = .venv/bin/python
 # Files that stand for what is installed. If one is older than its sources, it is installed again.
 DEMO = .venv/with-demo
 DEVELOPMENT = .venv/with-development
 NODE_MODULES = node_modules/.package-lock.json
 
-.PHONY: help demo test check format bench pictures build clean programs
+.PHONY: help demo test test-fast check format bench pictures build clean programs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -29,11 +30,16 @@ demo: $(DEMO)
 test: check programs
 	npm test --silent
 ifeq ($(strip $(ARGS)),)
-	$(PYTHON_IN_VENV) -m pytest tests
-	$(PYTHON_IN_VENV) -m pytest e2e --numprocesses $(BROWSERS) --dist loadfile
+	$(PYTHON_IN_VENV) -m pytest tests $(AT_ONCE)
+	$(PYTHON_IN_VENV) -m pytest e2e $(AT_ONCE)
 else
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
 endif
+
+# Wheels and proxies are left to `make test`.
+test-fast: $(DEVELOPMENT) $(NODE_MODULES)
+	npm test --silent
+	$(PYTHON_IN_VENV) -m pytest tests $(AT_ONCE) --ignore tests/test_wheel.py --ignore tests/test_deployment.py
 
 check: $(DEVELOPMENT) $(NODE_MODULES)
 	$(PYTHON_IN_VENV) -m ruff check
