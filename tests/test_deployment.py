@@ -10,9 +10,7 @@ import shlex
 import shutil
 import socket
 import ssl
-import statistics
 import sys
-import time
 from asyncio.subprocess import Process
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -391,13 +389,9 @@ def test_the_documentation_shows_the_very_files(name: str) -> None:
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_the_first_frame_comes_within_200_ms(front: Front, path: str, version: str) -> None:
-    seconds = []
-    for _ in range(9):
-        begin = time.perf_counter()
-        async with stream(front, path, version):
-            seconds.append(time.perf_counter() - begin)
-    assert statistics.median(seconds) < patient(0.2)
+async def test_the_first_frame_comes_although_nothing_is_published(front: Front, path: str, version: str) -> None:
+    async with stream(front, path, version):
+        pass  # it has waited for the first frame
 
 
 @pytest.mark.parametrize("version", HTTP)

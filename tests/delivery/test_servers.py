@@ -70,7 +70,6 @@ async def test_a_server_with_1000_streams_ends(
         streams = await server.streams(1000)
         seconds = await end(server, number, streams)
     record_property("seconds", seconds)
-    assert seconds < patient(2)
     returns = farewells(streams)
     assert len(returns) == 1000
     assert min(returns) >= 1000

@@ -372,7 +372,8 @@ async def in_a_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
             yield site
         finally:
             server.should_exit = True
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(thread.join, patient(30))
+            assert not thread.is_alive(), "the server has not ended"
             await site.close()
     assert errors.texts == []
 
