@@ -256,9 +256,10 @@ class BroadcastManager:
     def after_commit(self, db: Any) -> AfterCommit:
         """Return a transaction, for `with` or `async with`, whose publications wait until it is committed.
 
-        What is published inside, by `publish` or a component's handle, goes out after the commit, in order, and before
-        what is published later. When the block raises, or the commit fails, the database is
-        rolled back and nothing goes out. Inside, the result of `publish` is an empty id. `broadcast` does not wait.
+        What is published inside, by `publish`, a toast, or the handle of a text, a list, a region or a field, goes out
+        after the commit, in order, and before what is published later. When the block raises, or the commit fails, the
+        database is rolled back and nothing goes out. Inside, the result of `publish` is an empty id. `broadcast` does
+        not wait, nor do the handles that show what goes on: logs, sparklines, jobs and answers.
 
         A block inside of another one for the same connection is a part of it: when it raises, its part is undone, and
         what it has published is dropped; the rest is decided by the one around.

@@ -46,6 +46,7 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         shares: whether awaiting it lets others run now and then, so that a task which awaits nothing else does not
             hold up the event loop.
         call: what is called when the outcome is awaited, where nothing runs that could do it before.
+        place: file and line of the call, for the log; by default where this package was called just now.
     """
 
     __slots__ = ("_call", "_future", "_place", "_seen", "_shares", "_steps", "_value")
@@ -57,11 +58,12 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         *,
         shares: bool = False,
         call: Callable[[], Outcome[Any]] | None = None,
+        place: str = "",
     ) -> None:
         self._future, self._value, self._shares, self._call = future, value, shares, call
         self._seen = False
         self._steps: Generator[Any, Any, T_co] | None = None
-        self._place = calling_place() if future or call else ""
+        self._place = place or (calling_place() if future or call else "")
 
     @classmethod
     def of(cls, value: Any, *, shares: bool = False) -> Self:
