@@ -1,24 +1,25 @@
-# Every target does its own set-up; a second run finds it done.
+# Every target installs what it needs first. A second run skips what is up to date.
 #
-#   make demo       the gallery, in a browser at the address it prints    ARGS="--port 8000 --htmx 4"
-#   make test       every check and every test                            ARGS="-k todo --headed" goes to pytest
+#   make demo       the gallery, at the address that it prints             ARGS="--port 8000 --htmx 4"
+#   make test       every check and every test                             ARGS="-k todo --headed" goes to pytest
+#   make test-fast  all tests without a browser, in under three minutes
 #   make check      lint, formatting, types and the version, of both languages
-#   make format     puts both languages into the checked format
-#   make bench      fan-out against the C floor and rivals (Linux, cc)     ARGS="--clients 1000 --rounds 5"
-#   make pictures   the README's pictures, made anew
+#   make format     formats both languages
+#   make bench      fan-out against the C floor and other servers (Linux, cc)  ARGS="--clients 1000 --rounds 5"
+#   make pictures   takes the pictures of the README again
 #   make build      wheel and sdist in dist/
-#   make clean      takes away what these targets made
+#   make clean      removes what these targets made
 
 ARGS =
-# How many tests of the browser run at once.
-BROWSERS = 2
+# Two files of tests run at once.
+AT_ONCE = --numprocesses 2 --dist loadfile
 PYTHON_IN_VENV = .venv/bin/python
-# What is installed, as files: older than their sources, they are made again.
+# Files that stand for what is installed. If one is older than its sources, it is installed again.
 DEMO = .venv/with-demo
 DEVELOPMENT = .venv/with-development
 NODE_MODULES = node_modules/.package-lock.json
 
-.PHONY: help demo test check format bench pictures build clean programs
+.PHONY: help demo test test-fast check format bench pictures build clean programs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -29,11 +30,16 @@ demo: $(DEMO)
 test: check programs
 	npm test --silent
 ifeq ($(strip $(ARGS)),)
-	$(PYTHON_IN_VENV) -m pytest tests
-	$(PYTHON_IN_VENV) -m pytest e2e --numprocesses $(BROWSERS) --dist loadfile
+	$(PYTHON_IN_VENV) -m pytest tests $(AT_ONCE)
+	$(PYTHON_IN_VENV) -m pytest e2e $(AT_ONCE)
 else
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
 endif
+
+# Wheels and proxies are left to `make test`.
+test-fast: $(DEVELOPMENT) $(NODE_MODULES)
+	npm test --silent
+	$(PYTHON_IN_VENV) -m pytest tests $(AT_ONCE) --ignore tests/test_wheel.py --ignore tests/test_deployment.py
 
 check: $(DEVELOPMENT) $(NODE_MODULES)
 	$(PYTHON_IN_VENV) -m ruff check
@@ -72,7 +78,7 @@ $(DEMO): pyproject.toml | .venv/bin/python
 	touch $@
 
 $(DEVELOPMENT): pyproject.toml | .venv/bin/python
-	$(PYTHON_IN_VENV) -m pip install --quiet --editable '.[demo,redis,testing]' --group dev
+	$(PYTHON_IN_VENV) -m pip install --quiet --editable '.[demo]' --group dev
 	touch $@
 
 $(NODE_MODULES): package.json package-lock.json .npmrc

@@ -1,9 +1,9 @@
 """Reconnecting: when 1,000 clients come back after a restart, with the kit's jitter and without.
 
 `python benchmarks/reconnect.py` prints histograms and draws `docs/pictures/reconnect.svg`, in less than a minute. The
-clients are what browsers run, `static/stream/stream-reader.js`, a thousand of them in one process of Node (20 or newer). The
-server is uvicorn; it is ended by SIGTERM, with a farewell to each client, or by SIGKILL, without, and a new one comes
-a little later. An arrival is an attempt that the new server answers.
+clients are what browsers run, `static/stream/stream-reader.js`, a thousand of them in one process of Node (20 or
+newer). The server is uvicorn; it is ended by SIGTERM, with a farewell to each client, or by SIGKILL, without, and a
+new one comes a little later. An arrival is an attempt that the new server answers.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, W
 from e2e.cdn import OUTSIDE, Cdn
 from e2e.fault_proxy import FaultProxy
 from e2e.page_server import TROUBLE, PageServer, wait_until
+from tests.support.patience import patient
 
 # What FastHTML's pages load, and the latest beside; a module has its tests run on `ALL_HTMX` where htmx itself matters.
 HTMX = ["2.0.7", "4.0.0"]
@@ -29,8 +30,8 @@ LATEST_HTMX = pytest.mark.parametrize("htmx", LATEST, indirect=True)
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 # Half the work of a whole browser, without hidden tabs and the back-forward cache.
 SHELL = "chromium-headless-shell"
-# Milliseconds; a busy machine is no reason to fail.
-PATIENCE = 15_000
+# Milliseconds to wait for what a page is to show.
+PATIENCE = 1000 * patient(20)
 # How a request fails that the page itself has ended: it has closed a stream, or was left.
 GIVEN_UP = "net::ERR_ABORTED"
 
@@ -169,7 +170,7 @@ def expect_live(tab: Page, count: int = 1) -> None:
 
 def wait_for_sources(tab: Page, count: int) -> None:
     """Return when a page knows of this many streams."""
-    wait_until(lambda: count_sources(tab) == count, within=15, what=f"{count} sources")
+    wait_until(lambda: count_sources(tab) == count, what=f"{count} sources")
 
 
 def count_sources(tab: Page) -> int:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
+from tests.support.patience import patient
+
 CHUNK = 16 * 1024
 # Bytes that a throttled connection gets at once.
 SLICE = 200
@@ -21,7 +23,7 @@ LINGER_NOT = struct.pack("ii", 1, 0)
 # Seconds between CR and LF, so that a browser reads them apart.
 APART = 0.002
 # Seconds after which a proxy that does not answer is broken.
-PATIENCE = 10
+PATIENCE = patient(20)
 
 
 class FaultProxy:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 import httpx
 from playwright.sync_api import Page, TimeoutError, expect
 
+from tests.support.patience import patient
+
 NUMBERS = "[...document.querySelectorAll('#items li')].map((item) => Number(item.textContent))"
 # Milliseconds between two looks; a page that nobody sees has no animation frames to look in.
 POLLING = 50
@@ -32,7 +34,7 @@ def publish(url: str, numbers: Iterable[int]) -> None:
 
 def is_taken(client: httpx.Client, url: str, number: int) -> bool:
     with suppress(httpx.TransportError):
-        return client.post(url, data={"number": number}, timeout=30).is_success
+        return client.post(url, data={"number": number}, timeout=patient(30)).is_success
     return False
 
 

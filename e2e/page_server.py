@@ -8,24 +8,32 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
 
+from tests.support.patience import patient
+
 ROOT = Path(__file__).parent.parent
 TROUBLE = re.compile(r"ERROR|CRITICAL|Traceback|Warning:")
-STOP_SECONDS = 10
+# Seconds between two looks at what is waited for: looking itself keeps a machine busy.
+LOOK = 0.01
+READY = b"Application startup complete."
 
 
 class PageServer:
-    """Serves one page on a free port. Requests may be sent at once: they wait in the socket that it is born with.
+    """Serves one page on a free port. Requests that come while it starts wait in the socket that it is born with.
 
     Args:
         page: name of a module in `e2e/pages`.
         generation: of htmx, 2 or 4.
         log: file for all that the process prints. Its folder, the page's `E2E_FOLDER`, holds what outlives the process.
+
+    Raises:
+        AssertionError: with what the process has printed, if it does not start.
     """
 
     def __init__(self, page: str, generation: int, log: Path) -> None:
@@ -34,12 +42,12 @@ class PageServer:
         self._address: tuple[str, int] = ("127.0.0.1", 0)
         self.start()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._client = httpx.Client(base_url=self.url, timeout=30)
+        self._client = httpx.Client(base_url=self.url, timeout=patient(30))
 
     def start(self) -> None:
-        """Start the process; after `kill`, where it was before."""
+        """Start the process, and wait until it has; after `kill`, where it was before."""
         with socket.create_server(self._address) as listener, self._log.open("ab") as output:
-            self._address = listener.getsockname()
+            self._address, begin = listener.getsockname(), output.tell()
             self._process = subprocess.Popen(
                 [*self._serve, str(listener.fileno())],
                 cwd=ROOT,
@@ -48,6 +56,16 @@ class PageServer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        try:
+            wait_until(partial(self._has_started, begin), within=30, what=f"start of {self._serve}", report=self._log)
+        except AssertionError:
+            self.kill()
+            raise
+
+    def _has_started(self, begin: int) -> bool:
+        log = self._log.read_bytes()[begin:]
+        assert self._process.poll() is None, f"the server has ended: {log.decode()}"
+        return READY in log
 
     @property
     def port(self) -> int:
@@ -72,9 +90,9 @@ class PageServer:
     def connections(self) -> int:
         return int(self.get("/sse/status")["connections"])
 
-    def wait_for_connections(self, count: int, *, within: float = 15) -> None:
-        """Return when the server has `count` streams; fail after `within` seconds."""
-        wait_until(lambda: self.connections() == count, within=within, what=f"{count} connections")
+    def wait_for_connections(self, count: int) -> None:
+        """Return when the server has `count` streams."""
+        wait_until(lambda: self.connections() == count, what=f"{count} connections")
 
     def new_log(self) -> str:
         """Return what has been logged since the last call."""
@@ -88,7 +106,7 @@ class PageServer:
         self._client.close()
         self._process.terminate()
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(patient(20))
         finally:
             self._process.kill()
             self._process.wait()
@@ -99,8 +117,10 @@ def content(response: httpx.Response) -> Any:
     return response.json() if "json" in response.headers.get("content-type", "") else response.text
 
 
-def wait_until(condition: Callable[[], bool], *, within: float, what: str) -> None:
-    """Ask until `condition` holds; fail after `within` seconds."""
-    deadline = monotonic() + within
+def wait_until(condition: Callable[[], bool], *, within: float = 20, what: str, report: Path | None = None) -> None:
+    """Ask until `condition` holds, patiently; a failure shows what the file `report` has."""
+    deadline = monotonic() + patient(within)
     while not condition():
-        assert monotonic() < deadline, f"not within {within} s: {what}"
+        told = report.read_text() if report else ""
+        assert monotonic() < deadline, f"not within {patient(within)} s: {what}\n{told}"
+        sleep(LOOK)

@@ -120,7 +120,7 @@ def test_the_machine_is_in_step(open_tab: OpenTab) -> None:
         return {tab.locator("#processor .sse-spark-line").get_attribute("d") for tab in tabs}
 
     seen = lines()
-    wait_until(lambda: len(lines()) == 1 and lines().isdisjoint(seen), within=15, what="the same new line in all tabs")
+    wait_until(lambda: len(lines()) == 1 and lines().isdisjoint(seen), what="the same new line in all tabs")
     expect(tabs[0].get_by_role("img", name="GiB of memory")).to_be_visible()
     expect(tabs[0].locator("#processor-now")).to_have_text(re.compile(r"^\d+ %$"))
 
@@ -171,9 +171,7 @@ def test_the_access_log_is_in_step_and_bounded(open_tab: OpenTab, server: PageSe
         expect(rows).to_have_count(16)
         assert "secret" not in tab.content()
     counts = [tab.locator("#answered") for tab in tabs]
-    wait_until(
-        lambda: len({count.inner_text() for count in counts}) == 1, within=15, what="the same count in both tabs"
-    )
+    wait_until(lambda: len({count.inner_text() for count in counts}) == 1, what="the same count in both tabs")
 
 
 def test_toasts_reach_whom_they_are_for(open_tab: OpenTab, room: str) -> None:
@@ -287,8 +285,8 @@ WATCH = """() => {
 
 def expect_passed(tab: Page, state: str) -> None:
     """Expect a page to go through a state, and to be live again."""
-    wait_until(lambda: state in tab.evaluate("passed"), within=15, what=state)
-    wait_until(lambda: tab.evaluate("passed.at(-1)") == "live", within=15, what="live again")
+    wait_until(lambda: state in tab.evaluate("passed"), what=state)
+    wait_until(lambda: tab.evaluate("passed.at(-1)") == "live", what="live again")
     expect_live(tab)
 
 

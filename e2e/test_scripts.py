@@ -86,7 +86,7 @@ def test_leaving_and_coming_back(open_tab: OpenTab, server: PageServer) -> None:
     tab.evaluate("addEventListener('pageshow', ({persisted}) => { window.persisted = persisted; })")
 
     tab.goto(f"{server.url}/without")
-    server.wait_for_connections(0, within=1)
+    server.wait_for_connections(0)
     tab.go_back(wait_until="commit")
     assert tab.evaluate("window.persisted")
     expect_state(tab, "live")
@@ -95,7 +95,7 @@ def test_leaving_and_coming_back(open_tab: OpenTab, server: PageServer) -> None:
     server.wait_for_connections(1)
 
     tab.close()
-    server.wait_for_connections(0, within=1)
+    server.wait_for_connections(0)
 
 
 def test_the_monitor_follows_tabs(open_tab: OpenTab, server: PageServer) -> None:
@@ -159,7 +159,7 @@ def test_the_monitor_asks_when_it_is_answered_and_seen(open_tab: OpenTab, server
 
 
 def wait_for_requests(server: PageServer, room: str, count: int) -> None:
-    wait_until(lambda: bool(server.get(f"/{room}/asked") == count), within=15, what=f"{count} requests")
+    wait_until(lambda: bool(server.get(f"/{room}/asked") == count), what=f"{count} requests")
 
 
 def set_hidden(tab: Page, hidden: bool) -> None:

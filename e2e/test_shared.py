@@ -155,4 +155,4 @@ def test_the_last_to_go_ends_the_connection(
         expect_live(tab)
     for tab in tabs:
         go(tab)
-    wait_until(lambda: server.connections() == 0, within=5, what="no connection")
+    wait_until(lambda: server.connections() == 0, what="no connection")

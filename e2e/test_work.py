@@ -9,16 +9,30 @@ from playwright.sync_api import Page, expect
 
 from e2e.axe import expect_no_serious_violations
 from e2e.conftest import OpenTab
+from e2e.numbers import POLLING
 from e2e.page_server import PageServer
 from e2e.pages.work import HOSTILE
+from tests.support.patience import patient
 
+# Whether an element shows a text: the expectation of a locator ignores white space, and logs the megabyte.
+SHOWS = "([at, all]) => document.querySelector(at).textContent === all"
+# Whether a text is as high, and is copied, as it would be without elements in it.
+AS_PLAIN = """(text) => {
+  const plain = text.cloneNode();
+  plain.textContent = text.textContent;
+  text.after(plain);
+  const isAsHigh = plain.offsetHeight === text.offsetHeight;
+  plain.remove();
+  getSelection().selectAllChildren(text);
+  return [isAsHigh, getSelection().toString().trim() === text.textContent.trim()];
+}"""
 Begin = Callable[..., Future[str]]
 
 
 @pytest.fixture
 def begin(server: PageServer) -> Iterator[Begin]:
     """Begin what goes on until the test ends it; its result is what the server answers then."""
-    with ThreadPoolExecutor() as threads, httpx.Client(base_url=server.url, timeout=60) as client:
+    with ThreadPoolExecutor() as threads, httpx.Client(base_url=server.url, timeout=patient(60)) as client:
         yield lambda path, **form: threads.submit(lambda: client.post(path, data=form).raise_for_status().text)
 
 
@@ -113,8 +127,7 @@ def test_every_tab_shows_an_answer_as_it_comes(open_tab: OpenTab, server: PageSe
 
     def expect_all() -> None:
         for tab in tabs:
-            expect(tab.locator(text)).to_have_text(expected, use_inner_text=False)
-            tab.wait_for_function("([at, all]) => document.querySelector(at).textContent === all", arg=[text, expected])
+            tab.wait_for_function(SHOWS, arg=[text, expected], polling=POLLING)
             expect_harmless(tab, room)
 
     answer = begin(f"/{room}/ask")
@@ -148,11 +161,21 @@ def test_every_tab_shows_an_answer_as_it_comes(open_tab: OpenTab, server: PageSe
     expected = ""
     begin(f"/{room}/ask")
     expect(tabs[0].locator(f"#{room}-state")).to_have_text("Writing …")
-    order("Anew")
+    order("Anew\n\n")
+    expect_all()
+    for tab in tabs:
+        tab.evaluate("globalThis.block = document.querySelector('[aria-busy=true]')")
+    order("and on")
+    expect_all()
+    for tab in tabs:
+        assert tab.evaluate("block.isConnected"), "a token is new text, and no new element"
+    order("\n" + "a line of some words\n" * 200 + "a long paragraph " * 200 + "\n\n\nthe end\n")
     expect_all()
     server.post(f"/{room}/order", text="raise")
     expect(tabs[0].locator(f"#{room}-state")).to_have_text(f"Failed: no rows {HOSTILE}")
     expect(tabs[0].locator("[aria-busy=true]")).to_have_count(0)
     expect_all()
     expect_no_serious_violations(tabs[0])
+    for tab in tabs:
+        assert tab.locator(text).evaluate(AS_PLAIN) == [True, True]
     assert "ValueError: no rows" in server.new_log()

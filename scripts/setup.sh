@@ -1,11 +1,11 @@
 #!/bin/sh
-# Brings what the Makefile's targets need and this machine lacks; what is there already is left alone.
-# Never asks for a password: without root, or sudo that needs none, it says what to install.
+# Installs what the Makefile's targets need and this machine lacks. It does not change what is installed already.
+# It never asks for a password: without root, or sudo without a password, it says what to install.
 #
 #   scripts/setup.sh venv       .venv, made with Python 3.11 or newer
 #   scripts/setup.sh node       Node.js and npm
-#   scripts/setup.sh browser    Chromium, and its headless shell: the system's, or Playwright's own (needs .venv)
-#   scripts/setup.sh servers    redis-server, nginx and caddy, which some tests run
+#   scripts/setup.sh browser    Chromium and its headless shell, from the system or from Playwright (needs .venv)
+#   scripts/setup.sh servers    nginx and Caddy, which some tests run
 set -eu
 
 OLDEST_NODE=18
@@ -20,11 +20,11 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; elif have sudo && sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
 }
 
-# add DEBIAN_PACKAGES [FORMULA]: with apt-get on Debian, with Homebrew on macOS; false where neither can.
+# add DEBIAN_PACKAGES [FORMULA]: installs with apt-get on Debian, with Homebrew on macOS; fails where there is neither.
 add() {
   if on_debian && as_root true; then
     say "installing $1"
-    as_root apt-get update -qq || say "apt-get update failed; going on with the package lists that are here"
+    as_root apt-get update -qq || say "apt-get update failed; using the package lists that are on this machine"
     # shellcheck disable=SC2086 # several packages
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $1 >/dev/null
   elif [ -n "${2-}" ] && have brew; then
@@ -47,8 +47,8 @@ find_python() {
       return
     fi
   done
-  fail "Python 3.11 or newer is needed, and none of these is one: $candidates." \
-    "Install it ($(how_to_install python3 python)), or name it: make PYTHON=/path/to/python3"
+  fail "Python 3.11 or newer is needed, and none of these is that new: $candidates." \
+    "Install it ($(how_to_install python3 python)), or say where it is: make PYTHON=/path/to/python3"
 }
 
 setup_venv() {
@@ -57,7 +57,7 @@ setup_venv() {
     package=$("$python" -c "import sys; print('python%d.%d-venv' % sys.version_info[:2])")
     add "$package" || fail "$python cannot make virtual environments: $(how_to_install "$package")"
   fi
-  # Dependency groups (PEP 735) came with pip 25.1. Half an environment would pass for a whole one next time.
+  # Dependency groups (PEP 735) came with pip 25.1. An unfinished environment is removed: the next run would use it.
   { "$python" -m venv --clear .venv && .venv/bin/python -m pip install --quiet --upgrade "pip>=25.1"; } ||
     { rm -rf .venv; fail "could not make .venv with $python"; }
 }
@@ -73,27 +73,25 @@ setup_node() {
       "$(how_to_install "nodejs npm" node)"
 }
 
-# The same names, in the same order, as e2e/conftest.py looks for.
+# The names that e2e/conftest.py looks for, in the same order.
 has_shell() { have chromium-headless-shell; }
 has_browser() { have chromium || have chromium-browser || have google-chrome; }
 
 setup_browser() {
-  # For most tests half the work of a whole browser, which the others need.
+  # Most tests run in the shell, which costs half as much as the whole browser. The others need the browser.
   has_shell || { on_debian && add chromium-headless-shell 2>/dev/null; } || true
   has_browser && return
   add chromium && return
-  say "no Chromium on this machine: taking Playwright's own"
+  say "no Chromium on this machine: installing Playwright's"
   if on_debian; then as_root .venv/bin/python -m playwright install-deps chromium >&2 || true; fi
   .venv/bin/python -m playwright install chromium >&2 ||
-    fail "the tests run pages in Chromium, and neither the system's nor Playwright's can be had: $(how_to_install chromium)"
+    fail "the tests need Chromium, and neither the system's nor Playwright's can be installed: $(how_to_install chromium)"
 }
 
 setup_servers() {
-  for server in redis-server nginx caddy; do
-    package=$server
-    [ "$server" != redis-server ] || package=redis
-    have "$server" || add "$server" "$package" ||
-      say "no $server here, and the tests that need it will say so ($(how_to_install "$server" "$package"))"
+  for server in nginx caddy; do
+    have "$server" || add "$server" "$server" ||
+      say "there is no $server, so the tests that need it will fail ($(how_to_install "$server"))"
   done
 }
 

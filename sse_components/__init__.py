@@ -23,6 +23,15 @@ from .components import (
     ToastStack,
     TokenStream,
 )
+from .components.here import Here
+from .components.live_list import ItemList
+from .components.live_region import Region
+from .components.live_text import Text
+from .components.log_tail import Log
+from .components.progress_bar import Job
+from .components.sparkline import Spark
+from .components.synced import Synced
+from .components.token_stream import Answer
 from .delivery.connection import ConnectionState, SSEConnection
 from .delivery.registry import ConnectionRegistry
 from .endpoints.broadcast import create_broadcast_endpoint, create_broadcast_handler, setup_broadcast_routes
@@ -31,6 +40,7 @@ from .errors import (
     ChannelError,
     ConnectionClosed,
     GrantError,
+    HandleError,
     HistoryGap,
     MarkupError,
     MessageTooLarge,
@@ -58,6 +68,7 @@ __version__ = "0.1.0"
 __all__ = [
     "SSE",
     "AlreadyRunning",
+    "Answer",
     "Backend",
     "BroadcastManager",
     "BroadcastMessage",
@@ -69,12 +80,17 @@ __all__ = [
     "ConnectionStatus",
     "EventLog",
     "GrantError",
+    "HandleError",
+    "Here",
     "HistoryGap",
+    "ItemList",
+    "Job",
     "Kit",
     "Limits",
     "LiveList",
     "LiveRegion",
     "LiveText",
+    "Log",
     "LogTail",
     "MarkupError",
     "MemoryBackend",
@@ -85,16 +101,20 @@ __all__ = [
     "PresenceList",
     "ProgressBar",
     "Publication",
+    "Region",
     "SSEComponentsError",
     "SSEConnection",
     "SSEStream",
     "SessionGuard",
     "SetupError",
+    "Spark",
     "Sparkline",
     "StreamConfig",
+    "Synced",
     "SyncedInput",
     "SyncedToggle",
     "TabCount",
+    "Text",
     "ToastStack",
     "TokenStream",
     "WireError",

@@ -6,6 +6,7 @@ SSEComponentsError
 ├── MarkupError (ValueError)         an unknown swap, a missing id, an unusable attribute
 ├── GrantError (ValueError)          a channel grant that is forged, another's, revoked or expired
 ├── MessageTooLarge (ValueError)     more bytes than one message may have
+├── HandleError (ValueError)         an option of a handle given twice and differently, or a handle too many
 ├── HistoryGap (LookupError)         the log no longer reaches back to a cursor
 ├── NotRunning (RuntimeError)        publishing before start-up or after shutdown
 ├── AlreadyRunning (RuntimeError)    a job or an answer begun while another with its id runs
@@ -30,6 +31,10 @@ class ChannelError(WireError):
 
 class MarkupError(SSEComponentsError, ValueError):
     """An unknown swap style, a missing id, or an attribute that cannot be used."""
+
+
+class HandleError(SSEComponentsError, ValueError):
+    """An option that a handle has with another value already, or one handle more than there may be."""
 
 
 class GrantError(SSEComponentsError, ValueError):

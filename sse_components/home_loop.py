@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial, wraps
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from .errors import NotRunning
@@ -23,7 +24,7 @@ class HomeLoop:
     """
 
     def __init__(self, start: Callable[[], Awaitable[None]]) -> None:
-        self._start = start
+        self._start, self._lock = start, Lock()
         self._starting: asyncio.Task[None] | None = None
         self._waiting: list[tuple[Future[Any], Callable[[], Outcome[Any]]]] = []
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -36,8 +37,9 @@ class HomeLoop:
 
     def enter(self) -> None:
         """Make calls in the running loop from now on, those that wait for it first."""
-        self.loop = asyncio.get_running_loop()
-        waiting, self._waiting = self._waiting, []
+        with self._lock:
+            self.loop = asyncio.get_running_loop()
+            waiting, self._waiting = self._waiting, []
         for future, call in waiting:
             fulfil(future, call)
 
@@ -53,16 +55,6 @@ class HomeLoop:
         """
         if not (self.is_running or self.starts_by_itself):
             raise NotRunning(NOT_RUNNING)
-
-    def require(self) -> asyncio.AbstractEventLoop:
-        """Return the loop.
-
-        Raises:
-            NotRunning: before start-up, and after shutdown.
-        """
-        if self.loop is None or self.loop.is_closed():
-            raise NotRunning(NOT_RUNNING)
-        return self.loop
 
     def make(self, call: Callable[[], Outcome[T]], kind: type[Outcome[T]]) -> Outcome[T]:
         """Make a call now, if this is the loop's thread; else hand it over.
@@ -84,12 +76,21 @@ class HomeLoop:
         future: Future[T] = Future()
         # Whoever waits for the result may be cancelled; the call is made nevertheless.
         future.set_running_or_notify_cancel()
-        if self.is_running:
-            self._hand_over(future, call)
-        else:
-            self._waiting.append((future, call))
-            self._starting = self._starting or asyncio.get_running_loop().create_task(self._start_for_waiting())
+        with self._lock:
+            if not self.is_running:
+                self._wait_for_start(future, call)
+                return kind(future)
+        self._hand_over(future, call)
         return kind(future)
+
+    async def ready(self) -> None:
+        """Start, if that is allowed and has not been done, and wait for it.
+
+        Raises:
+            NotRunning: before start-up, and after shutdown.
+        """
+        if not self.is_running:
+            await self.make(lambda: Outcome.of(None), Outcome)
 
     async def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine in the loop, and return its result; start by it, if that is allowed.
@@ -97,9 +98,7 @@ class HomeLoop:
         Raises:
             NotRunning: before start-up, and after shutdown.
         """
-        self.check()
-        if not self.is_running:
-            await self._start()
+        await self.ready()
         assert self.loop is not None
         if self.loop is asyncio.get_running_loop():
             return await make()
@@ -118,11 +117,17 @@ class HomeLoop:
         else:
             future.set_exception(NotRunning(NOT_RUNNING))
 
+    def _wait_for_start(self, future: Future[T], call: Callable[[], Outcome[T]]) -> None:
+        self._waiting.append((future, call))
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start_for_waiting())
+
     async def _start_for_waiting(self) -> None:
         try:
             await self._start()
         except BaseException as error:
-            waiting, self._waiting = self._waiting, []
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
             for future, _ in waiting:
                 future.set_exception(error)
         finally:

@@ -1,93 +1,222 @@
-"""The manager with a method for each component: what `setup_sse` returns."""
+"""`Kit`: a manager with a method for each component. `setup_sse` returns one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any
+from functools import partial
+from threading import Lock
+from typing import Any, TypeVar
 
-from .components.handles import Handles
-from .components.live_content import ItemList, Region, Text
+from .checks import check_positive
+from .components.handle import Exclude, Handle, check_id
+from .components.handle_registry import HandleRegistry
+from .components.here import Here
+from .components.live_list import ItemList
+from .components.live_region import Region
+from .components.live_text import Text
 from .components.log_tail import Log
-from .components.presence import Here
-from .components.progress import Job
+from .components.progress_bar import Job
 from .components.sparkline import Spark
 from .components.synced import Synced
-from .components.toasts import UNSET, prepared
+from .components.toast_stack import UNSET, make_toast
 from .components.token_stream import Answer
-from .components.work import Works
+from .components.work import Reason, Work, Works, hide_reason
 from .manager import BroadcastManager
 from .publication import Publication
 
+H = TypeVar("H", bound=Handle)
+T = TypeVar("T")
+
+_making = Lock()
+
 
 class Kit(BroadcastManager):
-    """A manager that also has the server side of each component.
+    """A manager that also returns the handles of components.
+
+    A handle is the server side of a component: `sse.text('cpu')` is that of `LiveText(id='cpu')`. An id stands for the
+    same handle wherever it is named. An option is given once, or with the same value each time; another value raises
+    `HandleError`.
 
     Its arguments are those of `BroadcastManager`.
     """
 
-    @cached_property
-    def _handles(self) -> Handles:
-        return Handles()
+    @property
+    def handles(self) -> HandleRegistry:
+        """The handles by kind and id."""
+        return self._once("handles", HandleRegistry)
 
-    @cached_property
-    def _works(self) -> Works:
-        return Works()
+    @property
+    def works(self) -> Works:
+        """The jobs and answers that run, and the latest ones that have ended."""
+        return self._once("works", Works)
 
-    @cached_property
+    @property
     def here(self) -> Here:
-        """Who is here: for `TabCount(sse.here)` and `PresenceList(sse.here, room)`."""
-        return Here(self)
+        """The people and tabs in each room, for `TabCount(sse.here)` and `PresenceList(sse.here, room)`."""
+        return self._once("here", lambda: Here(self))
 
-    def job(self, id: str, *, total: float | None = None, title: str = "", **options: Any) -> Job:
-        """Return the server side of a `ProgressBar`: a job to run, or what runs, or has run last, under this id.
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        """Return an object that is made when it is first asked for, once, whichever threads ask."""
+        key = f"_{name}"
+        if key not in self.__dict__:
+            with _making:
+                if key not in self.__dict__:
+                    self.__dict__[key] = make()
+        found: T = self.__dict__[key]
+        return found
+
+    def handle(self, kind: type[H], id: str, **options: Any) -> H:
+        """Return the handle of a class that an id stands for.
 
         Args:
-            id: of the `ProgressBar`.
-            total: how much there is to do, if that is known.
-            title: what this run is called.
-            options: of `Job`: `channel`, `reason`.
+            kind: `Job`, `Answer`, `Log`, `Spark`, `Text`, `ItemList` or `Synced`.
+            id: the id of the component.
+            options: those of the method for this class, such as `log`; None for one that is not given.
+
+        Raises:
+            TypeError: for another class, or another option.
+            HandleError, MarkupError, ValueError: as the method.
+        """
+        methods: dict[type[Handle], Callable[..., Any]] = {
+            Job: self.job,
+            Answer: self.tokens,
+            Log: self.log,
+            Spark: self.sparkline,
+            Text: self.text,
+            ItemList: self.list,
+            Synced: self.synced,
+        }
+        if kind not in methods:
+            raise TypeError(f"an id stands for one of {', '.join(each.__name__ for each in methods)}, not {kind!r}")
+        return methods[kind](id, **options)  # type: ignore[no-any-return]
+
+    def forget(self, handle: Handle) -> None:
+        """Let go of a handle: of the data that it holds, and of its options. Pages keep what they show.
+
+        Args:
+            handle: the handle. Its id stands for a new one afterwards.
+
+        Raises:
+            AlreadyRunning: for a job or an answer that has not ended.
 
         Example:
-            `async with sse.job('import', total=3) as job: await job.step(message='the first')`
+            `sse.forget(sse.log('build-7'))`
         """
-        return Job(self, self._works, id, total=total, title=title, **options)
+        if isinstance(handle, Work):
+            self.works.forget(handle)
+        self.handles.forget(handle)
 
-    def tokens(self, id: str, **options: Any) -> Answer:
-        """Return the server side of a `TokenStream`: an answer to give, or the one that is given, or was given last.
+    def job(
+        self,
+        id: str,
+        *,
+        total: float | None = None,
+        title: str = "",
+        channel: str | None = None,
+        reason: Reason = hide_reason,
+    ) -> Job:
+        """Return the handle of a `ProgressBar`: a job to run, or what runs, or has run last, under this id.
 
         Args:
-            id: of the `TokenStream`.
-            options: of `Answer`: `channel`, `reason`.
+            id: the id of the `ProgressBar`.
+            total: how much there is to do, if that is known.
+            title: the name of this run.
+            channel: the channel that the `ProgressBar` follows; by default the id.
+            reason: returns what pages show of an error that ends the job: `str` for the error's own text. By default
+                they show no details.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another channel than before.
+            ValueError: for a negative total.
+
+        Example:
+            `async with sse.job('import', total=3) as job: job.step(message='the first')`
+        """
+        options = self.handles.agree(Job, id, channel=channel)
+        return Job(self, self.works, id, total=total, title=title, reason=reason, **options)
+
+    def tokens(self, id: str, *, channel: str | None = None, reason: Reason = hide_reason) -> Answer:
+        """Return the handle of a `TokenStream`: an answer to give, or the one that is given, or was given last.
+
+        Args:
+            id: the id of the `TokenStream`.
+            channel: the channel that the `TokenStream` follows; by default the id.
+            reason: returns what pages show of an error that ends the answer: `str` for the error's own text. By default
+                they show no details.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another channel than before.
 
         Example:
             `await sse.tokens('answer').stream(model(prompt))`
         """
-        return Answer(self, self._works, id, **options)
+        options = self.handles.agree(Answer, id, channel=channel)
+        return Answer(self, self.works, id, reason=reason, **options)
 
-    def log(self, id: str, **options: Any) -> Log:
-        """Return the server side of the `LogTail` with an id: the same one each time; options count the first time.
-
-        Args:
-            id: of the `LogTail`.
-            options: of `Log`: `max_lines`, `channel`, `interval`.
-
-        Example:
-            `await sse.log('build').write('compiled', level='info')`
-        """
-        return self._handles.get(Log, id, lambda: Log(self, id, **options))
-
-    def sparkline(self, id: str, **options: Any) -> Spark:
-        """Return the server side of the `Sparkline` with an id: the same one each time; options count the first time.
+    def log(
+        self, id: str, *, channel: str | None = None, max_lines: int | None = None, interval: float | None = None
+    ) -> Log:
+        """Return the handle of a `LogTail`. It holds lines, and is kept until it is forgotten.
 
         Args:
-            id: of the `Sparkline`.
-            options: of `Spark`: `label`, `length`, `unit`, `low`, `high`, ...
+            id: the id of the `LogTail`.
+            channel: the channel that the `LogTail` follows; by default the id.
+            max_lines: the number of lines that it holds and shows; by default 500.
+            interval: seconds between two messages, at least; by default 0.1.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another option than before, or for one handle too many.
+            ValueError: for a number that is not allowed.
 
         Example:
-            `await sse.sparkline('load', label='Load').push(0.7)`
+            `sse.log('build').write('compiled', level='info')`
         """
-        return self._handles.get(Spark, id, lambda: Spark(self, id, **options))
+        make = partial(Log, self, id)
+        return self.handles.get(Log, id, make, channel=channel, max_lines=max_lines, interval=interval)
+
+    def sparkline(
+        self,
+        id: str,
+        *,
+        label: str | None = None,
+        length: int | None = None,
+        unit: str | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        latest: bool | None = None,
+        channel: str | None = None,
+        interval: float | None = None,
+    ) -> Spark:
+        """Return the handle of a `Sparkline`. It holds values, and is kept until it is forgotten.
+
+        Args:
+            id: the id of the `Sparkline`.
+            label: what it shows, such as `'Processor'`; by default the id.
+            length: the number of values that it holds and shows; by default 60.
+            unit: the text behind each number, such as `' %'`.
+            low: the value at the lower edge; by default the lowest.
+            high: the value at the upper edge; by default the highest.
+            width: the width of the drawing in pixels; by default 160.
+            height: the height of the drawing in pixels; by default 40.
+            latest: whether the latest value is shown beside the line; by default it is.
+            channel: the channel that the `Sparkline` follows; by default the id.
+            interval: seconds between two messages, at least; by default 0.1.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name, or a `low` that is not less than `high`.
+            HandleError: for another option than before, or for one handle too many.
+            ValueError: for a number that is not allowed.
+
+        Example:
+            `sse.sparkline('load', label='Load').push(0.7)`
+        """
+        options = {name: value for name, value in locals().items() if name not in ("self", "id")}
+        return self.handles.get(Spark, id, partial(Spark, self, id), **options)
 
     def toast(
         self,
@@ -97,74 +226,104 @@ class Kit(BroadcastManager):
         user: Any = UNSET,
         session: Any = UNSET,
         tab: str | None = UNSET,
+        exclude: Exclude = None,
     ) -> Publication:
         """Show a toast in every tab that has a `ToastStack`, or in those of one user, one session, or in one tab.
+
+        It may be called anywhere, with or without `await`, as `publish`.
 
         Args:
             content: texts and elements.
             level: `'info'`, `'success'`, `'warning'` or `'error'`.
-            timeout: seconds until it goes away; None: when it is closed. By default as its level has it.
-            user: the only one to get it, as in `request.scope['auth']`.
-            session: the request's session, or the kit's id of one: the only browser to get it.
-            tab: the only tab to get it: `this_tab()`. If that is None, all tabs of the request's session get it.
+            timeout: seconds until it disappears; None: when somebody closes it. By default the level decides.
+            user: the only user who gets it, as in `request.scope['auth']`.
+            session: the session of a request, or the kit's id of one: the only browser that gets it.
+            tab: the only tab that shows it: `this_tab()`. If that is None, all tabs of the request's session show it.
+            exclude: tabs and connections that do not get it.
 
         Returns:
-            A `Publication`, as `publish` does.
+            A `Publication`, as `publish` returns it.
 
         Raises:
-            MarkupError: for an unknown level, a time-out of 0 seconds, or an addressee that is None.
+            MarkupError: for an unknown level, more than one recipient, or a recipient that is None.
+            ValueError: for a timeout that is not above 0.
             NotRunning, MessageTooLarge: as `publish`.
 
         Example:
             `sse.toast('Saved', level='success', session=session)`
         """
-        toast = prepared(content, level=level, timeout=timeout, user=user, session=session, tab=tab)
-        return self.publish(toast.channel, toast.element, **toast.options)
+        toast = make_toast(content, level=level, timeout=timeout, user=user, session=session, tab=tab)
+        return self.publish(toast.channel, toast.element, exclude=exclude, **toast.options)
 
     def synced(self, id: str, *, channel: str | None = None) -> Synced:
-        """Return the server side of the `SyncedInput` or `SyncedToggle` with an id.
+        """Return the handle of a `SyncedInput` or a `SyncedToggle`.
 
         Args:
-            id: of the field.
-            channel: the one that the field follows; by default the id.
+            id: the id of the field.
+            channel: the channel that the field follows; by default the id.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another channel than before.
 
         Example:
-            `await sse.synced('title').set(title)`
+            `sse.synced('title').set(title)`
         """
-        return Synced(self, id, channel=channel)
+        return self.handles.get(Synced, id, partial(Synced, self, id), channel=channel)
 
-    def text(self, id: str, **options: Any) -> Text:
-        """Return the server side of the `LiveText` with an id: the same one each time; options count the first time.
+    def text(self, id: str, *, channel: str | None = None, interval: float | None = None) -> Text:
+        """Return the handle of a `LiveText`.
 
         Args:
-            id: of the `LiveText`.
-            options: of `Text`: `channel`, `interval`.
+            id: the id of the `LiveText`.
+            channel: the channel that the `LiveText` follows; by default the id.
+            interval: seconds between two messages, at least; by default 0.1.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another option than before.
+            ValueError: for an interval that is not above 0.
 
         Example:
-            `await sse.text('cpu').set('42 %')`
+            `sse.text('cpu').set('42 %')`
         """
-        return self._handles.get(Text, id, lambda: Text(self, id, **options))
+        return self.handles.get(Text, id, partial(Text, self, id), channel=channel, interval=interval)
 
     def list(self, id: str, *, channel: str | None = None) -> ItemList:
-        """Return the server side of the `LiveList` with an id.
+        """Return the handle of a `LiveList`.
 
         Args:
-            id: of the `LiveList`.
-            channel: by default the id.
+            id: the id of the `LiveList`.
+            channel: the channel that the `LiveList` follows; by default the id.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another channel than before.
 
         Example:
-            `await sse.list('todos').append(Li('milk', id='todo-1'))`
+            `sse.list('todos').append(Li('milk', id='todo-1'))`
         """
-        return ItemList(self, id, channel=channel)
+        return self.handles.get(ItemList, id, partial(ItemList, self, id), channel=channel)
 
-    def region(self, id: str, **options: Any) -> Callable[[Callable[[], Any]], Region]:
-        """Make of a function, by this decorator, a region of pages: call it in a page, and `await its.refresh()`.
+    def region(
+        self, id: str, *, channel: str | None = None, interval: float | None = None
+    ) -> Callable[[Callable[[], Any]], Region]:
+        """Return a decorator that makes a region of a function: call the region in a page, and its `refresh()` later.
 
         Args:
-            id: of the `LiveRegion`.
-            options: of `Region`: `channel`, `interval`.
+            id: the id of the `LiveRegion`.
+            channel: the channel that the `LiveRegion` follows; by default the id.
+            interval: seconds between two messages, at least; by default 0.1.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another option than before.
+            ValueError: for an interval that is not above 0.
 
         Example:
             `board = sse.region('board')(render_board)`
         """
+        if interval is not None:
+            check_positive(interval=interval)
+        options = self.handles.agree(Region, check_id(id, Region.KIND), channel=channel, interval=interval)
         return lambda render: Region(self, id, render, **options)

@@ -269,7 +269,10 @@ class BroadcastManager:
         """Call what publishes, in the event loop: now, or when the transaction around has been committed.
 
         Args:
-            publish: checked, so that it does not fail for its arguments.
+            publish: returns the outcome. Its arguments have been checked.
+
+        Returns:
+            The outcome; a `Publication` with an empty id, if it waits for the commit.
 
         Raises:
             NotRunning: before start-up or after shutdown.
@@ -282,9 +285,10 @@ class BroadcastManager:
     def after_commit(self, db: Any) -> AfterCommit:
         """Return a transaction, for `with` or `async with`, whose publications wait until it is committed.
 
-        What is published inside, by `publish` or a component's handle, goes out after the commit, in order, and before
-        what is published later. When the block raises, or the commit fails, the database is
-        rolled back and nothing goes out. Inside, the result of `publish` is an empty id. `broadcast` does not wait.
+        What is published inside, by `publish`, a toast, or the handle of a text, a list, a region or a field, goes out
+        after the commit, in order, and before what is published later. When the block raises, or the commit fails, the
+        database is rolled back and nothing goes out. Inside, the result of `publish` is an empty id. `broadcast` does
+        not wait, nor do the handles that show what goes on: logs, sparklines, jobs and answers.
 
         A block inside of another one for the same connection is a part of it: when it raises, its part is undone, and
         what it has published is dropped; the rest is decided by the one around.
@@ -307,6 +311,9 @@ class BroadcastManager:
 
     def publish_committed(self, actions: list[Action]) -> None:
         """Publish, in order, what a transaction has held back.
+
+        Args:
+            actions: publish; called in the event loop.
 
         Raises:
             NotRunning: before start-up or after shutdown.
@@ -513,9 +520,7 @@ class BroadcastManager:
             subscriber: the client, and its grants.
             greeting: what the first frame says beside the connection's id and heartbeat.
         """
-        if not self.running:
-            self.home.check()
-            await self.start()
+        await self.home.ready()
         interval = self.heartbeat if heartbeat is None else heartbeat
         connection = StreamConnection(
             self.registry.free_id(connection_id),

@@ -55,7 +55,7 @@ class SSEMiddleware:
         if not (self.manager.running or self.manager.closing):
             await self.manager.start()
         prefix, cursor = scope.get("root_path", "") + self.prefix, self.manager.backend.cursor
-        page = Page(prefix, self.grants, cursor, scope, shared=self.shared)
+        page = Page(prefix, self.grants, cursor, scope, shared=self.shared, manager=self.manager)
         token = current_page.set(page)
         try:
             await self.app(scope, receive, send)

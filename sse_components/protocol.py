@@ -55,6 +55,9 @@ HEAL_ATTRIBUTE: Final = "data-sse-heal"
 SHARED_ATTRIBUTE: Final = "data-sse-shared"
 ROOM_ATTRIBUTE: Final = "data-sse-room"
 
+# A part of a message that changes only the text of its element.
+TEXT_ATTRIBUTE: Final = "data-sse-text"
+
 # The tag of a script, which has its settings.
 RECONNECT_ATTRIBUTE: Final = "data-sse-reconnect"
 MONITOR_ATTRIBUTE: Final = "data-sse-monitor"

@@ -46,6 +46,7 @@ export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
 export const SHARED_ATTRIBUTE = "data-sse-shared";
 export const ROOM_ATTRIBUTE = "data-sse-room";
+export const TEXT_ATTRIBUTE = "data-sse-text";
 
 // The tag of a script, which has its settings.
 export const RECONNECT_ATTRIBUTE = "data-sse-reconnect";

@@ -395,7 +395,7 @@ async def test_a_cursor_of_another_log_is_told_and_the_stream_goes_on() -> None:
     async with running(app) as site:
         path = await address(site, "channels=todos")
         stream = await read(site, f"{path}~another-7", until="sse:reset")
-        assert f'{{"channels": ["todos"], "cursor": "{sse.backend.cursor}"}}' in stream.frames[-1]
+        assert f'{{"channels": ["sse:broadcast", "todos"], "cursor": "{sse.backend.cursor}"}}' in stream.frames[-1]
         await sse.publish("todos", "live")
         assert (await stream.until("data: live")).texts == ["live"]
 

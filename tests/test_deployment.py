@@ -10,9 +10,7 @@ import shlex
 import shutil
 import socket
 import ssl
-import statistics
 import sys
-import time
 from asyncio.subprocess import Process
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -28,6 +26,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import DataReceived
 
+from tests.support.patience import patient
 from tests.support.serving import HOST, ROOT, SUPPORT, Site, free_port, until
 
 pytestmark = pytest.mark.anyio
@@ -255,12 +254,12 @@ class Reading:
         self.text = ""
 
     async def until(self, text: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patient(15)):
             while text not in self.text:
                 self.text += await anext(self._parts)
 
     async def to_end(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patient(15)):
             async for part in self._parts:
                 self.text += part
 
@@ -277,6 +276,26 @@ async def stream(front: Front, path: str, version: str = "HTTP/1.1") -> AsyncIte
         reading = Reading(response, parts)
         await reading.until("event: sse:open\n")
         yield reading
+
+
+async def is_held_back(app: Site, front: Front, path: str) -> bool:
+    """Tell whether a front has brought nothing of a stream when who asks the application itself has a later message."""
+
+    async def open_stream() -> None:
+        async with stream(front, path):
+            pass
+
+    opening = asyncio.create_task(open_stream())
+    await until(lambda: has_streams(app, 1))
+    direct = await app.stream()
+    await app.publish()
+    await direct.until("data: 0.\n")
+    held_back = not opening.done()
+    opening.cancel()
+    await asyncio.wait([opening])
+    await direct.close()
+    await until(lambda: has_streams(app, 0))
+    return held_back
 
 
 class Browser:
@@ -312,7 +331,7 @@ class Browser:
 
     async def until(self, text: str, numbers: list[int]) -> None:
         """Read until a text has arrived on each of the streams."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patient(15)):
             while not all(text.encode() in self._bodies[number] for number in numbers):
                 for event in self._http.receive_data(await self._reader.read(2**16)):
                     if isinstance(event, DataReceived):
@@ -370,13 +389,9 @@ def test_the_documentation_shows_the_very_files(name: str) -> None:
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_the_first_frame_comes_within_200_ms(front: Front, path: str, version: str) -> None:
-    seconds = []
-    for _ in range(9):
-        begin = time.perf_counter()
-        async with stream(front, path, version):
-            seconds.append(time.perf_counter() - begin)
-    assert statistics.median(seconds) < 0.2
+async def test_the_first_frame_comes_although_nothing_is_published(front: Front, path: str, version: str) -> None:
+    async with stream(front, path, version):
+        pass  # it has waited for the first frame
 
 
 @pytest.mark.parametrize("version", HTTP)
@@ -386,10 +401,10 @@ async def test_nothing_is_held_back(app: Site, front: Front, path: str, version:
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_a_client_that_leaves_is_gone_within_a_second(app: Site, front: Front, path: str, version: str) -> None:
+async def test_a_client_that_leaves_is_gone_at_once(app: Site, front: Front, path: str, version: str) -> None:
     async with stream(front, path, version):
         assert await has_streams(app, 1)
-    await until(lambda: has_streams(app, 0), 1)
+    await until(lambda: has_streams(app, 0))
 
 
 async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, front: Front, path: str) -> None:
@@ -397,10 +412,10 @@ async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, fron
         numbers = [browser.get(path) for _ in range(20)]
         await browser.until("sse:open", numbers)
         browser.give_up(numbers.pop())
-        await until(lambda: has_streams(app, 19), 1)
+        await until(lambda: has_streams(app, 19))
         await app.publish()
         await browser.until("data: 0.\n", numbers)
-    await until(lambda: has_streams(app, 0), 1)
+    await until(lambda: has_streams(app, 0))
 
 
 async def test_caddy_compresses_files_and_lets_streams_pass(app: Site, fronts: dict[str, Front], path: str) -> None:
@@ -444,9 +459,7 @@ async def test_nginx_needs_no_setting_for_streams(app: Site, path: str, tmp_path
 
 async def test_it_is_the_header_that_does_it(app: Site, path: str, tmp_path: Path) -> None:
     async with plain_nginx(tmp_path, f"http://{HOST}:{app.port}", settings=COMPRESSING, more=IGNORANT) as front:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5), stream(front, path):
-                pass
+        assert await is_held_back(app, front, path)
 
 
 async def test_a_second_nginx_is_told(app: Site, path: str, tmp_path: Path) -> None:
@@ -463,9 +476,7 @@ async def test_a_second_nginx_must_be_told(app: Site, path: str, tmp_path: Path)
         our_nginx(new(tmp_path / "inner"), app.port, (TELLS, "")) as inner,
         plain_nginx(new(tmp_path / "outer"), inner.url, settings=COMPRESSING) as outer,
     ):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5), stream(outer, path):
-                pass
+        assert await is_held_back(app, outer, path)
 
 
 async def test_a_restart(tmp_path: Path) -> None:

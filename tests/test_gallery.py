@@ -25,6 +25,7 @@ from sse_components.gallery import create_app
 from sse_components.gallery.examples import EXAMPLES, access_log, connection, machine
 from sse_components.gallery.layout import NAMED, path, source_of
 from sse_components.gallery.source import highlighted
+from tests.support.patience import patient
 from tests.support.serving import serving, until
 
 pytestmark = pytest.mark.anyio
@@ -282,7 +283,7 @@ async def test_the_command_serves_the_gallery_and_ends_at_ctrl_c(tmp_path: Path)
 async def test_without_psutil_the_command_says_what_to_install() -> None:
     program = "import runpy, sys; sys.modules['psutil'] = None; runpy.run_module('sse_components', run_name='__main__')"
     result = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+        subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, timeout=patient(60)
     )
     assert result.returncode == 1
     assert result.stderr == "The gallery needs psutil: pip install 'sse-components[demo]'\n"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
@@ -32,6 +31,19 @@ async def presence(told: list[str]) -> AsyncIterator[Presence]:
 
 def tab(name: str, *rooms: str, visible: bool = True) -> Tab:
     return Tab(name, visible, frozenset(rooms or ["hall"]))
+
+
+async def wait_for_leaving() -> None:
+    """Return when everybody who leaves now has left and is reported: a marker leaves after them by the same clock."""
+    rooms = list[str]()
+    marker = Presence(leave_after=LEAVE)
+    marker.listen(rooms.append)
+    marker.report("c1", BOB, [tab("t1")])
+    marker.end("c1")
+    await until(lambda: marker.tabs("hall") == 0)
+    marker.report("c2", BOB, [tab("t2", "yard")])
+    await until(lambda: "yard" in rooms)
+    marker.close()
 
 
 def names(people: Iterable[Person]) -> list[str | None]:
@@ -90,7 +102,7 @@ async def test_who_comes_back_in_time_has_not_left(presence: Presence, told: lis
     presence.end("c1")
     presence.report("c2", ALICE, [tab("t1")])
     presence.report("other", BOB, [tab("t2", "yard")])
-    await until(lambda: not presence._leaving)
+    await wait_for_leaving()
     await until(lambda: "yard" in told)
     assert presence.tabs("hall") == 1
     assert told == ["hall", "yard"]
@@ -112,5 +124,5 @@ async def test_nobody_is_told_after_the_end(presence: Presence, told: list[str])
     presence.end("c1")
     presence.close()
     assert presence.people("hall") == []
-    await asyncio.sleep(2 * LEAVE)
+    await wait_for_leaving()
     assert told == []

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
@@ -29,6 +29,13 @@ def texts(manager: BroadcastManager) -> list[str]:
     """Return what is published on the channel 'news'."""
     events = manager.backend.since(["news"], Cursor(manager.backend.cursor.epoch, 0))
     return [event.frame.decode().partition("data: ")[2].strip() for event in events]
+
+
+def run_while_this_loop_is_blocked(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine in the loop of a thread, so that what it hands over to this loop cannot be done meanwhile."""
+    thread = threading.Thread(target=asyncio.run, args=[work])
+    thread.start()
+    thread.join()
 
 
 # ---------------------------------------------------------------------- in the event loop
@@ -112,12 +119,9 @@ async def test_result_in_a_loops_thread_says_that_it_must_be_awaited(manager: Br
         publication = manager.publish("news", "1")
         with pytest.raises(RuntimeError, match=r"would block it: await the call instead$"):
             publication.result()
-        await publication
 
-    thread = threading.Thread(target=asyncio.run, args=[elsewhere()])
-    thread.start()
-    await until(lambda: not thread.is_alive())
-    assert texts(manager) == ["1"]
+    run_while_this_loop_is_blocked(elsewhere())
+    await until(lambda: texts(manager) == ["1"])
 
 
 async def test_cancelling_who_waits_does_not_undo_the_call(manager: BroadcastManager) -> None:
@@ -128,7 +132,7 @@ async def test_cancelling_who_waits_does_not_undo_the_call(manager: BroadcastMan
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    await asyncio.to_thread(asyncio.run, give_up())
+    run_while_this_loop_is_blocked(give_up())
     await until(lambda: texts(manager) == ["1"])
 
 
@@ -258,3 +262,17 @@ async def test_a_start_that_fails_fails_the_calls_that_wait_for_it() -> None:
     for publication in (first, second):
         with pytest.raises(OSError, match="no such file"):
             await publication
+
+
+async def test_calls_at_the_same_time_share_one_start() -> None:
+    manager = BroadcastManager()
+    await asyncio.gather(manager.register("a"), manager.register("b"), manager.publish("news", "1"))
+    assert sorted(connection.connection_id for connection in manager.registry.get_connections()) == ["a", "b"]
+    await manager.stop()
+
+
+async def test_it_may_be_a_task_more_than_once(manager: BroadcastManager) -> None:
+    publication = manager.publish("news", "1")
+    ids = [await asyncio.create_task(publication) for _ in range(3)]
+    assert ids == 3 * [publication.result()]
+    assert texts(manager) == ["1"]

@@ -1,3 +1,4 @@
+# Needs: fastlite
 from fasthtml.common import *
 
 from sse_components import LiveList, setup_sse
@@ -13,10 +14,10 @@ def index():
 
 
 @rt
-async def add(name: str):
+def add(name: str):
     with sse.after_commit(todos.db):
-        await sse.list("todos").append(Li(name, id=name))
-        todos.insert(name=name)  # fails if it is there already: then nothing is shown either
+        sse.list("todos").append(Li(name, id=name))
+        todos.insert(name=name)  # if the name exists, this fails, and no page shows the item
 
 
 serve()

@@ -8,13 +8,13 @@ sse = setup_sse(app)
 
 @rt
 def index():
-    numbers = ConnectionStats(stats=sse.registry.get_stats(), interval=2000)
-    return Titled("Numbers", SSE(channels="news"), numbers, Button("News", hx_post=news, hx_swap="none"))
+    numbers = ConnectionStats(stats=sse.registry.get_stats(), interval=2)
+    return Titled("Numbers", SSE(channels="hints"), numbers, Button("Hint", hx_post=hint, hx_swap="none"))
 
 
 @rt
-async def news():
-    await sse.publish("news", P("Here is the news: your browser has one connection, however many tabs it has."))
+def hint():
+    sse.publish("hints", P("All tabs of your browser share one connection."))
 
 
 serve()

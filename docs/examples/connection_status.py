@@ -13,8 +13,8 @@ def index():
 
 
 @rt
-async def bell():
-    await sse.publish("bell", P("Ding!"))  # stop the server, and start it again: the badge tells
+def bell():
+    sse.publish("bell", P("Ding!"))  # stop the server and start it again: the badge shows both
 
 
 serve()

@@ -10,13 +10,13 @@ names = []
 @rt
 def index():
     form = Form(Input(name="name", aria_label="Name"), Button("Join"), hx_post=join, hx_swap="none")
-    return Titled("Guests", form, LiveList(*names, id="guests", empty="Nobody has joined yet"))
+    return Titled("Guests", form, LiveList(*names, id="guests", empty="No one has joined yet"))
 
 
 @rt
 async def join(name: str):
     names.append(Li(name, id=f"guest-{len(names)}", data_sse_key=name))
-    await sse.list("guests").insert(names[-1])
+    sse.list("guests").insert(names[-1])
 
 
 serve()

@@ -15,7 +15,7 @@ def board():
 @rt
 async def vote(name: str):
     votes[name] += 1
-    await board.refresh()
+    board.refresh()
 
 
 rt("/")(lambda: Titled("Votes", board()))

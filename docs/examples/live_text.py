@@ -16,7 +16,7 @@ def index():
 async def add():
     global count
     count += 1
-    await sse.text("clicks").set(count)
+    sse.text("clicks").set(count)
 
 
 serve()

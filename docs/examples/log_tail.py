@@ -8,13 +8,13 @@ sse = setup_sse(app)
 
 @rt
 def index():
-    return Titled("Build", Button("Build", hx_post=build, hx_swap="none"), LogTail(sse.log("build")))
+    return Titled("Build", Button("Build", hx_post=build, hx_swap="none"), LogTail("build"))
 
 
 @rt
-async def build():
+def build():
     for line, level in [("compiling", "info"), ("an old compiler", "warning"), ("no such file", "error")]:
-        await sse.log("build").write(line, level=level)
+        sse.log("build").write(line, level=level)
 
 
 serve()

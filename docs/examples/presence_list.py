@@ -8,9 +8,9 @@ sse = setup_sse(app)
 
 @rt
 def index(session, name: str = ""):
-    session["name"] = name or session.get("name", "Somebody")  # a real app asks for a password
-    rename = Form(Input(name="name", aria_label="Name"), Button("That is me"), action=index)
-    return Titled("Who is here?", PresenceList(sse.here), rename)
+    session["name"] = name or session.get("name", "Guest")  # a real app asks for a password
+    rename = Form(Input(name="name", aria_label="Name"), Button("This is me"), action=index)
+    return Titled("Who is here?", PresenceList(), rename)
 
 
 serve()

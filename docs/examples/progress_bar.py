@@ -6,19 +6,19 @@ from sse_components import ProgressBar, setup_sse
 
 app, rt = fast_app()
 sse = setup_sse(app)
-app.post("/cancel")(sse.job("export").cancel)
 
 
 @rt
 async def start():
     async with sse.job("export") as job:
         async for row in job.each(range(200)):
-            await asyncio.sleep(0.05)  # where the work would be
+            await asyncio.sleep(0.05)  # do the work here
 
 
 @rt
-def index():
-    return ProgressBar(sse.job("export"), "Export", cancel="/cancel"), Button("Start", hx_post=start, hx_swap="none")
+def cancel():
+    sse.job("export").cancel()
 
 
+rt("/")(lambda: (ProgressBar("export", "Export", cancel=cancel), Button("Start", hx_post=start, hx_swap="none")))
 serve()

@@ -9,12 +9,12 @@ sse = setup_sse(app)
 @rt
 def index(session):
     user = session.setdefault("user", "ann")  # a real app asks for a password
-    return Titled(user, A("Sign out", href=leave, data_sse_sign_out=True), SessionGuard(user=user, sign_in=index))
+    return Titled(user, A("Sign out", href=sign_out, data_sse_sign_out=True), SessionGuard(user=user, sign_in=index))
 
 
 @rt
-async def leave(session):
-    await sse.revoke(session=session)  # ends what other tabs follow
+def sign_out(session):
+    sse.revoke(session=session)  # closes the streams of all tabs
     session.clear()
     return A("Sign in again", href=index)
 

@@ -6,17 +6,17 @@ from sse_components import Sparkline, setup_sse
 
 app, rt = fast_app()
 sse = setup_sse(app)
+dice = sse.sparkline("dice", label="Dice", low=0, high=1)
 
 
 @rt
 def index():
-    dice = sse.sparkline("dice", label="Dice", low=0, high=1)
     return Titled("Dice", P(Sparkline(dice)), Button("Roll", hx_post=roll, hx_swap="none"))
 
 
 @rt
-async def roll():
-    await sse.sparkline("dice").push(random())
+def roll():
+    dice.push(random())
 
 
 serve()

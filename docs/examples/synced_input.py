@@ -16,7 +16,7 @@ def index():
 @rt
 async def save(title: str):
     saved["title"] = title
-    await sse.synced("title").set(title)
+    sse.synced("title").set(title)
 
 
 serve()

@@ -17,7 +17,7 @@ def index():
 @rt
 async def switch(on: bool = False):
     lamp["on"] = on
-    await sse.synced("lamp").set(on)
+    sse.synced("lamp").set(on)
 
 
 serve()

@@ -8,8 +8,8 @@ sse = setup_sse(app)
 
 @rt
 def index():
-    again = A("Open another one", href=index, target="_blank")
-    return Titled("Tabs", TabCount(sse.here), again)
+    link = A("Open another tab", href=index, target="_blank")
+    return Titled("Tabs", TabCount(), link)
 
 
 serve()

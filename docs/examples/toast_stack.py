@@ -8,13 +8,13 @@ sse = setup_sse(app)
 
 @rt
 def index():
-    form = Form(Input(name="text", aria_label="Text"), Button("Tell everyone"), hx_post=tell, hx_swap="none")
+    form = Form(Input(name="text", aria_label="Text"), Button("Send to everyone"), hx_post=send, hx_swap="none")
     return Titled("Toasts", form, ToastStack())
 
 
 @rt
-async def tell(text: str):
-    await sse.toast(text or "Hello", level="success")
+def send(text: str):
+    sse.toast(text or "Hello", level="success")
 
 
 serve()

@@ -31,14 +31,14 @@ def make_app(*, htmx4: bool) -> Any:
         return H1("Log"), LogTail(log_of(room), label="Build", lang="en")
 
     @rt("/{room}/log/write", methods=["POST"])
-    async def write(room: str, count: int, level: str, text: str) -> None:
+    def write(room: str, count: int, level: str, text: str) -> None:
         first = len(log_of(room).lines)
         for number in range(first, first + count):
-            await log_of(room).write(f"{text} {number}", level=level)
+            log_of(room).write(f"{text} {number}", level=level)
 
     @rt("/{room}/log/hostile", methods=["POST"])
-    async def write_hostile(room: str) -> None:
-        await log_of(room).write(*HOSTILE, "x" * 1_000_000, level="error")
+    def write_hostile(room: str) -> None:
+        log_of(room).write(*HOSTILE, "x" * 1_000_000, level="error")
 
     @rt("/{room}/log/record", methods=["POST"])
     def record(room: str) -> None:
@@ -64,5 +64,5 @@ def add_sparkline(rt: Any, sse: Kit) -> None:
         return Titled("Spark", Sparkline(spark_of(room)))
 
     @rt("/{room}/spark/push", methods=["POST"])
-    async def push(room: str, values: str) -> None:
-        await spark_of(room).push(*[float(value) for value in values.split()])
+    def push(room: str, values: str) -> None:
+        spark_of(room).push(*[float(value) for value in values.split()])

@@ -20,11 +20,16 @@ HOSTILE = [
 ]
 
 
+# Seconds between two announcements: tests know the timer by it, and let it end when they like.
+PAUSE = 7.77
+
+
 def make_app(*, htmx4: bool) -> Any:
     app, rt = page_app(htmx4=htmx4, htmlkw={"lang": "en"})
     sse = setup_sse(app)
     add_text(rt, sse)
     add_lists(rt, sse)
+    add_moves(rt, sse)
     add_table(rt, sse)
     add_region(rt, sse)
     add_transaction(rt, sse)
@@ -36,18 +41,18 @@ def add_text(rt: Any, sse: Any) -> None:
 
     @rt("/{room}/text", methods=["GET"])
     def text(room: str) -> Any:
-        value = LiveText(values[room], id=room, label="Load", announced=3600 if room.endswith("slow") else 0.2)
+        value = LiveText(values[room], id=room, label="Load", announced=PAUSE)
         return Titled("Load", P("Load: ", value))
 
     @rt("/{room}/text/set", methods=["POST"])
     async def set_text(room: str, values_: str) -> None:
         for values[room] in values_.split(","):
-            await sse.text(room).set(values[room])
+            sse.text(room).set(values[room])
 
     @rt("/{room}/text/hostile", methods=["POST"])
     async def set_hostile(room: str) -> None:
         values[room] = "\n".join(HOSTILE)
-        await sse.text(room).set(values[room])
+        sse.text(room).set(values[room])
 
 
 def add_lists(rt: Any, sse: Any) -> None:
@@ -68,19 +73,41 @@ def add_lists(rt: Any, sse: Any) -> None:
         todos, attrs = sse.list(room), {"data_sse_key": key} if key else {}
         if what == "remove":
             rooms[room].pop(id)
-            await todos.remove(id)
+            todos.remove(id)
         elif what == "clear":
             rooms[room].clear()
-            await todos.clear()
+            todos.clear()
         else:
             rooms[room][id] = text
-            await getattr(todos, what)(item(id, text, **attrs))
+            getattr(todos, what)(item(id, text, **attrs))
 
     @rt("/{room}/list/all/hostile", methods=["POST"])
     async def hostile(room: str) -> None:
         for number, text in enumerate(HOSTILE):
             rooms[room][f"{room}-{number}"] = text
-            await sse.list(room).append(item(f"{room}-{number}", text))
+            sse.list(room).append(item(f"{room}-{number}", text))
+
+
+def add_moves(rt: Any, sse: Any) -> None:
+    def item(id: str) -> Any:
+        return Li(id, Input(id=f"{id}-note", aria_label="Note"), id=id)
+
+    @rt("/{room}/moves", methods=["GET"])
+    def page(room: str, only: str = "", channel: str = "") -> Any:
+        """Show both lists, or one of them; each on its channel, or both on one."""
+        lists = {
+            name: LiveList(
+                *([item(f"{room}-item")] if name == "todo" else []), id=f"{room}-{name}", channel=channel or None
+            )
+            for name in ("todo", "done")
+            if only in ("", name)
+        }
+        return Titled("Moves", *lists.values())
+
+    @rt("/{room}/moves/move", methods=["POST"])
+    def move(room: str, channel: str = "") -> None:
+        todo, done = (sse.list(f"{room}-{name}", channel=channel or None) for name in ("todo", "done"))
+        todo.move(item(f"{room}-item"), to=done)
 
 
 def add_table(rt: Any, sse: Any) -> None:
@@ -102,7 +129,7 @@ def add_table(rt: Any, sse: Any) -> None:
         for name, _, score in (one.partition("=") for one in scores_.split(",")):
             is_new = name not in scores[room]
             scores[room][name] = score
-            await (sse.list(room).insert if is_new else sse.list(room).update)(row(name, score))
+            (sse.list(room).insert if is_new else sse.list(room).update)(row(name, score))
 
 
 def add_region(rt: Any, sse: Any) -> None:
@@ -127,7 +154,7 @@ def add_region(rt: Any, sse: Any) -> None:
     async def add(room: str, text: str) -> None:
         for one in HOSTILE if text == "hostile" else text.split(","):
             rooms[room].append(one)
-            await region(room).refresh()
+            region(room).refresh()
 
 
 def add_transaction(rt: Any, sse: Any) -> None:
@@ -150,7 +177,7 @@ def add_transaction(rt: Any, sse: Any) -> None:
         try:
             async with sse.after_commit(db):
                 [id] = db.execute("INSERT INTO todo (room, title) VALUES (?, ?) RETURNING id", [room, title]).fetchone()
-                await sse.list(room).append(item(id, title))
+                sse.list(room).append(item(id, title))
                 if title == "too much":
                     raise ValueError("it is")
         except ValueError:

@@ -22,7 +22,7 @@ def make_app(*, htmx4: bool) -> Any:
     def here(room: str) -> Any:
         return (
             H1("Here"),
-            TabCount(sse.here, room, id="count"),
+            TabCount(room=room, id="count"),
             PresenceList(sse.here, room, id="people"),
             A("Again", href=f"/{room}/here", hx_boost="true"),
         )

@@ -40,7 +40,7 @@ def make_app(*, htmx4: bool) -> Any:
 
     @rt("/{room}/numbers")
     def numbers(room: str) -> Any:
-        stats = ConnectionStats(stats=sse.registry.get_stats(), interval=200, id="stats", labels={"live": HOSTILE})
+        stats = ConnectionStats(stats=sse.registry.get_stats(), interval=0.2, id="stats", labels={"live": HOSTILE})
         return page(stats, ConnectionStats(), SSE(channels=room, id="live", swap="beforeend"))
 
     return app

@@ -44,13 +44,13 @@ def make_app(*, htmx4: bool) -> Any:
         if text == "refused":
             return Response("no", 422)
         texts[room] = text.strip()
-        await sse.synced(f"{room}-text").set(texts[room])
+        sse.synced(f"{room}-text").set(texts[room])
         return None
 
     @rt("/{room}/slow", methods=["POST"])
     async def slow(room: str, text: str) -> None:
         await gates[room].wait()
-        await sse.synced(f"{room}-note").set(text)
+        sse.synced(f"{room}-note").set(text)
 
     @rt("/{room}/open", methods=["POST"])
     def open_gate(room: str) -> None:
@@ -59,6 +59,6 @@ def make_app(*, htmx4: bool) -> Any:
     @rt("/{room}/switch", methods=["POST"])
     async def switch(room: str, on: bool = False) -> None:
         switches[room] = on
-        await sse.synced(f"{room}-lamp").set(on)
+        sse.synced(f"{room}-lamp").set(on)
 
     return app

@@ -31,26 +31,26 @@ def make_app(*, htmx4: bool) -> Any:
         )
 
     @rt("/{room}/toast", methods=["POST"])
-    async def toast(text: str, level: str = "info", seconds: float = 0, user: str = "") -> None:
+    def toast(text: str, level: str = "info", seconds: float = 0, user: str = "") -> None:
         to = {"user": user} if user else {}
-        await sse.toast(text, level=level, timeout=seconds or None, **to)
+        sse.toast(text, level=level, timeout=seconds or None, **to)
 
     @rt("/{room}/tab", methods=["POST"])
-    async def toast_to_tab() -> None:
-        await sse.toast("this tab", level="error", tab=this_tab())
+    def toast_to_tab() -> None:
+        sse.toast("this tab", level="error", tab=this_tab())
 
     @rt("/{room}/session", methods=["POST"])
     def toast_to_session(req: Request) -> None:
         sse.toast("this session", level="error", session=req.session)
 
     @rt("/{room}/save", methods=["POST"])
-    async def save(room: str, text: str, req: Request) -> Any:
-        await sse.toast("saved: ", text, level="success", timeout=None, session=req.session)
+    def save(room: str, text: str, req: Request) -> Any:
+        sse.toast("saved: ", text, level="success", timeout=None, session=req.session)
         return RedirectResponse(f"/{room}/toasts", 303)
 
     @rt("/{room}/leave", methods=["POST"])
-    async def leave(room: str) -> Any:
-        await sse.toast("left", level="error", tab=this_tab())
+    def leave(room: str) -> Any:
+        sse.toast("left", level="error", tab=this_tab())
         return Redirect(f"/{room}/toasts?again=1")
 
     @rt("/{room}/login")

@@ -61,7 +61,7 @@ def page(*content: Any) -> Any:
 def add_job(rt: Any, sse: Kit, orders: Orders) -> None:
     @rt("/{room}/bar")
     def bar(room: str) -> Any:
-        return page(ProgressBar(sse.job(room), f"Import {HOSTILE}", cancel=f"/{room}/cancel"))
+        return page(ProgressBar(room, f"Import {HOSTILE}", cancel=f"/{room}/cancel"))
 
     @rt("/{room}/work", methods=["POST"])
     async def work(room: str, total: int = 0) -> str:
@@ -72,13 +72,13 @@ def add_job(rt: Any, sse: Kit, orders: Orders) -> None:
 
     @rt("/{room}/cancel", methods=["POST"])
     def cancel(room: str) -> bool:
-        return sse.job(room).cancel()
+        return sse.job(room).cancel().result()
 
 
 def add_answer(rt: Any, sse: Kit, orders: Orders) -> None:
     @rt("/{room}/answer")
     def answer(room: str) -> Any:
-        return page(TokenStream(sse.tokens(room), P("Ask me"), stop=f"/{room}/stop"))
+        return page(TokenStream(room, P("Ask me"), stop=f"/{room}/stop"))
 
     @rt("/{room}/ask", methods=["POST"])
     async def ask(room: str) -> str:
@@ -86,4 +86,4 @@ def add_answer(rt: Any, sse: Kit, orders: Orders) -> None:
 
     @rt("/{room}/stop", methods=["POST"])
     def stop(room: str) -> bool:
-        return sse.tokens(room).stop()
+        return sse.tokens(room).stop().result()

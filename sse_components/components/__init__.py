@@ -1,17 +1,25 @@
-"""FT components: CapitalCase functions that return FT, take positional children, and pass `**kwargs` to the tag."""
+"""The components: functions that return FT, take content as positional arguments, and pass `**kwargs` to the tag.
+
+Each stands in a file of its name, with its handle: the class whose methods change what pages show.
+"""
 
 from __future__ import annotations
 
+from .connection_stats import ConnectionStats
+from .connection_status import ConnectionStatus
 from .element import SSE
-from .live_content import LiveList, LiveRegion, LiveText
+from .live_list import LiveList
+from .live_region import LiveRegion
+from .live_text import LiveText
 from .log_tail import LogTail
-from .presence import PresenceList, TabCount
-from .progress import ProgressBar
-from .session import SessionGuard
+from .presence_list import PresenceList
+from .progress_bar import ProgressBar
+from .session_guard import SessionGuard
 from .sparkline import Sparkline
-from .status import ConnectionStats, ConnectionStatus
-from .synced import SyncedInput, SyncedToggle
-from .toasts import ToastStack
+from .synced_input import SyncedInput
+from .synced_toggle import SyncedToggle
+from .tab_count import TabCount
+from .toast_stack import ToastStack
 from .token_stream import TokenStream
 
 __all__ = [

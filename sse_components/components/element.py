@@ -1,4 +1,4 @@
-"""The SSE element: what connects a page, and swaps what arrives."""
+"""`SSE`: the element that makes a page follow channels, and swaps their messages."""
 
 from __future__ import annotations
 
@@ -26,22 +26,25 @@ def SSE(
     id: str | None = None,
     **kwargs: Any,
 ) -> FT:
-    """Make a page follow channels: a `Div` that connects, and swaps the messages that come without a target.
+    """Make a page follow channels: a `Div` that connects, and swaps the messages that have no target.
 
-    Elements inside may swap named events (`data_sse_swap='progress'`), or send a request when one comes
+    Elements inside it may swap named events (`data_sse_swap='progress'`), or send a request when an event arrives
     (`hx_trigger='sse:progress'`).
 
     Args:
-        children: what it shows until the first message.
-        channels: one channel's name, or several. They are granted to this page by a signed token.
+        children: its content until the first message.
+        channels: the name of a channel, or of several. A signed token grants them to this page.
         swap: how a message is swapped into it, as `hx-swap`: `'innerHTML'`, `'beforeend show:bottom'`, ..., `'none'`.
         event: the event, or the events, that it swaps.
-        heal: what is brought up to date when the server can no longer send what was missed: `'page'`, the selector of a
-            region (`'#todos'`), or `'event'` to only fire `sse:reset` and leave it to the page.
-        shared: whether it follows over the one connection that the browser's tabs share, or has one of its own.
+        heal: what is loaded again when the server can no longer send what the page missed: `'page'`, the selector of a
+            region (`'#todos'`), or `'event'` to fire only `sse:reset` and leave it to the page.
+        shared: whether it uses the connection that the browser's tabs share. If not, it has a separate one.
         close: the event after which it follows no more, such as `'done'`: one stream for each answer.
         id: its id.
-        kwargs: any attribute of the tag.
+        kwargs: attributes of the tag.
+
+    Returns:
+        The element.
 
     Raises:
         ChannelError, WireError, MarkupError: for a channel, an event or a swap that is not allowed.
@@ -56,32 +59,40 @@ def SSE(
         kwargs |= closing(close)
     if not shared:
         kwargs[SHARED_ATTRIBUTE] = "element"
-    return sse_div(this_page().stream_url(several(channels)), events, swap, *children, id=id, **kwargs)
+    return sse_div(this_page().stream_url(as_list(channels)), events, swap, *children, id=id, **kwargs)
 
 
 def following(channels: str | Iterable[str], *, heal: str = "page") -> dict[str, Any]:
-    """Return the attributes by which a component's own tag follows channels whose messages are all out of band.
+    """Return the attributes with which the tag of a component follows channels whose messages are all out of band.
+
+    Args:
+        channels: the name of a channel, or of several.
+        heal: as `SSE`.
 
     Raises:
-        What `SSE` does.
+        ChannelError, MarkupError, SetupError: as `SSE`.
     """
-    return connecting(this_page().stream_url(several(channels)), [MESSAGE], "none") | granted(heal)
+    return connecting(this_page().stream_url(as_list(channels)), [MESSAGE], "none") | granted(heal)
 
 
 def granted(heal: str) -> dict[str, Any]:
     """Return the attributes of an element whose channels are granted to this page."""
     page = this_page()
-    with_whom = None if page.shared else "page"
-    return {CURSOR_ATTRIBUTE: str(page.cursor), HEAL_ATTRIBUTE: check_heal(heal), SHARED_ATTRIBUTE: with_whom}
+    shared = None if page.shared else "page"
+    return {CURSOR_ATTRIBUTE: str(page.cursor), HEAL_ATTRIBUTE: check_heal(heal), SHARED_ATTRIBUTE: shared}
 
 
-def several(channels: str | Iterable[str]) -> list[str]:
-    """Return channels as a list; a single one may stand by itself."""
+def as_list(channels: str | Iterable[str]) -> list[str]:
+    """Return channels as a list. A single channel may be given as it is."""
     return [channels] if isinstance(channels, str) else list(channels)
 
 
 def check_heal(heal: str) -> str | None:
-    """Return the attribute's value (None for the whole page), else raise `MarkupError`."""
+    """Return the value of the attribute; None for the whole page.
+
+    Raises:
+        MarkupError: for anything else than `'page'`, `'event'` and a selector.
+    """
     if heal == "page":
         return None
     if heal == "event" or (isinstance(heal, str) and heal.startswith(("#", "."))):

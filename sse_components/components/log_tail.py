@@ -1,8 +1,7 @@
-"""A log that grows in every tab: bounded, followed to its end, filtered by text and level."""
+"""`LogTail`: a log that grows in every tab. It is bounded, stays at its end, and is filtered by text and level."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import secrets
@@ -14,28 +13,30 @@ from typing import Any, NamedTuple
 
 from fasthtml.common import FT, B, Bdi, Button, Details, Div, Input, Option, Output, Section, Select, Small, Summary
 
+from ..checks import check_whole
 from ..errors import MarkupError, NotRunning
-from ..manager import BroadcastManager
+from ..manager import BroadcastManager, as_set
 from ..protocol import LEVEL_ATTRIBUTE, LOG_TAIL_ATTRIBUTE
+from ..publication import Publication
 from .element import following
-from .handles import Coalescer, Handle, check_id
+from .handle import Exclude, Handle
+from .handle_registry import address, bind, kit_of_page
+from .throttle import Throttle
 
-# As `logging` has them, and in its order.
+# The levels of `logging`, from the lowest to the highest.
 LEVELS = ("debug", "info", "warning", "error", "critical")
 MAX_LINES = 500
-# Characters of a line: so many are shown, so many more unfold, and the rest is left out.
+# Characters of a line: so many are shown, so many are kept to unfold, and the rest is left out.
 SHOWN = 500
 KEPT = 10_000
-# Characters that one message carries, such that it stays far below what a message may have.
+# Characters in one message: far fewer than a message may have.
 MESSAGE = 100_000
 # Seconds between two messages of one log.
 INTERVAL = 0.1
-# Lines between two moments in which a task that does nothing but write lets others run.
-BREATH = 50
 
 LINE_END = re.compile(r"\r\n?|\n")
 COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
-# Other control characters are shown as their pictures.
+# The Unicode symbols of all other control characters.
 PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
 
 
@@ -43,10 +44,10 @@ class LogLine(NamedTuple):
     """A line of a log.
 
     Attributes:
-        text: what is kept of it.
+        text: the part of it that is kept.
         level: one of `LEVELS`.
-        left_out: how many characters are not kept.
-        batch: number of the message that brings it.
+        left_out: the number of characters that are not kept.
+        batch: the number of the message that brings it.
     """
 
     text: str
@@ -56,73 +57,105 @@ class LogLine(NamedTuple):
 
 
 class Log(Handle):
-    """The server side of a `LogTail`: remembers its latest lines, and sends new ones to every tab that shows it.
+    """The server side of a `LogTail`. `sse.log(id)` returns it.
+
+    It holds the latest lines, and sends new ones to every tab that shows it. It is kept until `sse.forget(handle)`.
+
+    Attributes:
+        id: the id of the `LogTail`.
+        channel: the channel that the `LogTail` follows.
 
     Args:
-        publisher: sends the lines.
-        id: of the `LogTail`.
-        channel: by default the id.
-        max_lines: how many are remembered, and shown.
-        interval: seconds within which lines are sent together. Of a burst, only what can still be seen is sent.
+        manager: publishes the lines.
+        id: the id of the `LogTail`.
+        channel: the channel that it follows; by default the id.
+        max_lines: the number of lines that it holds and shows.
+        interval: seconds between two messages, at least. Of many lines, only those that can still be seen are sent.
 
     Raises:
-        MarkupError: for an id that selectors cannot name.
-        ValueError: for a bound below 1.
+        MarkupError: for an id that a selector cannot name.
+        ValueError: for a `max_lines` below 1, or an interval that is not above 0.
+
+    Example:
+        `sse.log('build').write('compiled')`
     """
 
-    CALLED = "a log"
+    KIND = "a log"
+    HOLDS_DATA = True
 
     def __init__(
         self,
-        publisher: BroadcastManager,
+        manager: BroadcastManager,
         id: str,
         *,
         channel: str | None = None,
         max_lines: int = MAX_LINES,
         interval: float = INTERVAL,
     ) -> None:
-        super().__init__(publisher, id, channel=channel)
-        self.max_lines, self._coalescer = check_max_lines(max_lines), Coalescer(publisher, self._send, interval)
-        self._lines: deque[LogLine] = deque(maxlen=max_lines)
+        super().__init__(manager, id, channel=channel)
+        self._throttle = Throttle(manager, self._send, interval, leading=False)
+        self._lines: deque[LogLine] = deque()
         self._lock = threading.Lock()
-        # Batches are numbered in each process anew; the token keeps their ids apart.
-        self._token, self._batch, self._sent = secrets.token_hex(3), 1, 0
-        self._size = self._count = 0
+        self.max_lines = max_lines
+        # Each process counts batches from 1; the token makes their ids unique.
+        self._token, self._batch, self._sent, self._size = secrets.token_hex(3), 1, 0, 0
+
+    @property
+    def max_lines(self) -> int:
+        """The number of lines that it holds and shows."""
+        return self._lines.maxlen or 0
+
+    @max_lines.setter
+    def max_lines(self, max_lines: int) -> None:
+        check_whole(max_lines=max_lines)
+        with self._lock:
+            self._lines = deque(self._lines, maxlen=max_lines)
+
+    @property
+    def interval(self) -> float:
+        """The seconds between two messages, at least."""
+        return self._throttle.interval
+
+    @interval.setter
+    def interval(self, interval: float) -> None:
+        self._throttle.interval = interval
 
     @property
     def lines(self) -> list[LogLine]:
-        """The lines that are remembered, oldest first."""
+        """The lines that it holds, oldest first."""
         with self._lock:
             return list(self._lines)
 
-    async def write(self, *lines: str, level: str = "info") -> None:
-        """Append lines; each tab shows them within a moment. Thousands a second are fine.
+    def write(self, *lines: str, level: str = "info", exclude: Exclude = None) -> Publication:
+        """Append lines. Each tab shows them within a moment; thousands a second are fine.
+
+        It may be called anywhere, with or without `await`, as `publish`. It does not wait for `after_commit`.
 
         Args:
-            lines: texts; each of its lines becomes one.
-            level: of them all, one of `LEVELS`.
+            lines: texts. Each line of a text becomes a line of the log.
+            level: the level of all of them, one of `LEVELS`.
+            exclude: tabs (`this_tab()`) and connections that do not get them, unless they are sent with others.
+
+        Returns:
+            A `Publication` that is done, with an empty id: the lines are sent with those that follow.
 
         Raises:
             MarkupError: for an unknown level.
-            NotRunning: before the application's start-up and after its shutdown.
-        """
-        before = self._count // BREATH
-        self.write_threadsafe(*lines, level=level)
-        if self._count // BREATH > before:
-            await asyncio.sleep(0)
+            NotRunning: before start-up or after shutdown.
 
-    def write_threadsafe(self, *lines: str, level: str = "info") -> None:
-        """Append lines from a sync handler, a thread or a job, as `write` does."""
+        Example:
+            `sse.log('build').write('compiled', level='info')`
+        """
         check_level(level)
-        self._publisher.home.require()  # nothing is remembered if it cannot be sent
-        self.remember((one for text in lines for one in LINE_END.split(str(text).removesuffix("\n"))), level)
-        self.send_soon()
+        self._manager.home.check()  # a line that cannot be sent is not kept either
+        self.remember((line for text in lines for line in LINE_END.split(str(text).removesuffix("\n"))), level)
+        return self._throttle.request(as_set(exclude))
 
     def handler(self, level: int = logging.NOTSET) -> LogHandler:
-        """Return a handler for `logging`: each record becomes one line, with its traceback.
+        """Return a handler for `logging`. Each record becomes one line, with its traceback.
 
         Args:
-            level: records below it are left out.
+            level: the lowest level that it writes.
 
         Example:
             `logging.getLogger().addHandler(sse.log('app').handler())`
@@ -130,32 +163,43 @@ class Log(Handle):
         return LogHandler(self, level)
 
     def remember(self, lines: Iterable[str], level: str) -> None:
-        """Append lines without sending them: they come with the next that are sent, and with every page."""
+        """Append lines without sending them. Pages show them when they are rendered, or with the next message.
+
+        Args:
+            lines: texts without line ends.
+            level: the level of all of them, one of `LEVELS`.
+        """
         for line in lines:
             text = legible(line[:KEPT])
             with self._lock:
-                self._count, self._size = self._count + 1, self._size + len(text)
+                self._size += len(text)
                 if self._size > MESSAGE:
                     self._batch, self._size = self._batch + 1, len(text)
                 self._lines.append(LogLine(text, level, max(0, len(line) - KEPT), self._batch))
 
-    def send_soon(self) -> None:
-        """Send what is only remembered, too.
+    def send_remembered(self) -> None:
+        """Send the lines that were not sent yet, if the application runs."""
+        if self._manager.running:
+            self._throttle.request()
 
-        Raises:
-            NotRunning: before the application's start-up and after its shutdown.
-        """
-        self._coalescer.request()
-
-    async def _send(self) -> None:
+    def _send(self, exclude: frozenset[str]) -> Publication:
         with self._lock:
             new = [line for line in self._lines if line.batch > self._sent]
             self._sent, self._batch, self._size = self._batch, self._batch + 1, 0
+        publication = Publication.of("")
         for batch in self.batches(new):
-            await self._publisher.publish(self.channel, batch, target=region_id(self.id), swap="beforeend")
+            target = region_id(self.id)
+            publication = self._publish_out_of_band(batch, target=target, swap="beforeend", exclude=exclude)
+        return publication
 
     def batches(self, lines: Iterable[LogLine]) -> list[FT]:
-        """Return lines as the elements that messages bring; one takes the place of the same one, shown in part."""
+        """Return lines as the elements that messages bring.
+
+        An element replaces the one with the same id, with which a page was rendered while the batch was not complete.
+
+        Args:
+            lines: lines of this log, in order.
+        """
         return [
             Div(*map(line_element, batch), id=f"{self.id}-{self._token}-{number}")
             for number, batch in groupby(lines, key=lambda line: line.batch)
@@ -163,7 +207,12 @@ class Log(Handle):
 
 
 class LogHandler(logging.Handler):
-    """Writes the records of `logging` to a log, from any thread; before start-up they are only remembered."""
+    """Writes the records of `logging` to a log, from any thread. Before start-up they are remembered, but not sent.
+
+    Args:
+        log: the log.
+        level: the lowest level that it writes.
+    """
 
     def __init__(self, log: Log, level: int = logging.NOTSET) -> None:
         super().__init__(level)
@@ -173,16 +222,16 @@ class LogHandler(logging.Handler):
         """Write a record."""
         try:
             self.log.remember([self.format(record)], level_of(record.levelno))
-            self.log.send_soon()
+            self.log.send_remembered()
         except NotRunning:
-            pass  # pages that are made later show it
+            pass  # the application stops at this moment
         except Exception:
             self.handleError(record)
 
 
 def LogTail(
     *lines: Any,
-    id: str | None = None,
+    id: Log | str | None = None,
     channel: str | None = None,
     max_lines: int | None = None,
     filter: bool = True,
@@ -190,43 +239,60 @@ def LogTail(
     cls: str = "",
     **kwargs: Any,
 ) -> FT:
-    """Show a log that grows by itself. It keeps to its end, unless the reader has scrolled up.
+    """Show a log that grows by itself. It stays at its end, unless the reader has scrolled up.
 
-    A line over 500 characters unfolds; what is over 10,000 is left out, and the line says so.
+    A line of more than 500 characters unfolds. What is over 10,000 is left out, and the line says so.
 
     Args:
-        lines: a log of the server's (`sse.log('build')`), which brings id, channel, bound and its latest lines; or
-            texts, pairs of a text and a level, and FT.
-        id: its id; needed without a log.
-        channel: by default the id.
-        max_lines: lines that a page keeps, 500 by default; the oldest give way.
+        lines: the handle (`sse.log('build')`) or its id, whose latest lines it shows; with `id`, texts, pairs of a text
+            and a level, and FT.
+        id: its id, or its handle, if `lines` are lines.
+        channel: the channel that it follows; by default the handle's, which is the id by default.
+        max_lines: the number of lines that a page keeps, 500 by default, and no more than the handle holds. The oldest
+            are removed.
         filter: whether the reader can filter by text and level.
-        label: what it is called for those who do not see it; by default the id.
-        cls: further classes.
-        kwargs: any attribute of the tag.
+        label: its name for screen readers; by default the id.
+        cls: classes beside `sse-log-tail`.
+        kwargs: attributes of the tag.
+
+    Returns:
+        The element.
 
     Raises:
-        MarkupError: without a usable id, or for an unknown level.
-        ValueError: for a bound below 1.
+        MarkupError: for a missing id, an id that a selector cannot name, or an unknown level.
+        HandleError: for another channel than the handle's.
+        ValueError: for a `max_lines` below 1.
         ChannelError, SetupError: as `SSE`.
 
     Example:
         `LogTail(sse.log('build'))`
     """
-    if lines and isinstance(lines[0], Log):
-        log, *more = lines
-        id, channel, max_lines = log.id, log.channel, min(max_lines or log.max_lines, log.max_lines)
-        lines = (*log.batches(log.lines[-max_lines:]), *more)
-    id, bound = check_id(id, "LogTail"), check_max_lines(max_lines or MAX_LINES)
-    named = {"aria_label": label or id}
-    region = Div(*map(shown_line, lines), id=region_id(id), cls="sse-log-lines", role="log", tabindex="0", **named)
-    attributes = {**following(channel or id), LOG_TAIL_ATTRIBUTE: bound, **named, **kwargs}
+    if max_lines is not None:
+        check_whole(max_lines=max_lines)
+    handle, lines = split_handle(lines, id)
+    if handle is not None:
+        id = bind(Log, handle, also=id)
+        max_lines = min(max_lines or id.max_lines, id.max_lines)
+        lines = (*id.batches(id.lines[-max_lines:]), *lines)
+    id, channel = address(Log, id, channel, "LogTail")
+    names = {"aria_label": label or id}
+    region = Div(*map(as_element, lines), id=region_id(id), cls="sse-log-lines", role="log", tabindex="0", **names)
+    attributes = {**following(channel), LOG_TAIL_ATTRIBUTE: max_lines or MAX_LINES, **names, **kwargs}
     parts = [filter_fields(id) if filter else None, region, Button(type="button", cls="sse-log-new", hidden=True)]
     return Section(*parts, id=id, cls=f"sse-log-tail {cls}".strip(), **attributes)
 
 
+def split_handle(lines: tuple[Any, ...], id: Log | str | None) -> tuple[Log | str | None, tuple[Any, ...]]:
+    """Return the handle that a log tail shows, or its id, and the lines behind; None if it shows these lines only."""
+    if lines and (isinstance(lines[0], Log) or (id is None and isinstance(lines[0], str))):
+        return lines[0], lines[1:]
+    if not lines and (isinstance(id, Log) or (id is not None and kit_of_page() is not None)):
+        return id, ()
+    return None, lines
+
+
 def filter_fields(id: str) -> FT:
-    """Return the fields by which the reader filters."""
+    """Return the fields with which the reader filters."""
     levels = [Option("all levels", value=""), *(Option(f"{level} and above", value=level) for level in LEVELS[1:-1])]
     levels.append(Option("critical only", value="critical"))
     about = {"aria_controls": region_id(id), "autocomplete": "off"}
@@ -238,8 +304,8 @@ def filter_fields(id: str) -> FT:
     )
 
 
-def shown_line(line: Any) -> Any:
-    """Return the element of a text, of a pair of text and level, or what is an element already."""
+def as_element(line: Any) -> Any:
+    """Return a text, or a pair of a text and a level, as an element, and an element as it is."""
     if isinstance(line, str) and not hasattr(line, "__html__"):
         line = (line, "info")
     if not isinstance(line, tuple):
@@ -249,7 +315,10 @@ def shown_line(line: Any) -> Any:
 
 
 def line_element(line: LogLine) -> FT:
-    """Return a line as an element. Its level is a word; its text is kept apart from what it is next to (`bdi`)."""
+    """Return a line as an element.
+
+    Its level is a word, for those who cannot see its colour. Its text may be written from right to left (`bdi`).
+    """
     level, attributes = B(line.level), {"cls": "sse-log-line", LEVEL_ATTRIBUTE: line.level}
     if len(line.text) <= SHOWN:
         return Div(level, Bdi(line.text), **attributes)
@@ -260,7 +329,7 @@ def line_element(line: LogLine) -> FT:
 
 
 def legible(text: str) -> str:
-    """Return text without terminal colours, with what cannot be seen or sent as something that can."""
+    """Return text without terminal colours, with symbols for control characters, and `?` for what UTF-8 lacks."""
     return COLOURS.sub("", text).translate(PICTURES).encode(errors="replace").decode()
 
 
@@ -270,19 +339,16 @@ def region_id(id: str) -> str:
 
 
 def level_of(number: int) -> str:
-    """Return the level of a number of `logging`: the highest that it reaches."""
+    """Return the highest level that a number of `logging` reaches."""
     return LEVELS[min(max(number // 10 - 1, 0), len(LEVELS) - 1)]
 
 
 def check_level(level: str) -> str:
-    """Return a level, else raise `MarkupError`."""
+    """Return a level.
+
+    Raises:
+        MarkupError: for an unknown one.
+    """
     if level not in LEVELS:
         raise MarkupError(f"unknown level {level!r}; allowed are: {', '.join(LEVELS)}")
     return level
-
-
-def check_max_lines(max_lines: int) -> int:
-    """Return a bound, else raise `ValueError`."""
-    if max_lines < 1:
-        raise ValueError(f"max_lines must be at least 1, not {max_lines!r}")
-    return max_lines

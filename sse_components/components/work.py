@@ -1,4 +1,4 @@
-"""What jobs and answers share: they go on for a while under an id, show in every tab, and can be ended from there."""
+"""What `Job` and `Answer` have in common: they run for a while, every tab shows them, and a tab may end them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import AlreadyRunning, NotRunning, SSEComponentsError
-from ..manager import BroadcastManager
-from .handles import Coalescer, Handle
+from ..manager import BroadcastManager, as_set
+from ..publication import Outcome, Publication
+from .handle import Exclude, Handle
+from .throttle import NOBODY, Throttle, start
 
-# Ended works are forgotten after so many seconds, or when there are more of them than that.
+# Seconds for which the state of what has ended is known, and how many of them are known at most.
 KEPT_SECONDS = 3_600.0
 KEPT = 1_000
-# Seconds after which a task that does nothing but work lets others run.
-BREATH = 0.01
-# Characters of what is told in a line.
+# Characters of a text that pages show on one line.
 LINE = 500
 
 IDLE, DONE, FAILED = "idle", "done", "failed"
@@ -25,77 +25,95 @@ IDLE, DONE, FAILED = "idle", "done", "failed"
 Reason = Callable[[BaseException], str]
 
 
-def unsaid(error: BaseException) -> str:
-    """Return what pages tell of an error by default: nothing, since its text may be for the server's people only."""
+def hide_reason(error: BaseException) -> str:
+    """Return what pages show of an error by default: no details, which may be confidential."""
     return "something went wrong"
 
 
-def short(text: str) -> str:
-    """Return the first line of a text, or as much of it as fits."""
+def first_line(text: str) -> str:
+    """Return the first line of a text, shortened to 500 characters."""
     line = (str(text).strip().splitlines() or [""])[0]
     return line if len(line) <= LINE else f"{line[:LINE]}…"
 
 
 class Works:
-    """The works of this process, by kind and id: those that run, and for a while those that have ended.
+    """The jobs and answers of this process, by kind and id: those that run, and for a while those that have ended.
+
+    The latest 1,000 that have ended are known for an hour.
+
+    Attributes:
+        clock: returns seconds.
 
     Args:
-        clock: gives seconds.
+        clock: returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self._works: dict[tuple[type[Work], str], Work] = {}
+        self._works: dict[tuple[type[Handle], str], Work] = {}
 
     def __len__(self) -> int:
         return len(self._works)
 
-    def get(self, kind: type[Work], id: str) -> Work | None:
-        """Return the work that an id stands for, unless it is forgotten."""
+    def get(self, kind: type[Handle], id: str) -> Work | None:
+        """Return what runs, or has run last, under an id; None if there is nothing, or it is too long ago."""
         found = self._works.get((kind, id))
-        return None if found is None or self._is_over(found) else found
+        return None if found is None or self._is_old(found) else found
 
     def begin(self, work: Work) -> None:
-        """Let a work take the place of the last one with its id.
+        """Begin a work, in place of the last one with its id.
+
+        Args:
+            work: what begins.
 
         Raises:
-            AlreadyRunning: if that has not ended.
+            AlreadyRunning: if the last one has not ended.
         """
-        key = type(work), work.id
-        if (last := self._works.get(key)) is not None and last.running:
-            raise AlreadyRunning(f"{type(work).__name__} {work.id!r} is running: end it first, or use another id")
-        self._works.pop(key, None)
-        ended = [one for one in self._works.values() if not one.running]
-        ended.sort(key=lambda one: one.ended)
-        for one in [*ended[:-KEPT], *filter(self._is_over, ended[-KEPT:])]:
-            del self._works[type(one), one.id]
-        self._works[key] = work
+        self.forget(work)
+        ended = sorted((other for other in self._works.values() if not other.running), key=lambda other: other.ended)
+        for old in [*ended[:-KEPT], *filter(self._is_old, ended[-KEPT:])]:
+            del self._works[type(old), old.id]
+        self._works[type(work), work.id] = work
 
-    def _is_over(self, work: Work) -> bool:
+    def forget(self, work: Work) -> None:
+        """Forget what has run last under an id.
+
+        Args:
+            work: a handle with the id.
+
+        Raises:
+            AlreadyRunning: if it has not ended.
+        """
+        last = self._works.get((type(work), work.id))
+        if last is not None and last.running:
+            raise AlreadyRunning(f"{type(work).__name__} {work.id!r} is running: end it first, or use another id")
+        self._works.pop((type(work), work.id), None)
+
+    def _is_old(self, work: Work) -> bool:
         return not work.running and work.ended + KEPT_SECONDS < self.clock()
 
 
 class Work(Handle):
-    """Base of `Job` and `Answer`: runs as long as an `async with` block of it, once at a time for each id.
+    """Base of `Job` and `Answer`. It runs as long as an `async with` block. Of each id, one runs at a time.
 
     Attributes:
-        id: of the component that shows it.
-        channel: on which it is told.
+        id: the id of the component that shows it.
+        channel: the channel that the component follows.
         state: `'idle'`, `RUNNING`, `'done'`, `INTERRUPTED` or `'failed'`.
-        reason: what pages tell of why it has failed.
-        ended: when it has ended, by the clock of its registry.
+        reason: what pages show of why it failed.
+        ended: when it ended, by the clock of its `Works`.
 
     Args:
-        publisher: tells the pages.
+        manager: publishes its state.
         works: where it is known by its id.
-        id: of the component.
-        channel: by default the id.
-        reason: makes the words for pages out of what the block has raised; `str` for its own text, of which nothing is
-            told by default.
+        id: the id of the component.
+        channel: the channel that the component follows; by default the id.
+        reason: returns what pages show of an error that the block raises: `str` for the error's own text. By default
+            they show no details.
         interval: seconds between two messages, at least.
 
     Raises:
-        MarkupError: for an id that selectors cannot name.
+        MarkupError: for an id that a selector cannot name.
     """
 
     RUNNING = "running"
@@ -103,20 +121,20 @@ class Work(Handle):
 
     def __init__(
         self,
-        publisher: BroadcastManager,
+        manager: BroadcastManager,
         works: Works,
         id: str,
         *,
         channel: str | None = None,
-        reason: Reason = unsaid,
+        reason: Reason = hide_reason,
         interval: float = 0.1,
     ) -> None:
-        super().__init__(publisher, id, channel=channel)
+        super().__init__(manager, id, channel=channel)
         self.state, self.reason, self.ended = IDLE, "", 0.0
         self._works, self._reason_of = works, reason
-        self._coalescer = Coalescer(publisher, self._tell_if_due, interval)
-        self._due = self._interrupted = False
-        self._breathed = 0.0
+        self._throttle = Throttle(manager, self._send, interval, leading=False)
+        self._changed = self._interrupted = False
+        self._exclude = NOBODY
 
     @property
     def running(self) -> bool:
@@ -125,22 +143,18 @@ class Work(Handle):
 
     @property
     def present(self) -> Self:
-        """What runs, or has run last, under this id, whoever has begun it."""
+        """What runs, or has run last, under this id, whichever handle has begun it."""
         found = self._works.get(type(self), self.id)
         return found if isinstance(found, type(self)) else self
 
-    def interrupt(self) -> bool:
-        """End what runs under this id, as `asyncio` cancels a task: its block is left. From any thread.
-
-        Returns:
-            Whether something was running.
-        """
+    def _interrupt(self) -> Outcome[bool]:
+        """End what runs under this id, as `asyncio` cancels a task; the outcome tells whether something was running."""
         work = self.present
         if was_running := work.running:
-            work._loop.call_soon_threadsafe(work._interrupt)
-        return was_running
+            work._loop.call_soon_threadsafe(work._cancel_task)
+        return Outcome.of(was_running)
 
-    def _interrupt(self) -> None:
+    def _cancel_task(self) -> None:
         if self.running and not self._interrupted:
             self._interrupted = True
             self._task.cancel()
@@ -154,7 +168,7 @@ class Work(Handle):
         self.state, self.reason = self.RUNNING, ""
         self._restart()
         try:
-            await self._tell()
+            await self._publish_now()
         except BaseException:
             self._end(FAILED)
             raise
@@ -163,20 +177,20 @@ class Work(Handle):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Tell how it has ended. An interruption by the reader goes no further than the block."""
-        cut = isinstance(error, asyncio.CancelledError)
-        ours = self._interrupted and self._task.uncancel() <= self._cancelling
-        if error is None or cut:
-            self._end(self.INTERRUPTED if cut or self._interrupted else DONE)
+        """Publish how it has ended. A reader's interruption ends the block, but is not raised after it."""
+        was_cancelled = isinstance(error, asyncio.CancelledError)
+        by_reader = self._interrupted and self._task.uncancel() <= self._cancelling
+        if error is None or was_cancelled:
+            self._end(self.INTERRUPTED if was_cancelled or self._interrupted else DONE)
         else:
-            self._end(FAILED, short(self._reason_of(error)))
+            self._end(FAILED, first_line(self._reason_of(error)))
         try:
-            await self._tell()
-        except SSEComponentsError as trouble:
-            if error is None or (cut and ours):
+            await self._publish_now()
+        except SSEComponentsError as failure:
+            if error is None or (was_cancelled and by_reader):
                 raise
-            error.add_note(f"The pages could not be told: {trouble}")
-        return cut and ours
+            error.add_note(f"The end could not be published: {failure}")
+        return was_cancelled and by_reader
 
     def _end(self, state: str, reason: str = "") -> None:
         self.state, self.reason, self.ended = state, reason, self._works.clock()
@@ -185,23 +199,23 @@ class Work(Handle):
         if not self.running:
             raise NotRunning(f"{type(self).__name__} {self.id!r} is {self.state}: use it within its async with block")
 
-    def _changed(self) -> None:
-        """Have the pages told soon; from any thread."""
-        self._due = True
-        self._coalescer.request()
+    def _publish_soon(self, exclude: Exclude = None) -> Publication:
+        """Have the present state published with the changes that follow; in any thread."""
+        self._changed = True
+        return self._throttle.request(as_set(exclude))
 
-    async def _breathe(self) -> None:
-        if time.monotonic() - self._breathed > BREATH:
-            await asyncio.sleep(0)
-            self._breathed = time.monotonic()
+    def _publish_now(self) -> Publication:
+        """Publish the present state, in the manager's event loop, outside of the transactions around."""
+        return self._manager.home.make(lambda: start(self._publish_in_turn()), Publication)  # type: ignore[return-value]
 
-    async def _tell_if_due(self) -> None:
-        if self._due:
-            await self._tell()
+    def _send(self, exclude: frozenset[str]) -> Publication:
+        if not self._changed:  # its end has been published meanwhile
+            return Publication.of("")
+        return start(self._publish_in_turn(exclude))
 
-    async def _tell(self) -> None:
+    async def _publish_in_turn(self, exclude: frozenset[str] = NOBODY) -> None:
         async with self._lock:
-            self._due = False
+            self._changed, self._exclude = False, exclude
             await self._publish()
 
     def _restart(self) -> None:

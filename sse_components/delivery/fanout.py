@@ -34,7 +34,6 @@ from .feed import (
     body_message,
     checked_send,
     with_broadcasts,
-    without_broadcasts,
 )
 
 logger = logging.getLogger("sse_components")
@@ -361,6 +360,8 @@ def split_by_size(events: list[Event], size: int) -> tuple[list[Event], list[Eve
 
 
 def reset_frame(channels: Iterable[str], cursor: Cursor) -> bytes:
-    """Return the frame that reports a gap: its channels, and the cursor from which the stream continues."""
-    names = sorted(without_broadcasts(channels))
-    return encode(json.dumps({"channels": names, "cursor": str(cursor)}), event=RESET_EVENT, id=str(cursor))
+    """Return the frame that reports a gap: its channels, and the cursor from which the stream continues.
+
+    A gap in the broadcasts concerns every element, whatever it follows; so their channel is among the names.
+    """
+    return encode(json.dumps({"channels": sorted(channels), "cursor": str(cursor)}), event=RESET_EVENT, id=str(cursor))

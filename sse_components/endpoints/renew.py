@@ -12,12 +12,9 @@ from ..access.limits import Refusal
 from ..access.subscriber import ActiveGrant
 from ..errors import GrantError
 from ..manager import BroadcastManager
-from ..protocol import CURSOR_SEPARATOR
+from ..protocol import CONNECTION_PARAM, CURSOR_SEPARATOR
 from .authorization import NO_STORE, Authorization
 from .stream import check_open
-
-# The form's field with the id of the connection that uses the grants.
-CONNECTION_PARAM = "connection"
 
 
 class RenewEndpoint:

@@ -148,6 +148,9 @@ def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> Not
     Example:
         `oob(Li('milk'), 'list', 'beforeend')`
 
+    Example:
+        `sse.publish('todos', oob(Li('milk'), 'list', 'beforeend'), oob(Span(3), 'count'))`
+
     Source: htmx 2 and 4, `hx-swap-oob`.
     """
     how, element = parse_swap(swap), as_ft(element)

@@ -35,9 +35,10 @@ class Page:
         scope: the request's ASGI scope, with what middleware and the handler have added.
         arrived_as: the kit's id in the session when the handler began.
         shared: whether it shares its connection with the browser's other pages.
+        manager: the application's manager, which knows what an id stands for; None outside of an application.
     """
 
-    __slots__ = ("arrived_as", "cursor", "grants", "prefix", "scope", "shared")
+    __slots__ = ("arrived_as", "cursor", "grants", "manager", "prefix", "scope", "shared")
 
     def __init__(
         self,
@@ -47,8 +48,10 @@ class Page:
         scope: Mapping[str, Any] | None = None,
         *,
         shared: bool = True,
+        manager: Any = None,
     ) -> None:
         self.prefix, self.grants, self.cursor, self.shared = prefix, grants, cursor, shared
+        self.manager = manager
         self.enter(scope or {})
 
     def enter(self, scope: Mapping[str, Any]) -> None:
@@ -113,9 +116,12 @@ def this_page() -> Page:
 
 
 def this_tab() -> str | None:
-    """Return the name of the tab that sent the present request, for `publish(..., exclude=this_tab())`.
+    """Return the name of the tab that sent the present request.
 
-    None if the request comes from something else than htmx on a page of the kit, and outside of a request.
+    It is None outside of a request, and for a request that is not sent by htmx on a page of the kit.
+
+    Example:
+        `sse.publish('todos', item, exclude=this_tab())`
     """
     page = current_page.get(None)
     return None if page is None else page.tab

@@ -19,6 +19,8 @@ export class LogTail {
   #lines;
   #button;
   #followsEnd = true;
+  /** `scrollTop` after the last scroll. */
+  #scrollTop = 0;
   #newLines = 0;
   #known;
   /** Lines that came within the last CALM_MS. */
@@ -44,7 +46,7 @@ export class LogTail {
     this.#element.addEventListener("input", () => this.#onInput(), { signal });
     this.#observer.observe(this.#region, { childList: true, subtree: true, attributeFilter: ["hidden"] });
     this.#resizeObserver.observe(this.#region);
-    this.#filter();
+    this.#filter(this.#lines);
     this.#updatePlace();
   }
 
@@ -56,32 +58,35 @@ export class LogTail {
 
   /** @param {MutationRecord[]} records */
   #update(records) {
-    const added = records.some(({ addedNodes }) => addedNodes.length > 0) ? this.#takeNewLines() : [];
-    this.#filter();
+    const changed = changedLines(records, this.#region);
+    const added = this.#takeNewLines(changed);
+    this.#filter(changed);
     this.#trim();
     this.#limitAnnouncements(added.length);
     if (!this.#followsEnd) this.#newLines += added.filter((line) => !line.hidden).length;
     this.#updatePlace();
   }
 
-  /** Return the lines that were not here before: a message may replace a line by the same one. */
-  #takeNewLines() {
-    const added = [...this.#lines].filter((line) => !this.#known.has(line));
+  /**
+   * Return the lines that were not here before: a message may replace a line by the same one.
+   *
+   * @param {HTMLElement[]} lines
+   */
+  #takeNewLines(lines) {
+    const added = lines.filter((line) => !this.#known.has(line));
     for (const line of added) this.#known.add(line);
-    return /** @type {HTMLElement[]} */ (added);
+    return added;
   }
 
   /** Remove the oldest lines without moving those that are being read. */
   #trim() {
     const surplus = this.#lines.length - Number(this.#element.getAttribute(LOG_TAIL_ATTRIBUTE));
     if (surplus <= 0) return;
+    const lines = [...this.#lines].slice(0, surplus);
+    if (this.#followsEnd) return removeLines(lines, this.#region); // reading heights would force a layout
     const { scrollHeight, scrollTop } = this.#region;
-    for (const line of [...this.#lines].slice(0, surplus)) {
-      const { parentElement } = line;
-      line.remove();
-      if (parentElement !== this.#region && parentElement?.childElementCount === 0) parentElement.remove();
-    }
-    if (!this.#followsEnd) this.#region.scrollTop = scrollTop - (scrollHeight - this.#region.scrollHeight);
+    removeLines(lines, this.#region);
+    this.#region.scrollTop = scrollTop - (scrollHeight - this.#region.scrollHeight);
   }
 
   /**
@@ -99,10 +104,14 @@ export class LogTail {
     if (this.#recentLines > FEW) this.#region.setAttribute("aria-live", "off");
   }
 
+  /** Only note where the reader goes: to scroll here as well would stop a scroll that has just begun. */
   #onScroll() {
     const { scrollTop, clientHeight, scrollHeight } = this.#region;
-    this.#followsEnd = scrollTop + clientHeight >= scrollHeight - NEAR_PX;
-    this.#updatePlace();
+    const below = scrollHeight - clientHeight - scrollTop;
+    const leavesEnd = scrollTop < this.#scrollTop && below > 1;
+    this.#followsEnd = below <= NEAR_PX && !leavesEnd;
+    this.#scrollTop = scrollTop;
+    this.#updateButton();
   }
 
   #goToEnd() {
@@ -113,16 +122,21 @@ export class LogTail {
 
   #updatePlace() {
     if (this.#followsEnd) {
-      this.#newLines = 0;
       this.#region.scrollTop = this.#region.scrollHeight;
+      this.#scrollTop = this.#region.scrollTop;
     }
+    this.#updateButton();
+  }
+
+  #updateButton() {
+    if (this.#followsEnd) this.#newLines = 0;
     this.#button.hidden = this.#newLines === 0;
     const text = this.#newLines === 1 ? "1 new line" : `${this.#newLines} new lines`;
     if (!this.#button.hidden && this.#button.textContent !== text) this.#button.textContent = text;
   }
 
   #onInput() {
-    const isFiltering = this.#filter();
+    const isFiltering = this.#filter(this.#lines);
     const output = this.#element.querySelector("output");
     if (!output) return;
     const shown = [...this.#lines].filter((line) => !line.hasAttribute("hidden")).length;
@@ -130,14 +144,49 @@ export class LogTail {
     this.#updatePlace();
   }
 
-  /** @returns {boolean} whether the filter may hide anything */
-  #filter() {
+  /**
+   * Hide the lines that the filter leaves out.
+   *
+   * @param {Iterable<Element>} lines
+   * @returns {boolean} whether the filter may hide anything
+   */
+  #filter(lines) {
     const field = this.#element.querySelector("input[type=search]");
     const select = this.#element.querySelector("select");
     const text = field instanceof HTMLInputElement ? field.value.trim().toLowerCase() : "";
     const minLevel = LEVELS.indexOf(select?.value ?? "");
-    for (const line of this.#lines) line.toggleAttribute("hidden", !matches(line, text, minLevel));
+    for (const line of lines) line.toggleAttribute("hidden", !matches(line, text, minLevel));
     return text !== "" || minLevel >= 0;
+  }
+}
+
+/**
+ * Return the lines that were added or changed, in their order.
+ *
+ * @param {MutationRecord[]} records
+ * @param {Element} region
+ */
+function changedLines(records, region) {
+  const nodes = records.flatMap(({ type, target, addedNodes }) => (type === "attributes" ? [target] : [...addedNodes]));
+  const found = nodes.flatMap((node) => (node instanceof Element && region.contains(node) ? linesAt(node) : []));
+  return /** @type {HTMLElement[]} */ ([...new Set(found)]);
+}
+
+/** @param {Element} element */
+function linesAt(element) {
+  const line = element.closest(".sse-log-line");
+  return line ? [line] : [...element.getElementsByClassName("sse-log-line")];
+}
+
+/**
+ * @param {Element[]} lines
+ * @param {Element} region
+ */
+function removeLines(lines, region) {
+  for (const line of lines) {
+    const { parentElement } = line;
+    line.remove();
+    if (parentElement !== region && parentElement?.childElementCount === 0) parentElement.remove();
   }
 }
 

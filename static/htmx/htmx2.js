@@ -5,6 +5,7 @@ import { isFirstReceiver } from "./first-receiver.js";
 import { splitOutOfBand } from "./oob-parts.js";
 import { modifier, morphStyleOf, scrollAs } from "./swap-spec.js";
 import { addTabHeader } from "./tab-header.js";
+import { updateTexts } from "./text-update.js";
 
 /** @typedef {MessageEvent & { channel?: string }} LoggedMessage an event; one that is in the server's log has a channel */
 
@@ -99,14 +100,7 @@ export class Htmx2 {
     const { outOfBand, rest, extras } = splitOutOfBand(message.data);
     this.#rests.set(message, rest);
     const id = message.channel ? message.lastEventId : "";
-    if (outOfBand && isFirstReceiver(id, target)) {
-      dedupeById(outOfBand, []);
-      const transition = extras.some(({ modifiers }) => modifier(modifiers, "transition") === "true");
-      const settleDelay = this.#htmx.config.defaultSettleDelay;
-      const spec = { swapStyle: "none", swapDelay: 0, settleDelay, ...(transition && { transition }) };
-      const afterSwapCallback = () => this.#applyExtras(extras);
-      this.#htmx.swap(target, outOfBand, spec, { contextElement: target, afterSwapCallback });
-    }
+    if (outOfBand && isFirstReceiver(id, target)) this.#swapForPage(target, updateTexts(outOfBand), extras);
     return rest;
   }
 
@@ -151,6 +145,21 @@ export class Htmx2 {
     for (const node of nodes) if (node instanceof Element) node.removeAttribute("hx-swap-oob");
     morphInto(target, nodes, morphStyle);
     this.#htmx.process(target);
+  }
+
+  /**
+   * @param {Element} target
+   * @param {string} html what a message swaps out of band
+   * @param {import("./oob-parts.js").Extra[]} extras
+   */
+  #swapForPage(target, html, extras) {
+    if (html === "") return;
+    dedupeById(html, []);
+    const transition = extras.some(({ modifiers }) => modifier(modifiers, "transition") === "true");
+    const settleDelay = this.#htmx.config.defaultSettleDelay;
+    const spec = { swapStyle: "none", swapDelay: 0, settleDelay, ...(transition && { transition }) };
+    const afterSwapCallback = () => this.#applyExtras(extras);
+    this.#htmx.swap(target, html, spec, { contextElement: target, afterSwapCallback });
   }
 }
 

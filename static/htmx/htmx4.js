@@ -8,6 +8,7 @@ import { fire, fireHtmx2 } from "./lifecycle.js";
 import { splitOutOfBand } from "./oob-parts.js";
 import { parseOutOfBand, toHtmx4Swap } from "./swap-spec.js";
 import { addTabHeader } from "./tab-header.js";
+import { updateTexts } from "./text-update.js";
 
 const CONNECTING = `[${CONNECT_ATTRIBUTE}], [sse-connect]`;
 const SWAPPING = `[${SWAP_ATTRIBUTE}], [sse-swap]`;
@@ -183,8 +184,9 @@ function swapsNatively(element, html) {
  */
 function partFor(element, html, id) {
   const { outOfBand, rest, extras } = splitOutOfBand(html);
-  if (outOfBand && !isFirstReceiver(id, element)) return rest;
-  return extras.length > 0 ? withHtmx4Morphs(html) : html;
+  if (!outOfBand) return html;
+  if (!isFirstReceiver(id, element)) return rest;
+  return updateTexts(extras.length > 0 ? withHtmx4Morphs(html) : html) || null;
 }
 
 /**

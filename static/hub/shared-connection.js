@@ -144,7 +144,7 @@ export class SharedConnection {
       if (event.channel && !member.advance(event.lastEventId)) continue;
       if (!channels.some(isForAll) && !member.follows(channels)) continue;
       member.advance(cursor);
-      const own = channels.filter((channel) => channel === BROADCAST_CHANNEL || member.follows([channel]));
+      const own = channels.filter((channel) => member.follows([channel]));
       this.#owner.onEvent(member, { ...event, data: JSON.stringify({ channels: own, cursor }) });
     }
   }

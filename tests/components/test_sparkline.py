@@ -89,13 +89,13 @@ async def test_values_that_are_pushed_at_once_are_sent_at_once(sse: Kit) -> None
 
 async def test_values_may_be_pushed_from_threads(sse: Kit) -> None:
     spark, start = sse.sparkline("load", length=1_000, interval=0.02), sse.backend.cursor
-    await asyncio.gather(*[asyncio.to_thread(spark.push_threadsafe, *range(100)) for _ in range(10)])
+    await asyncio.gather(*[asyncio.to_thread(spark.push, *range(100)) for _ in range(10)])
     await until(lambda: sse.backend.cursor != start)
     assert len(spark.values) == 1_000
 
 
 @pytest.mark.parametrize("value", ["7", b"7", [], object(), 10**400, 1j])
-async def test_what_is_no_number_is_told(sse: Kit, value: Any) -> None:
+async def test_what_is_no_number_is_refused(sse: Kit, value: Any) -> None:
     spark = sse.sparkline("load")
     with pytest.raises(MarkupError) as caught:
         await spark.push(1, value)
@@ -111,9 +111,11 @@ async def test_what_has_no_place_is_a_gap(sse: Kit, value: float | None) -> None
 
 
 async def test_a_line_is_pushed_between_start_up_and_shutdown() -> None:
-    spark = Kit().sparkline("load")
+    sse = Kit()
+    sse.start_with_application()
+    spark = sse.sparkline("load")
     with pytest.raises(NotRunning):
-        await spark.push(1)
+        spark.push(1)
     assert not spark.values
 
 
@@ -122,19 +124,19 @@ async def test_a_line_is_pushed_between_start_up_and_shutdown() -> None:
     ("options", "message"),
     [
         ({"label": "Load"}, "Sparkline needs an id of letters, digits, - and _ to be updated by, not None"),
-        ({"id": "load"}, "a sparkline needs a label: not everyone sees what it shows"),
+        ({"id": "load"}, "a sparkline needs a label for those who cannot see it"),
         ({"id": "load", "label": "L", "low": 1, "high": 1}, "low must be less than high, not 1 and 1"),
         ({"id": "load", "label": "L", "values": ["a"]}, "a sparkline's value must be a number or None, not 'a'"),
     ],
 )
-def test_what_a_sparkline_cannot_be_is_told(options: dict[str, Any], message: str) -> None:
+def test_what_a_sparkline_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(MarkupError) as caught:
         Sparkline(**options)
     assert str(caught.value) == message
 
 
 def test_a_length_has_room_for_a_value() -> None:
-    with pytest.raises(ValueError, match="length must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="length must be a whole number of at least 1, not 0"):
         Spark(Kit(), "load", length=0)
 
 

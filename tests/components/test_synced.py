@@ -72,12 +72,12 @@ def test_a_field_of_the_server_follows_a_channel_and_sends_what_is_typed(
     ("make", "message"),
     [
         (lambda: SyncedInput("a", scope="tab"), "scope must be 'browser' or 'server', not 'tab'"),  # type: ignore[arg-type]
-        (lambda: SyncedInput("a", type="password"), "a password is nothing for other tabs"),
+        (lambda: SyncedInput("a", type="password"), "a password must not be sent to other tabs"),
         (lambda: SyncedInput("a", scope="server"), "scope='server' needs an id"),
         (lambda: SyncedInput("a", scope="server", id="a b"), "scope='server' needs an id"),
         (lambda: SyncedToggle("a", scope="server", name="a"), "scope='server' needs an id"),
         (lambda: SyncedToggle("a"), "a switch needs a name="),
-        (lambda: SyncedToggle("a", attribute="onclick"), "a switch may drive an attribute data-..., or class"),
+        (lambda: SyncedToggle("a", attribute="onclick"), "a switch may set an attribute data-..., or class"),
     ],
 )
 def test_what_could_not_work_is_refused(make: Any, message: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sse_components import AlreadyRunning, Kit, MarkupError, NotRunning, TokenStream
 from sse_components.components.token_stream import BLOCK, Answer, blocks_of
+from sse_components.html.oob import render
 from tests.support.serving import until
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,9 @@ def sent(sse: Kit) -> list[str]:
     return found
 
 
-PART = re.compile(r'<span(?: aria-busy="true")? id="answer-(\d+)"(?: hx-swap-oob="outerHTML:#answer-\d+")?>([^<]*)')
+PART = re.compile(
+    r'<span(?: aria-busy="true")?(?: data-sse-text)? id="answer-(\d+)"(?: hx-swap-oob="outerHTML:#answer-\d+")?>([^<]*)'
+)
 
 
 class Tab:
@@ -120,6 +123,29 @@ def test_blocks_are_the_text_whatever_it_is(tokens: list[str]) -> None:
     assert all(blocks[:-1])
 
 
+def test_blocks_end_with_a_line_where_there_is_one() -> None:
+    text = "a line of some words\n" * 1_000
+    assert all(block.endswith("\n") for block in list(blocks_of(text))[:-1])
+
+
+async def test_blocks_of_a_paragraph_stand_in_an_element_of_their_own(sse: Kit, sent: list[str]) -> None:
+    long = "word " * 300
+    async with sse.tokens("answer") as answer:
+        await answer.write(f"{'line ' * 100}\n" * 2 + long)
+        await until(lambda: len(sent) > 1)
+        await answer.write("more")
+        await until(lambda: len(sent) > 2)
+        assert re.findall(r'hx-swap-oob="(\S+)"', sent[1]) == [
+            *("outerHTML:#answer-0", "beforeend:#answer-text", "beforeend:#answer-text"),
+        ]
+        assert re.findall(r'id="answer-from-\d"', render(*answer.elements())) == [
+            f'id="answer-from-{number}"' for number in (0, 1, 2)
+        ]
+        # Where a block only grows, a page has nothing to swap.
+        assert sent[2].count("<span") == 1
+        assert sent[2].startswith('<span aria-busy="true" data-sse-text id="answer-3"')
+
+
 def test_blocks_end_after_white_space_where_there_is_some() -> None:
     text = "word " * 1_000
     assert all(block.endswith(" ") for block in list(blocks_of(text))[:-1])
@@ -141,12 +167,12 @@ async def test_stop_ends_the_iteration(sse: Kit, sent: list[str]) -> None:
         sent.clear()
         task = asyncio.create_task(sse.tokens("answer").stream(model(waits=waits)))
         await until(lambda: Tab().apply(sent).text.startswith("word "))
-        assert await asyncio.to_thread(sse.tokens("answer").stop) is True
+        assert await asyncio.to_thread(lambda: sse.tokens("answer").stop().result()) is True
         assert (await task).startswith("word ")
         assert closed.pop() == "closed"
-        assert 'data-answer="stopped"' in sent[-1]
+        assert 'data-answer="stopped"' in "".join(sent[-2:])  # the last part of a long text may be a message apart
         assert sse.tokens("answer").present.stopped
-    assert sse.tokens("answer").stop() is False
+    assert sse.tokens("answer").stop().result() is False
 
 
 async def test_a_model_that_fails_is_told_and_raises(sse: Kit, sent: list[str]) -> None:
@@ -154,7 +180,11 @@ async def test_a_model_that_fails_is_told_and_raises(sse: Kit, sent: list[str]) 
         yield "word "
         raise ConnectionError("key <sk-1> is refused")
 
-    for options, told in ({}, "something went wrong"), ({"reason": str}, "key &lt;sk-1&gt; is refused"):
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "something went wrong"),
+        ({"reason": str}, "key &lt;sk-1&gt; is refused"),
+    ]
+    for options, told in cases:
         with pytest.raises(ConnectionError):
             await sse.tokens("answer", **options).stream(model())
         assert f">Failed: {told}</p>" in sent[-1]
@@ -180,7 +210,7 @@ async def test_a_second_answer_at_once_is_an_error_and_a_later_one_begins_anew(s
 
 async def test_sentences_are_announced_seldom_and_the_end_at_once(sse: Kit, sent: list[str]) -> None:
     now = 100.0
-    sse._works.clock = lambda: now
+    sse.works.clock = lambda: now
 
     async def announced(text: str) -> str:
         before = len(sent)
@@ -203,7 +233,7 @@ async def test_sentences_are_announced_seldom_and_the_end_at_once(sse: Kit, sent
 
 async def test_threads_write(sse: Kit, sent: list[str]) -> None:
     async with sse.tokens("answer") as answer:
-        await asyncio.gather(*[asyncio.to_thread(answer.write_threadsafe, "x" * 700) for _ in range(20)])
+        await asyncio.gather(*[asyncio.to_thread(answer.write, "x" * 700) for _ in range(20)])
     assert Tab().apply(sent).text == "x" * 14_000
 
 

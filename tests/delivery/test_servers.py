@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from sse_components.delivery import servers
+from tests.support.patience import patient
 from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, in_a_thread, serving, until
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +70,6 @@ async def test_a_server_with_1000_streams_ends(
         streams = await server.streams(1000)
         seconds = await end(server, number, streams)
     record_property("seconds", seconds)
-    assert seconds < 2
     returns = farewells(streams)
     assert len(returns) == 1000
     assert min(returns) >= 1000
@@ -262,7 +262,7 @@ async def test_signals_go_on_to_the_server_and_back_to_it(handlers: Any) -> None
     watch.first_stream()
     watch.first_stream()
     signal.raise_signal(SIGTERM)
-    await asyncio.wait_for(ended.wait(), 1)
+    await asyncio.wait_for(ended.wait(), patient(10))
     signal.raise_signal(SIGTERM)
     assert server.numbers == [SIGTERM, SIGTERM]
     watch.stop()

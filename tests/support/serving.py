@@ -23,6 +23,8 @@ import httptools
 import psutil
 import uvicorn
 
+from tests.support.patience import patient
+
 SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
 HOST = "127.0.0.1"
@@ -36,9 +38,9 @@ GRANIAN = ("granian", "{app}", "--interface", "asgi", "--host", HOST, "--port", 
 TROUBLE = ("ERROR", "CRITICAL", "Traceback", "Exception", "never retrieved", "never awaited", "was destroyed")
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], timeout: float = 5.0) -> None:
-    """Return as soon as a condition is true; it is looked at every hundredth of a second, for `timeout` seconds."""
-    async with asyncio.timeout(timeout):
+async def until(condition: Callable[[], bool | Awaitable[bool]], timeout: float = 15.0) -> None:
+    """Return as soon as a condition is true; it is looked at every hundredth of a second, patiently."""
+    async with asyncio.timeout(patient(timeout)):
         while True:
             answer = condition()
             if await answer if inspect.isawaitable(answer) else answer:
@@ -143,16 +145,16 @@ class Stream:
             raise ConnectionError("the connection ended before the body did")
         self._parser.feed_data(data)
 
-    async def until(self, text: str, timeout: float = 5.0) -> Self:
+    async def until(self, text: str, timeout: float = 15.0) -> Self:
         """Read until a text has arrived."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patient(timeout)):
             while text.encode() not in self.body[-(2**19) :]:
                 await self.read()
         return self
 
-    async def to_end(self, timeout: float = 5.0) -> Self:
+    async def to_end(self, timeout: float = 15.0) -> Self:
         """Read until the body is complete."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patient(timeout)):
             while not self.ended:
                 await self.read()
         return self
@@ -198,7 +200,7 @@ class Site:
         """Return a response that has ended, and remember the cookie that came with it."""
         headers = ["connection: close", *self.cookie, *headers]
         async with await Stream.open(self.port, path, headers=headers, **options) as stream:
-            await stream.to_end(20)
+            await stream.to_end()
         if cookie := stream.headers.get("set-cookie"):
             self.cookie = [] if "expires=Thu, 01 Jan 1970" in cookie else [f"cookie: {cookie.partition(';')[0]}"]
         return stream
@@ -281,10 +283,10 @@ class Server(Site):
         elif self.process.stdin is not None:
             self.process.stdin.write(b"\n")
 
-    async def ended(self, timeout: float = 10.0) -> float:
+    async def ended(self, timeout: float = 15.0) -> float:
         """Return the seconds until the process has ended."""
         begin = time.monotonic()
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patient(timeout)):
             await self.process.wait()
         return time.monotonic() - begin
 
@@ -370,7 +372,8 @@ async def in_a_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
             yield site
         finally:
             server.should_exit = True
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(thread.join, patient(30))
+            assert not thread.is_alive(), "the server has not ended"
             await site.close()
     assert errors.texts == []
 

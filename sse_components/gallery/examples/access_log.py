@@ -57,19 +57,19 @@ class AccessLog:
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start" and "/assets/" not in scope["path"]:
-                await write(scope["app"].state, scope, message["status"])
+                write(scope["app"].state, scope, message["status"])
             await send(message)
 
         await self.app(scope, receive, watched)
 
 
-async def write(state: State, scope: Scope, status: int) -> None:
+def write(state: State, scope: Scope, status: int) -> None:
     """Add a line at the top of every tab's log, and one to what the program itself logs."""
     number = state.lines[-1].number + 1 if state.lines else 1
     line = Line(number, time.strftime("%H:%M:%S"), scope["method"], scope["path"][:100], status)
     state.lines.append(line)
-    await state.sse.list("lines").prepend(row(line)(cls="new"))
-    await state.sse.text("answered").set(answered(state.lines))
+    state.sse.list("lines").prepend(row(line)(cls="new"))
+    state.sse.text("answered").set(answered(state.lines))
     if not line.path.startswith("/sse/"):
         logger.log(logging.WARNING if status >= 400 else logging.INFO, "%d %s %s", status, line.method, line.path)
 

@@ -45,14 +45,14 @@ async def play(state: State, at: int) -> None:
     """Make a move, if that square is free."""
     if 0 <= at < 9 and not state.board[at] and not winner(state.board):
         state.board[at] = turn(state.board)
-        await state.region.refresh()
+        state.region.refresh()
 
 
 @rt.post
 async def restart(state: State) -> None:
     """Empty the board."""
     state.board[:] = [""] * 9
-    await state.region.refresh()
+    state.region.refresh()
 
 
 def standing(board: list[str]) -> str:

@@ -33,7 +33,7 @@ def status() -> FT:
 def page(request: Request) -> tuple[FT, ...]:
     """Show numbers that come once a second, what breaks the connection, and what the page and the server know of it."""
     stats = request.app.state.sse.registry.get_stats()
-    return glance(request), controls(), ConnectionStats(stats=stats, interval=2_000)
+    return glance(request), controls(), ConnectionStats(stats=stats, interval=2)
 
 
 def glance(request: Request) -> FT:
@@ -51,7 +51,7 @@ async def run(state: State) -> None:
     while True:
         await asyncio.sleep(1)
         state.counted.append(state.counted[-1] + 1)
-        await state.sse.list("numbers").append(number(state.counted[-1]))
+        state.sse.list("numbers").append(number(state.counted[-1]))
 
 
 def controls() -> FT:
@@ -67,7 +67,7 @@ def controls() -> FT:
 @rt.post
 async def drop(state: State, request: Request) -> None:
     """End the streams of the visitor's browser."""
-    await state.sse.disconnect(session=request.session)
+    state.sse.disconnect(session=request.session)
 
 
 @rt.post
@@ -76,7 +76,7 @@ async def delay(state: State, request: Request) -> None:
     now = time.monotonic()
     state.refused = {one: until for one, until in state.refused.items() if until > now}
     state.refused[session_id(request.session)] = now + SECONDS
-    await state.sse.disconnect(session=request.session)
+    state.sse.disconnect(session=request.session)
 
 
 @rt.post

@@ -52,11 +52,11 @@ def lamp(state: State) -> FT:
 async def write(state: State, text: str = "") -> None:
     """Keep the headline, and tell everybody."""
     state.headline = text[:100]
-    await state.sse.synced("headline").set(state.headline)
+    state.sse.synced("headline").set(state.headline)
 
 
 @rt.post
 async def switch(state: State, on: bool = False) -> None:
     """Switch the lamp, and tell everybody."""
     state.lamp = on
-    await state.sse.synced("lamp").set(on)
+    state.sse.synced("lamp").set(on)

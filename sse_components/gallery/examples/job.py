@@ -23,13 +23,12 @@ def page(request: Request) -> tuple[FT, ...]:
     """Show the bar, and what starts the job: as it should be, and such that it fails."""
     start = Button("Start", hx_post=count.to(encoding="utf-8"), hx_swap="none", cls="primary")
     doomed = Button("Start, ASCII only", hx_post=count.to(encoding="ascii"), hx_swap="none")
-    job = request.app.state.sse.job("counting")
-    return ProgressBar(job, "Lines of code", cancel=cancel), Div(start, doomed, cls="row")
+    return ProgressBar("counting", "Lines of code", cancel=cancel), Div(start, doomed, cls="row")
 
 
 def glance(request: Request) -> FT:
     """Show the bar."""
-    return ProgressBar(request.app.state.sse.job("counting"), "Lines of code")
+    return ProgressBar("counting", "Lines of code")
 
 
 @rt.post
@@ -41,7 +40,7 @@ async def count(state: State, encoding: str) -> None:
             async for file in job.each(FILES):
                 await asyncio.sleep(PAUSE)
                 lines += file.read_text("ascii" if encoding == "ascii" else "utf-8").count("\n")
-                await job.step(0, f"{lines:,} lines, up to {file.name}")
+                job.step(0, f"{lines:,} lines, up to {file.name}")
 
 
 @rt.post

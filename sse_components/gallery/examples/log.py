@@ -25,12 +25,12 @@ def page(request: Request) -> tuple[FT, ...]:
     form = Form(Label("Write a line", fr="line"), text, level, Button("Write"), hx_post=write, hx_swap="none")
     error = Button("Divide by zero", hx_post=divide, hx_swap="none")
     many = Button("A thousand lines", hx_post=burst, hx_swap="none")
-    return LogTail(request.app.state.sse.log("log"), label="The gallery's log"), form, Div(error, many, cls="row")
+    return LogTail("log", label="The gallery's log"), form, Div(error, many, cls="row")
 
 
 def glance(request: Request) -> FT:
     """Show the log without its filter."""
-    return LogTail(request.app.state.sse.log("log"), filter=False, max_lines=20, label="The gallery's log")
+    return LogTail("log", filter=False, max_lines=20, label="The gallery's log")
 
 
 async def run(state: State) -> None:

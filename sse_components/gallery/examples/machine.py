@@ -50,8 +50,8 @@ async def run(state: State) -> None:
         if state.sse.get_connection_count(channel="processor"):
             for id, (_, measure) in GAUGES.items():
                 value = measure()
-                await state.sse.sparkline(id).push(value)
-                await state.sse.text(f"{id}-now").set(percent(value))
+                state.sse.sparkline(id).push(value)
+                state.sse.text(f"{id}-now").set(percent(value))
 
 
 def percent(value: float) -> str:

@@ -40,7 +40,7 @@ def glance(request: Request, **options: Any) -> tuple[FT, ...]:
     """Show what was asked last, and the answer, as far as it has come."""
     state = request.app.state
     asked = P(LiveText(state.question, id="question", live="off"), cls="question")
-    return asked, TokenStream(state.sse.tokens("answer"), P("It has not been asked anything yet."), **options)
+    return asked, TokenStream("answer", P("It has not been asked anything yet."), **options)
 
 
 @rt.post
@@ -50,7 +50,7 @@ async def ask(state: State, prompt: str) -> None:
     with suppress(AlreadyRunning):
         if not answer.present.running:
             state.question = prompt[:200]
-            await state.sse.text("question").set(state.question)
+            state.sse.text("question").set(state.question)
         await answer.stream(think(prompt))
 
 

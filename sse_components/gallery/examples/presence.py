@@ -10,21 +10,20 @@ from ... import PresenceList, TabCount
 
 def tabs(request: Request) -> FT:
     """Count the gallery's tabs, whatever page they are on. It stands at the head of every page."""
-    return TabCount(request.app.state.sse.here, id="tabs")
+    return TabCount(id="tabs")
 
 
 def page(request: Request) -> tuple[FT, ...]:
     """Show everyone who is anywhere in the gallery, and count those who look at this page: a room of its own."""
-    here = request.app.state.sse.here
     return (
         H2("In the gallery"),
-        PresenceList(here),
+        PresenceList(),
         H2("On this page"),
-        TabCount(here, "presence", one="tab", many="tabs"),
+        TabCount(room="presence", one="tab", many="tabs"),
         P("Look at another tab for a while: this one is away. ", A("Sign in", href="/sign-in"), " to have a name."),
     )
 
 
 def glance(request: Request) -> FT:
     """Show everyone who is anywhere in the gallery."""
-    return PresenceList(request.app.state.sse.here)
+    return PresenceList()

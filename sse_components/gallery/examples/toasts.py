@@ -42,4 +42,4 @@ async def tell(state: State, request: Request, text: str, level: str = "info", t
         whom["session"] = request.session
     if to == "tab":
         whom["tab"] = this_tab()
-    await state.sse.toast(text[:200], level=level if level in LEVELS else "info", **whom)
+    state.sse.toast(text[:200], level=level if level in LEVELS else "info", **whom)

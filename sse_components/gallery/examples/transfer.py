@@ -45,6 +45,6 @@ async def pay(state: State, payer: str, amount: int) -> None:
         with state.sse.after_commit(state.db):
             for name, change in ((payee, abs(amount)), (payer, -abs(amount))):
                 [(balance,)] = state.db.execute(CHANGE, [change, name]).fetchall()
-                await state.sse.text(f"balance-{name}").set(balance)
+                state.sse.text(f"balance-{name}").set(balance)
     except (sqlite3.IntegrityError, ValueError):
-        await state.sse.toast(f"{payer} has not got {amount}", level="warning", tab=this_tab())
+        state.sse.toast(f"{payer} has not got {amount}", level="warning", tab=this_tab())

@@ -35,7 +35,7 @@ async def up(state: State, name: str) -> None:
     """Count a vote: the item changes, and moves to where it belongs now."""
     if name in state.votes:
         state.votes[name] += 1
-        await state.sse.list("votes").update(item(name, state.votes[name]))
+        state.sse.list("votes").update(item(name, state.votes[name]))
 
 
 @rt.post
@@ -43,7 +43,7 @@ async def add(state: State, option: str) -> FT:
     """Add an item, and empty the form; the last item gives way to the ninth."""
     if (name := option.strip()[:40]) and name not in state.votes:
         state.votes = dict(ranked(state.votes)[: MOST - 1]) | {name: 1}
-        await state.sse.list("votes").insert(item(name, 1))
+        state.sse.list("votes").insert(item(name, 1))
     return new_option(autofocus=True)
 
 
@@ -51,7 +51,7 @@ async def add(state: State, option: str) -> FT:
 async def remove(state: State, name: str) -> None:
     """Take an item away."""
     if state.votes.pop(name, None) is not None:
-        await state.sse.list("votes").remove(item(name, 0))
+        state.sse.list("votes").remove(item(name, 0))
 
 
 def new_option(**attrs: Any) -> FT:

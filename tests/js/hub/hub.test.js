@@ -271,6 +271,17 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual(subs, ["a~e-9", "b~e-3"]);
   });
 
+  it("reports a gap in the broadcasts, which all subscriptions get, to each of them", async () => {
+    const tab = new Tab();
+    tab.follow("1", "a");
+    tab.follow("2", "b");
+    const { response } = await open();
+    assert.deepEqual([await tab.next(), await tab.next()], ["1 live", "2 live"]);
+    write(response, 'event: sse:reset\ndata: {"channels": ["a", "sse:broadcast"], "cursor": "e-9"}');
+    assert.equal(await tab.next(), '1 sse:reset: {"channels":["a"],"cursor":"e-9"}');
+    assert.equal(await tab.next(), '2 sse:reset: {"channels":[],"cursor":"e-9"}');
+  });
+
   it("renews grants before they expire, over the same connection", async () => {
     const tab = new Tab();
     tab.follow("1", "a");

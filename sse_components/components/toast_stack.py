@@ -1,16 +1,16 @@
-"""Toasts: short messages to everyone, a user, a session or one tab, which go away by themselves."""
+"""`ToastStack`: short messages to everyone, a user, a session or one tab, which disappear by themselves."""
 
 from __future__ import annotations
 
 import json
 import secrets
 import time
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from fasthtml.common import FT, B, Button, Div, Safe, Section
 
 from ..access.identity import ensure_session_id, session_channel, user_channel
+from ..checks import check_positive, check_whole
 from ..errors import MarkupError
 from ..events.wire import KitChannel
 from ..html.oob import render
@@ -18,14 +18,14 @@ from ..html.page_context import Page, current_page, session_of_request, this_pag
 from ..protocol import CONTROL_PREFIX, LEVEL_ATTRIBUTE, TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE
 from .element import following
 
-# Seconds that a toast of a level stays; None: until it is closed.
+# Seconds for which a toast of a level is shown; None: until somebody closes it.
 SECONDS: dict[str, float | None] = {"info": 6.0, "success": 6.0, "warning": 12.0, "error": None}
 EVERYONE = KitChannel(f"{CONTROL_PREFIX}toasts")
 STACK = "sse-toasts"
-# What screen readers say at once, and what they say when there is time for it.
+# The ids of the list that screen readers announce at once, and of the one that they announce in a pause.
 ALERTS, NEWS = f"{STACK}-alerts", f"{STACK}-news"
 LIMIT = 5
-# Where a session keeps toasts for the page that a form's answer leads to, for so many seconds, in so many bytes of it.
+# The session's key for toasts that the next page shows, after a form is sent; and how long and large they may be.
 SESSION_KEY = "sse_toasts"
 KEPT_SECONDS = 30.0
 KEPT_BYTES = 1_500
@@ -34,13 +34,13 @@ UNSET: Any = object()
 
 
 class Toast(NamedTuple):
-    """A toast that is ready to be sent.
+    """A toast that can be published.
 
     Attributes:
         element: what pages show.
-        target: the list that shows it.
-        channel: whom it is for.
-        only: the tab that alone shows it.
+        target: the id of the list that shows it.
+        channel: the channel of those who get it.
+        only: the only tab that shows it; None for all of them.
     """
 
     element: FT
@@ -50,11 +50,11 @@ class Toast(NamedTuple):
 
     @property
     def options(self) -> dict[str, Any]:
-        """How it is published."""
+        """The arguments of `publish`."""
         return {"target": self.target, "swap": "beforeend", "only": self.only}
 
 
-def prepared(
+def make_toast(
     content: tuple[Any, ...],
     *,
     level: str = "info",
@@ -63,30 +63,37 @@ def prepared(
     session: Any = UNSET,
     tab: str | None = UNSET,
 ) -> Toast:
-    """Return a toast for whom it is meant. If the present request leads to a new page, that shows it, too.
+    """Return a toast. If the present request leads to another page, that page shows the toast as well.
+
+    The arguments are those of `sse.toast`.
 
     Raises:
-        MarkupError: for an unknown level, a time-out that is none, or an addressee that is none.
+        MarkupError: for an unknown level, or a recipient that is None.
+        ValueError: for a timeout that is not above 0.
     """
-    channel, only = addressee(user=user, session=session, tab=tab)
+    channel, only = find_recipient(user=user, session=session, tab=tab)
     toast = Toast(toast_element(content, level, timeout), list_of(level), channel, only)
     if (page := current_page.get(None)) is not None:
         keep_for_next_page(page, toast)
     return toast
 
 
-def addressee(**given: Any) -> tuple[str, str | None]:
-    """Return the channel of the one addressee that is given, and the tab, if it is one; without any it is everyone."""
+def find_recipient(**given: Any) -> tuple[str, str | None]:
+    """Return the channel of the one recipient that is given, and its tab, if it is a tab; everyone's without any.
+
+    Raises:
+        MarkupError: for more than one recipient, or one that is None.
+    """
     named = [name for name, value in given.items() if value is not UNSET]
     if not named:
         return EVERYONE, None
     if len(named) > 1:
-        raise MarkupError(f"a toast is for one of user, session and tab, not for {' and '.join(named)}")
+        raise MarkupError(f"a toast has one recipient: user, session or tab, not {' and '.join(named)}")
     (name,) = named
     channel = channel_of(name, given[name])
     if channel is None:
-        # Not everyone instead: who is not known may be meant to be alone with it.
-        raise MarkupError(f"toast({name}={given[name]!r}) has nobody to go to; leave {name} out for everyone")
+        # It must not go to everyone: it may be for this recipient only.
+        raise MarkupError(f"toast({name}={given[name]!r}) has no recipient; leave {name} out to send it to everyone")
     return channel, given["tab"] if name == "tab" else None
 
 
@@ -103,11 +110,16 @@ def channel_of(name: str, value: Any) -> KitChannel | None:
 
 
 def toast_element(content: tuple[Any, ...], level: str, timeout: float | None = UNSET) -> FT:
-    """Return a toast as an element. Its level is a word, too."""
+    """Return a toast as an element. Its level is also a word, for those who cannot see its colour.
+
+    Raises:
+        MarkupError: for an unknown level.
+        ValueError: for a timeout that is not above 0.
+    """
     list_of(level)
     seconds = SECONDS[level] if timeout is UNSET else timeout
-    if seconds is not None and not seconds > 0:
-        raise MarkupError(f"timeout must be more than 0 seconds, or None for a toast that stays, not {seconds!r}")
+    if seconds is not None:
+        check_positive(timeout=seconds)
     return Div(
         B(level),
         Div(*content, cls="sse-toast-text"),
@@ -119,7 +131,11 @@ def toast_element(content: tuple[Any, ...], level: str, timeout: float | None = 
 
 
 def list_of(level: str) -> str:
-    """Return the id of the list for a level, else raise `MarkupError`."""
+    """Return the id of the list for a level.
+
+    Raises:
+        MarkupError: for an unknown level.
+    """
     if level not in SECONDS:
         raise MarkupError(f"unknown level {level!r}; allowed are: {', '.join(SECONDS)}")
     return ALERTS if level in ("warning", "error") else NEWS
@@ -128,20 +144,24 @@ def list_of(level: str) -> str:
 def ToastStack(
     *children: Any, limit: int = LIMIT, label: str = "Notifications", id: str = STACK, cls: str = "", **kwargs: Any
 ) -> FT:
-    """Show the toasts that `await sse.toast('Saved')` sends, in a corner of the page. One stack belongs on each page.
+    """Show the toasts that `sse.toast('Saved')` sends, in a corner of the page. Each page needs one stack.
 
-    A toast stays a few seconds, as its level has it, while somebody can see it and does not point at it; an error stays
-    until it is closed. What is closed in one tab is closed in all tabs of the browser.
+    A toast is shown for some seconds, which its level decides. The time does not pass while nobody sees the page, or
+    somebody points at the toast. An error is shown until somebody closes it. A toast that is closed in one tab is
+    closed in all tabs of the browser.
 
-    A toast that is sent while a form is handled (`POST`), whose answer leads to another page, is shown there.
+    If a handler of a form (`POST`) sends a toast and then leads to another page, that page shows it.
 
     Args:
         children: what it shows from the start.
-        limit: toasts at once; the oldest give way.
-        label: what it is called for those who do not see it.
+        limit: the number of toasts that are shown at once; the oldest are removed.
+        label: its name for screen readers.
         id: its id.
-        cls: further classes.
-        kwargs: any attribute of the tag.
+        cls: classes beside `sse-toasts`.
+        kwargs: attributes of the tag.
+
+    Returns:
+        The element.
 
     Raises:
         ValueError: for a limit below 1.
@@ -150,49 +170,51 @@ def ToastStack(
     Example:
         `ToastStack()`
     """
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, not {limit!r}")
+    check_whole(limit=limit)
     page = this_page()
-    kept = list(kept_from_last_page(page))
-    lists = [
-        # What is on its way out stays, when the page heals: the server does not know of it.
-        Div(
-            *[Safe(html) for target, html in kept if target == name],
-            *(children if name == NEWS else ()),
-            id=name,
-            role=role,
-            aria_atomic="false",
-            hx_preserve="true",
-        )
-        for name, role in ((NEWS, "status"), (ALERTS, "alert"))
-    ]
+    kept = take_kept(page)
+    lists = [toast_list(NEWS, "status", kept, *children), toast_list(ALERTS, "alert", kept)]
     attributes = {**following(channels_of(page)), "aria_label": label, TOASTS_ATTRIBUTE: str(limit), **kwargs}
     return Section(*lists, id=id, cls=f"sse-toasts {cls}".strip(), **attributes)
 
 
+def toast_list(id: str, role: str, kept: list[tuple[str, str]], *children: Any) -> FT:
+    """Return a list of toasts, with those of the last page.
+
+    Args:
+        id: the id of the list.
+        role: how screen readers announce it: `'status'` or `'alert'`.
+        kept: pairs of the id of a list and the HTML of a toast.
+        children: further content.
+    """
+    toasts = [Safe(html) for target, html in kept if target == id]
+    # The list stays when the page loads its content again: the server does not know which toasts are still shown.
+    return Div(*toasts, *children, id=id, role=role, aria_atomic="false", hx_preserve="true")
+
+
 def channels_of(page: Page) -> list[str]:
     """Return the channels by which toasts reach a page."""
-    return [one for one in (EVERYONE, page.session_channel, page.user_channel) if one is not None]
+    return [channel for channel in (EVERYONE, page.session_channel, page.user_channel) if channel is not None]
 
 
 def keep_for_next_page(page: Page, toast: Toast) -> None:
-    """Keep a toast for the page that the present request leads to, if the browser shows what it answers."""
+    """Keep a toast for the page to which the present request leads, if the browser shows its response as a page."""
     if not page.navigates or page.session is None or toast.channel not in channels_of(page):
         return
     new = [round(time.time()), toast.target, render(toast.element)]
     kept = [*still_kept(page.session.get(SESSION_KEY)), new]
     while len(json.dumps(kept)) > KEPT_BYTES:
-        kept.pop(0)  # a cookie has no room for more
+        kept.pop(0)  # a cookie is small
     page.session[SESSION_KEY] = kept
 
 
-def kept_from_last_page(page: Page) -> Iterable[tuple[str, str]]:
-    """Take the toasts, and the lists that show them, that wait for the page which the present request renders."""
+def take_kept(page: Page) -> list[tuple[str, str]]:
+    """Return the toasts that were kept for a page, as pairs of the id of a list and HTML, and keep them no longer."""
     if not page.navigates or page.session is None:
         return []
     return [(target, html) for _, target, html in still_kept(page.session.pop(SESSION_KEY, None))]
 
 
 def still_kept(kept: Any) -> list[list[Any]]:
-    """Return what of it is not too old."""
-    return [one for one in kept or [] if time.time() - one[0] < KEPT_SECONDS]
+    """Return those of the kept toasts that are not too old."""
+    return [toast for toast in kept or [] if time.time() - toast[0] < KEPT_SECONDS]

@@ -1,4 +1,4 @@
-"""What a page says when the user whom it was made for has signed out, in whichever tab."""
+"""`SessionGuard`: a dialog in every tab when the user of the page has signed out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fasthtml.common import FT, H2, A, Article, Button, Dialog, Footer, Form, P
 from ..access.identity import digest
 from ..html.page_context import this_page
 from ..protocol import RELOAD_ATTRIBUTE, SESSION_GUARD_ATTRIBUTE, WHEN_ATTRIBUTE, WHO_ATTRIBUTE
-from .handles import check_id
+from .handle import check_id
 
 
 def SessionGuard(
@@ -25,46 +25,49 @@ def SessionGuard(
     cls: str = "",
     **kwargs: Any,
 ) -> FT:
-    """Show a dialog in every tab when the user signs out in one, when the session ends, or when it becomes another's.
+    """Show a dialog in every tab when the user signs out in one, when the session ends, or when another user signs in.
 
     It closes by itself when the same user has signed in again. Three things open it:
 
-    - the server refuses the page's streams, as after `sse.revoke(...)` or when a session has run out; then the page
-      asks for itself once more, to see whether its user is still the same;
-    - a tab says so, with or without the server: mark what signs out with `data_sse_sign_out=True` (a link, a button, a
-      form), or answer with the header `HX-Trigger: sse:sign-out`;
-    - a page with a guard shows up in another tab for another user.
+    - The server refuses the page's streams, as after `sse.revoke(...)`, or when a session has expired. The page then
+      requests itself once more, to find out whether its user is still the same.
+    - A tab signs out, with or without the server: mark the link, button or form with `data_sse_sign_out=True`, or
+      respond with the header `HX-Trigger: sse:sign-out`.
+    - Another tab shows a page with a guard for another user.
 
-    Fields that a browser remembers (`SyncedInput`) are forgotten then. On a page without a user it does nothing.
+    The browser then forgets the values of `SyncedInput`s. On a page without a user, the guard does nothing.
 
     Args:
-        children: what the dialog says; by default, that what stands on the page is kept.
-        sign_in: where to sign in again.
-        user: whom the page is for, such as `session.get('user')`; by default what FastHTML's beforeware has put into
-            `request.scope['auth']`. The page carries its hash only.
-        signed_out: the dialog's name when nobody is signed in.
-        changed: ... when somebody else is.
-        again: the words of the link to `sign_in`.
-        reload: the words of the button that shows the page of somebody else.
-        stay: the words of the button that closes the dialog.
-        id: the dialog's id.
+        children: the text of the dialog; by default, that the content of the page is kept.
+        sign_in: the path of the page to sign in again.
+        user: the user of the page, such as `session.get('user')`; by default what FastHTML's beforeware has put into
+            `request.scope['auth']`. The page contains only a hash of it.
+        signed_out: the title of the dialog when nobody is signed in.
+        changed: the title of the dialog when another user is signed in.
+        again: the text of the link to `sign_in`.
+        reload: the text of the button that shows the page of the other user.
+        stay: the text of the button that closes the dialog.
+        id: the id of the dialog.
         cls: classes beside `sse-session-guard`.
-        kwargs: any attribute of the dialog.
+        kwargs: attributes of the dialog.
+
+    Returns:
+        The dialog, which is closed.
 
     Raises:
-        MarkupError: for an id that selectors cannot name.
+        MarkupError: for an id that a selector cannot name.
         SetupError: without `user`, outside of a request of an app with `setup_sse`.
 
     Example:
         `SessionGuard(), A('Sign out', href='/logout', data_sse_sign_out=True)`
     """
     titles = {kind: f"{check_id(id, 'a session guard')}-{kind}" for kind in ("out", "changed")}
-    shown = {
+    attributes = {
         "id": id,
         "cls": f"sse-session-guard {cls}".strip(),
         "aria_labelledby": titles["out"],
         SESSION_GUARD_ATTRIBUTE: True,
-        WHO_ATTRIBUTE: mark(user),
+        WHO_ATTRIBUTE: user_hash(user),
     }
     return Dialog(
         Article(
@@ -77,11 +80,11 @@ def SessionGuard(
                 Form(Button(stay, cls="secondary outline"), method="dialog"),
             ),
         ),
-        **{**shown, **kwargs},
+        **{**attributes, **kwargs},
     )
 
 
-def mark(user: Any) -> str:
-    """Return the hash of a user, by default the request's; an empty string for none."""
+def user_hash(user: Any) -> str:
+    """Return the hash of a user, by default the request's; an empty string if there is none."""
     name = this_page().principal.user if user is None else str(user)
     return digest(name) if name else ""

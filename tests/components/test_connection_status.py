@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fasthtml.common import Dd, I, to_xml
+from fasthtml.common import I, to_xml
 
-from sse_components import ConnectionStats, ConnectionStatus
+from sse_components import ConnectionStatus
 from sse_components.protocol import STATES
 
 HOSTILE = '"><script>alert(1)</script>'
@@ -35,25 +35,3 @@ def test_its_words_are_text(name: str) -> None:
 
 def test_an_attribute_of_the_users_has_the_last_word() -> None:
     assert ConnectionStatus(tabindex="0").attrs["tabindex"] == "0"
-    assert ConnectionStats(data_ago="vor {} s").attrs["data-ago"] == "vor {} s"
-
-
-def test_numbers_are_painted_as_they_are_known() -> None:
-    html = to_xml(ConnectionStats(stats={"active": 3, "total": 4}))
-    assert '<dd data-sse-stats="active">3</dd>' in html
-    assert '<dd data-sse-stats="total">4</dd>' in html
-    assert '<dd data-sse-stats="active">…</dd>' in to_xml(ConnectionStats())
-
-
-def test_numbers_bring_the_monitor_and_take_more_pairs_and_other_words() -> None:
-    stats = ConnectionStats(
-        Dd(data_sse_stats="by_type.job"), interval=500, labels={"active": "Offen", "live": HOSTILE}, cls="wide"
-    )
-    html = to_xml(stats)
-    assert 'data-update-interval="500"' in html
-    assert 'data-endpoint="/sse/connections"' in html
-    assert '<dd data-sse-stats="by_type.job"></dd>' in html
-    assert "<dt>Offen</dt>" in html
-    assert stats.attrs["data-live"] == HOSTILE
-    assert HOSTILE not in html
-    assert stats.attrs["class"] == "sse-connection-stats wide"

@@ -9,7 +9,7 @@ from fasthtml.common import to_xml
 
 from sse_components import AlreadyRunning, Kit, MarkupError, NotRunning, ProgressBar, SetupError
 from sse_components.components import work
-from sse_components.components.progress import Job, Pace, about
+from sse_components.components.progress_bar import Job, Pace, describe_time
 from sse_components.components.work import Works
 from tests.support.serving import until
 
@@ -69,7 +69,7 @@ async def test_a_million_steps_are_few_messages_and_leave_room_for_others(sse: K
     assert turns >= 2
 
 
-async def test_what_changes_is_told_soon_though_the_job_goes_no_further(sse: Kit, sent: list[str]) -> None:
+async def test_what_changes_is_refused_soon_though_the_job_goes_no_further(sse: Kit, sent: list[str]) -> None:
     async with sse.job("export", total=100) as job:
         for _ in range(60):
             await job.step()
@@ -94,7 +94,7 @@ async def test_a_job_that_raises_has_failed_and_its_caller_gets_the_error(sse: K
 
 
 async def test_cancel_leaves_the_block_and_nothing_more(sse: Kit, sent: list[str]) -> None:
-    assert sse.job("export").cancel() is False
+    assert sse.job("export").cancel().result() is False
 
     async def work() -> str:
         async with sse.job("export", total=2) as job:
@@ -104,12 +104,12 @@ async def test_cancel_leaves_the_block_and_nothing_more(sse: Kit, sent: list[str
 
     task = asyncio.create_task(work())
     await until(lambda: bool(sent))
-    assert await asyncio.to_thread(sse.job("export").cancel) is True
+    assert await asyncio.to_thread(lambda: sse.job("export").cancel().result()) is True
     sse.job("export").cancel()
     assert await task == "after it: True"
     assert task.cancelling() == 0
     assert said(sent[-1]).split() == ["50", "%", "Cancelled", "Cancelled"]
-    assert sse.job("export").cancel() is False
+    assert sse.job("export").cancel().result() is False
 
 
 async def test_a_block_may_clean_up_when_it_is_cancelled(sse: Kit, sent: list[str]) -> None:
@@ -148,7 +148,7 @@ async def test_the_caller_gets_his_own_error_when_nobody_can_be_told(sse: Kit) -
 
     with pytest.raises(ValueError, match="mine") as caught:
         await work()
-    assert caught.value.__notes__[0].startswith("The pages could not be told: ")
+    assert caught.value.__notes__[0].startswith("The end could not be published: ")
     assert sse.job("export").present.state == "failed"
 
 
@@ -189,12 +189,12 @@ async def test_a_job_that_cannot_be_told_of_does_not_begin() -> None:
 async def test_threads_step_and_see_that_they_are_cancelled(sse: Kit, sent: list[str]) -> None:
     def count(job: Job) -> None:
         for _ in range(1_000):
-            job.step_threadsafe(message="counting")
+            job.step(message="counting")
 
     async with sse.job("export", total=2_000) as job:
         await asyncio.gather(asyncio.to_thread(count, job), asyncio.to_thread(count, job))
         assert job.done == 2_000
-        job.update_threadsafe(5, total=10)
+        job.update(5, total=10)
         assert job.part == 0.5
     assert "counting" in sent[-1]
 
@@ -204,10 +204,10 @@ def test_those_that_have_ended_are_forgotten_after_a_while(monkeypatch: pytest.M
     works = Works(lambda: now)
 
     def job(id: str, state: str) -> Job:
-        one = Job(Kit(), works, id)
-        works.begin(one)
-        one.state, one.ended = state, now
-        return one
+        made = Job(Kit(), works, id)
+        works.begin(made)
+        made.state, made.ended = state, now
+        return made
 
     running, ended = job("runs", "running"), job("ends", "done")
     now = work.KEPT_SECONDS
@@ -228,19 +228,19 @@ def test_those_that_have_ended_are_forgotten_after_a_while(monkeypatch: pytest.M
 
 async def test_time_left_follows_the_recent_pace() -> None:
     pace = Pace(0)
-    assert pace.left(100, 0) is None
+    assert pace.seconds_left(100, 0) is None
     for second in range(1, 11):
-        pace.see(second, second)
-    assert pace.left(100, 10) == pytest.approx(90)
-    assert pace.left(100, 20) == pytest.approx(80)
+        pace.measure(second, second)
+    assert pace.seconds_left(100, 10) == pytest.approx(90)
+    assert pace.seconds_left(100, 20) == pytest.approx(80)
     for second in range(11, 41):  # twice as fast
-        pace.see(10 + 2 * (second - 10), second)
-    left = pace.left(1_000, 40)
+        pace.measure(10 + 2 * (second - 10), second)
+    left = pace.seconds_left(1_000, 40)
     assert left is not None
     assert 930 / 2 <= left <= 930 / 1.8
-    pace.see(0, 41)
-    pace.see(0, 42)
-    assert pace.left(1_000, 43) is None
+    pace.measure(0, 41)
+    pace.measure(0, 42)
+    assert pace.seconds_left(1_000, 43) is None
 
 
 @pytest.mark.parametrize(
@@ -261,12 +261,12 @@ async def test_time_left_follows_the_recent_pace() -> None:
     ],
 )
 def test_time_left_is_said_as_one_would_say_it(seconds: float, words: str) -> None:
-    assert about(seconds) == words
+    assert describe_time(seconds) == words
 
 
 async def test_pages_say_how_long_it_takes_still(sse: Kit, sent: list[str]) -> None:
     now = 0.0
-    sse._works.clock = lambda: now
+    sse.works.clock = lambda: now
     async with sse.job("export", total=100) as job:
         now = 10.0
         await job.step(10, message="row 10")
@@ -309,22 +309,22 @@ def test_it_follows_its_channel_and_keeps_attributes() -> None:
 def test_texts_are_text_and_short() -> None:
     job = Kit().job("export", title="<script>")
     assert "<script>" not in to_xml(ProgressBar(job, "<script>"))
-    assert work.short("x" * 1_000_000) == "x" * 500 + "…"
-    assert work.short(" \none\ntwo") == "one"
-    assert work.short("") == ""
+    assert work.first_line("x" * 1_000_000) == "x" * 500 + "…"
+    assert work.first_line(" \none\ntwo") == "one"
+    assert work.first_line("") == ""
 
 
 @pytest.mark.parametrize("id", ["", "a b", "a:b", None, 7])
-def test_an_id_that_selectors_cannot_name_is_told(id: Any) -> None:
+def test_an_id_that_selectors_cannot_name_is_refused(id: Any) -> None:
     with pytest.raises(MarkupError, match=r"^a job needs an id of letters, digits, - and _"):
         Kit().job(id)
 
 
-async def test_a_negative_total_is_told(sse: Kit) -> None:
-    with pytest.raises(ValueError, match="total must be at least 0, not -1"):
+async def test_a_negative_total_is_refused(sse: Kit) -> None:
+    with pytest.raises(ValueError, match="total must be a number of at least 0, not -1"):
         sse.job("export", total=-1)
     async with sse.job("export") as job:
-        with pytest.raises(ValueError, match="total must be at least 0, not -1"):
+        with pytest.raises(ValueError, match="total must be a number of at least 0, not -1"):
             await job.update(0, total=-1)
 
 

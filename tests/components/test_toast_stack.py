@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fasthtml.common import Safe, to_xml
 
-from sse_components import Kit, MarkupError, ToastStack
+from sse_components import Kit, ToastStack
 from sse_components.access.identity import session_channel, user_channel
-from sse_components.components.toasts import EVERYONE, KEPT_BYTES, SESSION_KEY
+from sse_components.components.toast_stack import EVERYONE, KEPT_BYTES, SESSION_KEY
 from sse_components.events.log import Cursor, Event
 from sse_components.html.page_context import Page, current_page
 from sse_components.protocol import TAB_HEADER
@@ -79,17 +79,17 @@ async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: Kit) -> None:
     ("options", "message"),
     [
         ({"level": "loud"}, "unknown level 'loud'; allowed are: info, success, warning, error"),
-        ({"timeout": 0}, "timeout must be more than 0 seconds, or None for a toast that stays, not 0"),
-        ({"user": None}, "toast(user=None) has nobody to go to; leave user out for everyone"),
-        ({"session": None}, "toast(session=None) has nobody to go to; leave session out for everyone"),
-        ({"tab": None}, "toast(tab=None) has nobody to go to; leave tab out for everyone"),
-        ({"user": "a", "tab": TAB}, "a toast is for one of user, session and tab, not for user and tab"),
+        ({"timeout": 0}, "timeout must be a number above 0, not 0"),
+        ({"user": None}, "toast(user=None) has no recipient; leave user out to send it to everyone"),
+        ({"session": None}, "toast(session=None) has no recipient; leave session out to send it to everyone"),
+        ({"tab": None}, "toast(tab=None) has no recipient; leave tab out to send it to everyone"),
+        ({"user": "a", "tab": TAB}, "a toast has one recipient: user, session or tab, not user and tab"),
     ],
 )
 async def test_who_is_not_known_is_not_everyone(sse: Kit, options: dict[str, Any], message: str) -> None:
     before = sse.backend.cursor
-    with pytest.raises(MarkupError) as caught:
-        await sse.toast("a", **options)
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        sse.toast("a", **options)
     assert str(caught.value) == message
     assert sse.backend.cursor == before
 
@@ -136,7 +136,7 @@ def test_a_stack_has_its_parts_and_takes_attributes() -> None:
         assert attribute in html
     assert 'role="status" aria-atomic="false" hx-preserve="true" id="sse-toasts-news">hello</div>' in html
     assert 'role="alert" aria-atomic="false" hx-preserve="true" id="sse-toasts-alerts"></div>' in html
-    with pytest.raises(ValueError, match="limit must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="limit must be a whole number of at least 1, not 0"):
         ToastStack(limit=0)
 
 
@@ -177,5 +177,5 @@ async def test_what_is_kept_is_bounded_by_time_and_size(sse: Kit) -> None:
 
 
 async def test_a_toast_may_be_sent_from_a_sync_handler(sse: Kit) -> None:
-    await asyncio.wrap_future(sse.toast("a", level="error"))
+    await asyncio.to_thread(lambda: sse.toast("a", level="error").result(5))
     assert b">a<" in sent(sse, EVERYONE).frame

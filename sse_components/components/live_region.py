@@ -1,0 +1,171 @@
+"""`LiveRegion`: what a function renders, the same in every tab."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from functools import partial
+from typing import Any
+
+from fasthtml.common import FT, NotStr
+
+from ..errors import MarkupError
+from ..html.oob import render as render_html
+from ..manager import BroadcastManager, as_set
+from ..protocol import LIVE_REGION_ATTRIBUTE
+from ..publication import Publication, calling_place
+from .handle import Exclude, Handle
+from .handle_registry import address, bind
+from .live import live_tag, morph
+from .throttle import Throttle, start
+
+# Seconds between two messages of one region.
+INTERVAL = 0.1
+
+
+class Region(Handle):
+    """The server side of a `LiveRegion`: a function that renders it. `sse.region(id)` makes it, as a decorator.
+
+    Call the region to show it in a page. Call `refresh()` when what it shows has changed.
+
+    Attributes:
+        id: the id of the `LiveRegion`.
+        channel: the channel that the `LiveRegion` follows.
+        render: the function.
+
+    Args:
+        manager: publishes what is rendered.
+        id: the id of the `LiveRegion`.
+        render: returns FT; it may be an async function. Everyone who sees the region gets what it returns.
+        channel: the channel that it follows; by default the id.
+        interval: seconds between two messages, at least.
+
+    Raises:
+        MarkupError: for an id that a selector cannot name.
+        ValueError: for an interval that is not above 0.
+
+    Example:
+        `@sse.region('board') def board(): return Ul(*map(Li, names))`
+    """
+
+    KIND = "a region"
+
+    def __init__(
+        self,
+        manager: BroadcastManager,
+        id: str,
+        render: Callable[[], Any],
+        *,
+        channel: str | None = None,
+        interval: float = INTERVAL,
+    ) -> None:
+        super().__init__(manager, id, channel=channel)
+        self.render, self._throttle = render, Throttle(manager, self._send, interval, leading=True)
+
+    def __call__(self, **kwargs: Any) -> Any:
+        """Return the `LiveRegion` for a page, with its present content. If the function is async, await the call.
+
+        Args:
+            kwargs: arguments of `LiveRegion`: `tag`, `cls`, and any attribute.
+
+        Returns:
+            The element, or an awaitable of it.
+        """
+        content = self.render()
+        show = partial(LiveRegion, id=self, **kwargs)
+        return show_awaited(content, show) if inspect.isawaitable(content) else show(content)
+
+    def refresh(self, *, exclude: Exclude = None) -> Publication:
+        """Render the region again, and show it in every tab. Focus, caret, scroll position and what is typed are kept.
+
+        It may be called anywhere, with or without `await`, as `publish`. The function is called in the application's
+        event loop. Of several calls within the interval, the first renders at once, and the others together when the
+        interval has passed.
+
+        Args:
+            exclude: tabs (`this_tab()`) and connections that do not get it.
+
+        Returns:
+            A `Publication`. Its id is empty if the region is rendered later, or by an async function.
+
+        Raises:
+            Exception: what the function raises. What an async function raises is raised by the `Publication`, and
+                logged with the line of this call if nobody looks at it.
+            SetupError: if the function makes an element that follows channels by itself: those are granted to one page.
+
+        Example:
+            `board.refresh()`
+        """
+        return self._manager.run_after_commit(partial(self._throttle.request, as_set(exclude), calling_place()))
+
+    def _send(self, exclude: frozenset[str]) -> Publication:
+        # In a context without a page: channels that are granted to one page must not be sent to all.
+        content = Context().run(self.render)
+        if inspect.isawaitable(content):
+            return start(self._send_awaited(content, exclude))
+        return self._publish_content(Context().run(render_html, content), exclude)
+
+    async def _send_awaited(self, content: Awaitable[Any], exclude: frozenset[str]) -> None:
+        await self._publish_content(render_html(await content), exclude)
+
+    def _publish_content(self, html: str, exclude: frozenset[str]) -> Publication:
+        return self._publish_out_of_band(morph(NotStr(html)), target=self.id, swap="beforeend", exclude=exclude)
+
+
+async def show_awaited(content: Awaitable[Any], show: Callable[[Any], FT]) -> FT:
+    """Show content as soon as it is there."""
+    return show(await content)
+
+
+def LiveRegion(
+    *content: Any,
+    id: Region | str | None = None,
+    channel: str | None = None,
+    tag: str = "div",
+    cls: str = "",
+    **kwargs: Any,
+) -> FT:
+    """Show what a function renders, the same in every tab.
+
+    `sse.region(id)` makes a region of the function. Its `refresh()` renders it again.
+
+    Args:
+        content: what it shows at first; or the region, which renders it.
+        id: its id, or its handle, if `content` is not the region. Required then.
+        channel: the channel that it follows; by default the region's, which is the id by default.
+        tag: the name of its tag.
+        cls: classes beside `sse-live-region`.
+        kwargs: attributes of the tag.
+
+    Returns:
+        The element.
+
+    Raises:
+        MarkupError: for a missing id, an id that a selector cannot name, or a region whose function is async.
+        HandleError: for another channel than the region's.
+        ChannelError, SetupError: as `SSE`.
+
+    Example:
+        `LiveRegion(board)`
+    """
+    if content and isinstance(content[0], Region):
+        id = bind(Region, content[0], also=id)
+        content = (render_now(id), *content[1:])
+    id, channel = address(Region, id, channel, "LiveRegion")
+    kwargs = {LIVE_REGION_ATTRIBUTE: True, **kwargs}
+    return live_tag(tag, *content, id=id, channel=channel, cls=f"sse-live-region {cls}", **kwargs)
+
+
+def render_now(region: Region) -> Any:
+    """Return what a region's function returns.
+
+    Raises:
+        MarkupError: if the function is async.
+    """
+    content = region.render()
+    if inspect.iscoroutine(content):
+        content.close()
+    if inspect.isawaitable(content):
+        raise MarkupError(f"an async function renders the region {region.id!r}: write `await region()` instead")
+    return content

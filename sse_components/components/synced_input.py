@@ -1,0 +1,74 @@
+"""`SyncedInput`: a field that is the same in all tabs, of one browser or of everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fasthtml.common import FT, Div, Input, Label, Span, Textarea
+
+from ..errors import MarkupError
+from ..protocol import FIELD_KEY
+from .synced import Scope, Synced, as_text, early_script, enclose, field_address, sync_attributes
+
+
+def SyncedInput(
+    name: str,
+    *label: Any,
+    value: str | float = "",
+    scope: Scope = "browser",
+    rows: int | None = None,
+    key: str | None = None,
+    id: Synced | str | None = None,
+    channel: str | None = None,
+    cls: str = "",
+    **kwargs: Any,
+) -> FT:
+    """Show a field that is the same in all tabs.
+
+    If several tabs type at once, the last one wins in all of them. A change from elsewhere leaves the caret where it
+    is, and waits until a word that is being typed is complete.
+
+    Args:
+        name: the field's name.
+        label: its label; without one, give `aria_label`.
+        value: its value; with `scope='browser'`, until somebody types.
+        scope: `'browser'`: the tabs of one browser, without the server. The browser remembers the value until the user
+            signs out on a page with a `SessionGuard`. `'server'`: all tabs of everybody. Send the value by
+            `hx_post=handler`, and let the handler call `sse.synced(id).set(value)`.
+        rows: the lines of a `Textarea`; without it the field is an `Input`.
+        key: the name under which the browser remembers the value; by default `name`.
+        id: the field's id, or its handle (`sse.synced('title')`). Required with `scope='server'`.
+        channel: the channel that the field follows; by default the handle's, which is the id by default.
+        cls: classes beside `sse-synced-input`.
+        kwargs: attributes of the field.
+
+    Returns:
+        The field, in its label if there is one.
+
+    Raises:
+        MarkupError: for an unknown scope, for a password, or with `scope='server'` for a missing id or one that a
+            selector cannot name.
+        HandleError: for another channel than the handle's.
+        SetupError: with `scope='server'`, outside of a request of an app with `setup_sse`.
+
+    Example:
+        `SyncedInput('title', 'Title', id='title', value=doc.title, scope='server', hx_post=save)`
+    """
+    if kwargs.get("type") == "password":
+        raise MarkupError("a password must not be sent to other tabs: use a plain Input(type='password')")
+    field_id, channel = field_address(scope, id, channel)
+    text = as_text(value)
+    sync = sync_attributes(scope, FIELD_KEY + (key or name), field_id, trigger="input delay:300ms")
+    attributes = {"name": name, "cls": f"sse-synced-input {cls}".strip(), **sync}
+    field = text_field(text, rows, attributes, kwargs)
+    early = [early_script()] if scope == "browser" else []
+    inside = [Span(*label), field, *early] if label else [field, *early]
+    return enclose(Label if label else Div, inside, text, scope, field_id, channel)
+
+
+def text_field(text: str, rows: int | None, attributes: dict[str, Any], kwargs: dict[str, Any]) -> FT:
+    """Return an `Input`, or a `Textarea` if there are `rows`; `kwargs` have the last word."""
+    if rows is None:
+        return Input(**{"type": "text", **attributes, "value": text, **kwargs})
+    # An HTML parser drops the first newline.
+    return Textarea("\n" + text, **{**attributes, "rows": rows, **kwargs})

@@ -1,0 +1,35 @@
+import { TEXT_ATTRIBUTE } from "../protocol.js";
+
+const PARTS = `[hx-swap-oob][${TEXT_ATTRIBUTE}], [data-hx-swap-oob][${TEXT_ATTRIBUTE}]`;
+
+/**
+ * Update the elements of which a message changes only the text, without htmx: swapping and settling an element costs a page more
+ * than everything else that a message does, and a growing answer changes many times a second.
+ *
+ * @param {string} html a message
+ * @returns {string} the rest of the message, for htmx to swap
+ */
+export function updateTexts(html) {
+  if (!html.includes(TEXT_ATTRIBUTE)) return html;
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const part of template.content.querySelectorAll(PARTS)) {
+    const element = document.getElementById(part.id);
+    if (element) setText(element, part.textContent ?? "");
+    part.remove();
+  }
+  return template.innerHTML;
+}
+
+/**
+ * A text that only grows keeps its node, so that the browser need not lay out again what stands before the new part.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+function setText(element, text) {
+  const [node, ...others] = element.childNodes;
+  const grows = node instanceof Text && others.length === 0 && text.startsWith(node.data);
+  if (!grows) element.textContent = text;
+  else if (text !== node.data) node.appendData(text.slice(node.data.length));
+}

@@ -1,0 +1,47 @@
+"""Serves each of the given programs once, and prints what it finds as JSON: `{"path": "what went wrong, if anything"}`.
+
+It runs in an environment without the packages of the tests: it needs the standard library and what the wheel installs.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+import threading
+import time
+import traceback
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+
+def first_page(app: Any) -> str:
+    """Return the HTML of an application's `/`, as uvicorn serves it."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="on", log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while thread.is_alive() and not server.started:
+            time.sleep(0.01)
+        [port] = [listener.getsockname()[1] for listener in server.servers[0].sockets]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            return str(answer.read().decode())
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def problem(path: Path) -> str:
+    """Return what is wrong with a program; an empty text if it serves a page that loads the kit."""
+    try:
+        page = first_page(runpy.run_path(str(path))["app"])
+    except BaseException:
+        return traceback.format_exc()
+    return "" if "/sse/assets/" in page else f"its page does not load the kit:\n{page}"
+
+
+if __name__ == "__main__":
+    json.dump({path: problem(Path(path)) for path in sys.argv[1:]}, sys.stdout)
