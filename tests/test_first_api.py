@@ -260,7 +260,13 @@ class Unknown:
 
 
 DATA = {"at": datetime(2026, 1, 2, tzinfo=UTC), "on": date(2026, 1, 2), "tags": {"b", "a"}, "html": Span("<3")}
-MORE = {"job": Job("copy"), "price": Decimal("1.50"), "id": UUID(int=1), "took": timedelta(seconds=2), UUID(int=2): ()}
+MORE: dict[Any, Any] = {
+    "job": Job("copy"),
+    "price": Decimal("1.50"),
+    "id": UUID(int=1),
+    "took": timedelta(seconds=2),
+    UUID(int=2): (),
+}
 
 
 async def test_data_is_json_only_where_json_is_sent() -> None:

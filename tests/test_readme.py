@@ -35,7 +35,7 @@ async def test_its_ten_lines_are_live(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_its_error_is_the_one_that_is_raised() -> None:
     [shown] = re.findall(r"MarkupError: (.*)", README)
     with pytest.raises(MarkupError) as caught:
-        oob(Li("milk"), swap="append")
+        oob(Li("milk"), swap="insert")
     assert str(caught.value) == shown
 
 

@@ -174,7 +174,8 @@ class StreamConnection:
     @property
     def last_activity(self) -> Moment:
         """When something was last sent, in UTC."""
-        return max(self._activity, now() - timedelta(seconds=time.monotonic() - self.feed.sent_at))
+        sent: Moment = now() - timedelta(seconds=time.monotonic() - self.feed.sent_at)
+        return max(self._activity, sent)
 
     @property
     def queue(self) -> StreamQueue:

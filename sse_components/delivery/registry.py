@@ -205,7 +205,11 @@ class ConnectionRegistry:
         return sharing[-1] if sharing else self._connections.get(conn_id)
 
     def resolve(self, conn_id: str) -> str:
-        """Return the id of the connection that an id addresses; one that this process does not know as it is."""
+        """Return the id of the connection that an id addresses; one that this process does not know as it is.
+
+        Args:
+            conn_id: connection ID.
+        """
         connection = self.get_connection(conn_id)
         return conn_id if connection is None else connection.connection_id
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 
@@ -22,20 +22,20 @@ class Moment(datetime):
     def __sub__(self, other: Any) -> Any:
         return super().__sub__(aware(other))
 
-    def __rsub__(self, other: datetime) -> timedelta:  # type: ignore[override]
+    def __rsub__(self, other: datetime) -> timedelta:
         difference: timedelta = self - other
         return -difference
 
-    def __lt__(self, other: datetime) -> bool:
+    def __lt__(self, other: date) -> bool:
         return super().__lt__(aware(other))
 
-    def __le__(self, other: datetime) -> bool:
+    def __le__(self, other: date) -> bool:
         return super().__le__(aware(other))
 
-    def __gt__(self, other: datetime) -> bool:
+    def __gt__(self, other: date) -> bool:
         return super().__gt__(aware(other))
 
-    def __ge__(self, other: datetime) -> bool:
+    def __ge__(self, other: date) -> bool:
         return super().__ge__(aware(other))
 
 

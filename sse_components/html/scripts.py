@@ -13,7 +13,7 @@ from .connect import check_path
 from .mounting import prefix_for_page
 
 
-class ScriptTag(FT):
+class ScriptTag(FT):  # type: ignore[misc]
     """A `<script>` that loads a browser file. Where that is, it finds out when it is rendered.
 
     So it can be made when a module is imported, as in `fast_app(hdrs=(cleanup_sse_on_unload(),))`, and one tag serves
@@ -58,7 +58,7 @@ def cleanup_sse_on_unload() -> FT:
     return ScriptTag("unload.js")
 
 
-def create_reconnection_script(check_interval: int = 5000, max_retries: int = 5, debug: bool = False) -> FT:
+def create_reconnection_script(check_interval: float = 5000, max_retries: int = 5, debug: bool = False) -> FT:
     """Create a script for automatic SSE reconnection.
 
     Args:
@@ -83,7 +83,7 @@ def create_reconnection_script(check_interval: int = 5000, max_retries: int = 5,
     return ScriptTag("reconnect.js", **{RECONNECT_ATTRIBUTE: True}, **options)
 
 
-def create_connection_manager_script(registry_endpoint: str = DEFAULT_ENDPOINT, update_interval: int = 10000) -> FT:
+def create_connection_manager_script(registry_endpoint: str = DEFAULT_ENDPOINT, update_interval: float = 10000) -> FT:
     """Create a script to manage and monitor connections.
 
     It fills the elements with `data-sse-stats` and fires `sse:stats` at the document.

@@ -85,6 +85,11 @@ async def test_an_endpoint_sends_frames_as_they_are_and_frames_what_is_none() ->
         yield ": a comment\n\n"
         yield b"retry: 10\r\ndata: b\r\n\r\nid: 1\ndata: c\n\n"
         yield encode("d", event="e")
+        yield "event: pieces\n"
+        yield "data: one\n\n"
+        yield "data: "
+        yield "two\nid: 7"
+        yield "\n\n"
         yield "data: almost\n"
         yield OOBStreamBuilder().add_element(P("f")).build()
         yield P("g")
@@ -96,6 +101,8 @@ async def test_an_endpoint_sends_frames_as_they_are_and_frames_what_is_none() ->
         ": a comment\n\n"
         "retry: 10\r\ndata: b\r\n\r\nid: 1\ndata: c\n\n"
         "event: e\ndata: d\n\n"
+        "event: pieces\ndata: one\n\n"
+        "data: two\nid: 7\n\n"
         "data: data: almost\ndata: \n\n"
         "data: <p>f</p>\n\n"
         "data: <p>g</p>\n\n"

@@ -338,11 +338,15 @@ async def test_an_error_in_the_last_step_of_a_thread_goes_to_the_log(caplog: pyt
 # ---------------------------------------------------------------------- settings, queues
 
 
-@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan, "1"])
-@pytest.mark.parametrize("name", ["heartbeat_interval", "timeout"])
-def test_bad_times_are_refused_with_their_name(name: str, value: Any) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be a number above 0, not "):
+@pytest.mark.parametrize("value", [-1, math.inf, math.nan, "1"])
+@pytest.mark.parametrize(("name", "range"), [("heartbeat_interval", "above 0"), ("timeout", "of at least 0")])
+def test_bad_times_are_refused_with_their_name(name: str, range: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be a number {range}, not "):
         StreamConfig(**{name: value})
+
+
+async def test_a_timeout_of_0_is_no_limit() -> None:
+    assert await collect(SSEStream(StreamConfig(timeout=0)).stream(["a"])) == [CONNECTED, "data: a\n\n", CLOSED]
 
 
 @pytest.mark.parametrize("name", ["initial_message", "close_message"])
@@ -358,10 +362,10 @@ def test_bad_arguments_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="heartbeat must be"):
         sse_generator([], heartbeat=0)
     with pytest.raises(ValueError, match="interval must be"):
-        create_progress_stream("a", dict, interval=0)
+        create_progress_stream("a", dict, interval=-1)
     with pytest.raises(ValueError, match="min_interval must be"):
         create_throttled_stream([], min_interval=-1)
-    with pytest.raises(ValueError, match="max_buffer must be a whole number of at least 1, not 0"):
+    with pytest.raises(ValueError, match=r"write max_buffer=1 to keep the latest one only$"):
         create_throttled_stream([], max_buffer=0)
 
 

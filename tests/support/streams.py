@@ -17,7 +17,7 @@ from sse_components.delivery.connection import ConnectionQueue
 from sse_components.generators.streams import StreamConfig
 from tests.support.patience import patient
 
-CONNECTED, CLOSED, HEARTBEAT = ": Connected\n\n", ": Connection closed\n\n", ": heartbeat\n\n"
+CONNECTED, CLOSED, HEARTBEAT = ": Connected\n\n", ": Connection closed\n\n", ": heartbeat 0.01\n\n"
 QUIET = StreamConfig(send_initial_message=False, send_close_message=False)
 # Seconds: a short heartbeat or time-out, and a distance between items that can be told from none.
 SWIFT, PACE = 0.01, 0.02
