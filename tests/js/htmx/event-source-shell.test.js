@@ -4,7 +4,8 @@ import { FakeElement } from "../support/fake-page.js";
 import { Queue } from "../support/queue.js";
 import { StreamServer } from "../support/stream-server.js";
 
-const { EventSourceShell } = await import("../../../static/htmx/event-source-shell.js");
+const { EndedSource, EventSourceShell } = await import("../../../static/htmx/event-source-shell.js");
+const { hasEnded } = await import("../../../static/page/page-source.js");
 const { sources } = await import("../../../static/page/sources.js");
 
 /** @type {StreamServer} */
@@ -78,6 +79,44 @@ describe("EventSourceShell", { timeout: 30_000 }, () => {
     response.end();
     const { status, final } = await errors.next();
     assert.deepEqual([status, final], [200, false]);
+  });
+
+  it("fires the extension's events for a loss at the element, and closes when the element has gone", async () => {
+    const { shell, element, response } = await connected();
+    /** @type {Queue<any>} */
+    const fired = new Queue();
+    for (const name of ["htmx:sseError", "htmx:sse-error", "htmx:sseClose"]) {
+      element.addEventListener(name, (event) => fired.push([name, /** @type {CustomEvent} */ (event).detail]));
+    }
+    element.isConnected = false;
+    response.end();
+    const [name, { source, error }] = await fired.next();
+    assert.deepEqual([name, source, error.type, error.status], ["htmx:sseError", shell, "error", 200]);
+    assert.equal((await fired.next())[0], "htmx:sse-error");
+    const [last, { type }] = await fired.next();
+    assert.deepEqual([last, type, shell.readyState], ["htmx:sseClose", "nodeMissing", 2]);
+  });
+
+  it("is closed for good by the closing event, and by no other", async () => {
+    const { shell, element, response } = await connected();
+    element.setAttribute("data-sse-close", "done");
+    /** @type {Queue<string>} */
+    const closed = new Queue();
+    shell.addEventListener("done", () => {
+      shell.close();
+      closed.push(element.getAttribute("data-sse-state") ?? "");
+    });
+    response.write("event: done\ndata: \n\n");
+    assert.equal(await closed.next(), "closed");
+    assert.ok(hasEnded(element.asElement, server.url));
+    assert.ok(!hasEnded(element.asElement, `${server.url}?next`));
+    const ended = new EndedSource(server.url);
+    ended.close();
+    assert.deepEqual([ended.url, ended.readyState], [server.url, 2]);
+
+    const other = await connected();
+    other.shell.close();
+    assert.ok(!hasEnded(other.element.asElement, server.url));
   });
 
   it("says how to remove each listener", async () => {

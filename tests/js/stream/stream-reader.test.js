@@ -329,6 +329,40 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.readyState, OPEN);
   });
 
+  it("a stream may be silent until its server says its heartbeat, in a header or in a comment", async () => {
+    const { reader, response } = await connected({ heartbeat: 0 });
+    response.write(": Connected\n\n: heartbeat 2026-01-01T00:00:00\n\ndata: 1\n\n");
+    await reader.seen.events.next();
+    clock.advance(86_400_000);
+    assert.equal(reader.readyState, OPEN);
+    response.write(": heartbeat 1.5\n\ndata: 2\n\n");
+    await reader.seen.events.next();
+    clock.advance(3_749);
+    assert.equal(reader.readyState, OPEN);
+    clock.advance(1);
+    assert.equal((await reader.seen.losses.next()).error.name, "TimeoutError");
+  });
+
+  it("a header says the heartbeat of a stream", async () => {
+    const reader = connect({ heartbeat: 0 });
+    const { response } = await server.visits.next();
+    response.writeHead(200, { "Content-Type": "text/event-stream", "SSE-Heartbeat": "60" }).flushHeaders();
+    await reader.seen.events.next();
+    clock.advance(149_999);
+    assert.equal(reader.readyState, OPEN);
+    clock.advance(1);
+    assert.equal(reader.readyState, CONNECTING);
+  });
+
+  it("a server that says no heartbeat is not asked twice while it works on its response", async () => {
+    const reader = connect({ heartbeat: 0 });
+    await server.visits.next();
+    clock.advance(60_000);
+    reader.reconnectNow();
+    assert.equal(reader.seen.attempts.length, 1);
+    assert.equal(reader.running, 1);
+  });
+
   it("a heartbeat of years is no busy loop", async () => {
     const { reader, response } = await connected();
     response.write('event: sse:open\ndata: {"connection": "c1", "heartbeat": 1e9}\n\n');
