@@ -84,8 +84,6 @@ ORDER = [
     "connections",
     "streaming",
     "__init__",
-    "testing.*",
-    "testing.__init__",
     "gallery.source",
     "gallery.examples.*",
     "gallery.examples.__init__",
