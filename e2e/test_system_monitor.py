@@ -36,7 +36,7 @@ def test_the_light_tells_what_the_stream_does(
     if htmx.startswith("4"):
         assert len(heard(tab, "htmx:sse:after:connection")) == 2
         assert len(heard(tab, "htmx:sse:error")) == losses
-    problems[:] = [one for one in problems if "/measure" not in one]
+    problems[:] = [problem for problem in problems if "/measure" not in problem]
     forget_lost_connections(problems, server)
 
     calls = server.get("/calls")

@@ -221,7 +221,7 @@ async def test_exclude_leaves_out_the_newest_of_an_id() -> None:
         assert await manager.broadcast("note", {}, exclude={"user-1"}) == 1
         assert (old.qsize(), new.qsize()) == (1, 0)
         for id, queue in manager.connections.items():
-            assert await manager.send_to(id, "note", {}), "each has an id of its own"
+            assert await manager.send_to(id, "note", {}), "each has a unique id"
             assert queue.qsize() > 0
         await manager.unregister(first)
         await manager.unregister(first)
@@ -349,7 +349,7 @@ async def test_programs_read_the_connections_and_cannot_write_them() -> None:
             assert len(manager.connections) == len(manager.registry.connections) == 2
             assert manager.connections["ann"] is queue
             assert manager.connection_metadata["ann"]["page"] == "board"
-            assert all(datetime.fromisoformat(one["connected_at"]) for one in manager.connection_metadata.values())
+            assert all(datetime.fromisoformat(kept["connected_at"]) for kept in manager.connection_metadata.values())
             assert {id: set(found) for id, found in manager.registry.connections_by_type.items()} == {
                 "global": set(manager.connections)
             }
@@ -406,8 +406,8 @@ async def test_the_times_of_streams_are_such_times_too() -> None:
 # ---------------------------------------------------------------------- 11. from threads
 
 
-async def test_a_thread_broadcasts_by_a_loop_of_its_own() -> None:
-    """A worker's thread reports as it did: `asyncio.run(manager.broadcast(...))`, also `send_to` and `register`."""
+async def test_a_thread_broadcasts_by_its_separate_loop() -> None:
+    """A worker's thread reports as before: `asyncio.run(manager.broadcast(...))`, also `send_to` and `register`."""
     app = FastHTML(secret_key="key")
     manager = BroadcastManager()
     setup_broadcast_routes(app, manager)

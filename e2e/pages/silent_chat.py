@@ -75,7 +75,7 @@ def make_app(*, htmx4: bool) -> Any:
 
 
 def create_configured(question: str) -> Any:
-    """Return the answer as a stream with a heartbeat of the program's own."""
+    """Return the answer as a stream whose heartbeat the program has set."""
     return EventStream(SSEStream(StreamConfig(heartbeat_interval=60)).stream(words(question)))
 
 

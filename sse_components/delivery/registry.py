@@ -126,7 +126,7 @@ class ConnectionRegistry:
         self._log("added", connection.connection_id)
 
     def _address(self, name: str, connection: Connection) -> None:
-        """Let a name address this connection. Another one that has the name as its id gets an id of its own."""
+        """Let a name address this connection. Another one that has the name as its id gets a new id."""
         if connection.connection_id != name and (former := self._connections.pop(name, None)) is not None:
             former.connection_id = _another_id(name)
             self._connections[former.connection_id] = former

@@ -20,7 +20,7 @@ from .streams import SSEStream
 
 EVENT_STREAM = "text/event-stream"
 
-# Fields, each in a line of its own, or the beginning of one; and the empty line that ends a frame.
+# Fields, one per line, or the beginning of one; and the empty line that ends a frame.
 _FIELD = r"(?:data|event|id|retry):"
 _BEGINNING = re.compile(rf"(?:{_FIELD}[^\r\n]*\r?\n)+|(?:{_FIELD}[^\r\n]*\r?\n)*{_FIELD} ?")
 _ENDED = re.compile(r"(?:\r?\n){2}$")

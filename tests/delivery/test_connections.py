@@ -212,11 +212,11 @@ async def test_an_id_addresses_the_newest_connection_and_the_older_ones_stay() -
     registry = ConnectionRegistry()
     old, new = await registry.add_connection("ann"), await registry.add_connection("ann")
     assert registry.get_connection("ann") is new
-    ids = {one.connection_id for one in (old, new)}
+    ids = {found.connection_id for found in (old, new)}
     assert len(ids) == 2
     assert all(re.fullmatch(r"ann\.[\w-]{8}", id) for id in ids)
-    assert [registry.get_connection(one.connection_id) for one in (old, new)] == [old, new]
-    assert {one.connection_id for one in registry.get_connections()} == ids
+    assert [registry.get_connection(found.connection_id) for found in (old, new)] == [old, new]
+    assert {found.connection_id for found in registry.get_connections()} == ids
     await registry.remove_connection("ann")
     assert not old.is_active(), "it was told this id, the newer one was not"
     assert registry.get_connection("ann") is new
@@ -229,8 +229,8 @@ async def test_an_id_addresses_the_connection_before_when_the_newest_has_gone() 
     assert registry.get_connection("ann") is old
     third = await registry.add_connection("ann")
     assert registry.get_connection("ann") is third
-    for one in (old, third):
-        registry.remove(one)
+    for gone in (old, third):
+        registry.remove(gone)
     assert (registry.get_connection("ann"), registry.free_id("ann")) == (None, "ann")
 
 
