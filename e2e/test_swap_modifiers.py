@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from e2e.conftest import ALL_HTMX, OpenTab, expect_live
-from e2e.page_server import PageServer
+from e2e.page_server import PageServer, wait_until
 
 pytestmark = ALL_HTMX
 
@@ -57,3 +57,16 @@ def test_a_builder_with_ids_that_look_like_selectors(open_tab: OpenTab, server: 
     server.post("/build")
     expect(tab.locator("[id='file.txt:1']")).to_have_text("new")
     expect(tab.locator("#rows li")).to_have_text(["zero", "one", "two"])
+
+
+def test_an_event_closes_an_element_of_the_kit_for_good(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    tab = open_tab(f"/{room}/answer")
+    expect_live(tab)
+    server.post(f"/{room}/finish")
+    expect(tab.locator("#live > p")).to_have_text(["last"])
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "closed")
+    wait_until(lambda: server.get(f"/{room}/followers") == "0", within=15, what="the end of the stream")
+    tab.evaluate("htmx.process(document.querySelector('#live'))")
+    server.post(f"/{room}/finish")
+    expect(tab.locator("#live > p")).to_have_text(["last"])
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "closed")

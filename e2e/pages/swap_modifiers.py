@@ -33,6 +33,21 @@ def make_app(*, htmx4: bool) -> Any:
         sse.publish(room, P("new", id="inside"))
         return "said"
 
+    @rt("/{room}/answer")
+    def answer(room: str) -> Any:
+        return SSE(channels=room, swap="beforeend", close="done", id="live")
+
+    @rt("/{room}/finish", methods=["POST"])
+    def finish(room: str) -> str:
+        sse.publish(room, P("last"))
+        sse.publish(room, event="done")
+        sse.publish(room, P("never"))
+        return "finished"
+
+    @rt("/{room}/followers")
+    def followers(room: str) -> str:
+        return f"{sse.get_connection_count(channel=room)}"
+
     @rt("/built")
     def built() -> Any:
         return create_sse_element("/own/broadcast", "live"), Div("old", id="file.txt:1"), Ul(id="rows")

@@ -105,3 +105,12 @@ def test_what_it_cannot_be_is_told(options: dict[str, Any], error: type[Exceptio
 def test_outside_of_a_request_there_is_nobody_to_grant_channels_to() -> None:
     with pytest.raises(SetupError, match="channels are granted to the page of a request"):
         SSE(channels="todos")
+
+
+@pytest.mark.usefixtures("rendered_page")
+def test_an_event_may_end_what_an_element_follows() -> None:
+    attrs = SSE(channels="answer-7", close="done").attrs
+    assert {attrs[name] for name in ("data-sse-close", "hx-sse-close", "hx-sse:close")} == {"done"}
+    assert "data-sse-close" not in SSE(channels="answer-7").attrs
+    with pytest.raises(WireError):
+        SSE(channels="answer-7", close="a b")
