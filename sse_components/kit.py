@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 
 from .checks import check_positive
@@ -24,6 +25,9 @@ from .manager import BroadcastManager
 from .publication import Publication
 
 H = TypeVar("H", bound=Handle)
+T = TypeVar("T")
+
+_making = Lock()
 
 
 class Kit(BroadcastManager):
@@ -36,24 +40,30 @@ class Kit(BroadcastManager):
     Its arguments are those of `BroadcastManager`.
     """
 
-    # `setdefault` is one step: two threads get the same object.
-
-    @cached_property
+    @property
     def handles(self) -> HandleRegistry:
         """The handles by kind and id."""
-        found: HandleRegistry = self.__dict__.setdefault("handles", HandleRegistry())
-        return found
+        return self._once("handles", HandleRegistry)
 
-    @cached_property
+    @property
     def works(self) -> Works:
         """The jobs and answers that run, and the latest ones that have ended."""
-        found: Works = self.__dict__.setdefault("works", Works())
-        return found
+        return self._once("works", Works)
 
-    @cached_property
+    @property
     def here(self) -> Here:
         """The people and tabs in each room, for `TabCount(sse.here)` and `PresenceList(sse.here, room)`."""
-        return Here(self)
+        return self._once("here", lambda: Here(self))
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        """Return an object that is made when it is first asked for, once, whichever threads ask."""
+        key = f"_{name}"
+        if key not in self.__dict__:
+            with _making:
+                if key not in self.__dict__:
+                    self.__dict__[key] = make()
+        found: T = self.__dict__[key]
+        return found
 
     def handle(self, kind: type[H], id: str, **options: Any) -> H:
         """Return the handle of a class that an id stands for.

@@ -240,7 +240,10 @@ class BroadcastManager:
         """Call what publishes, in the event loop: now, or when the transaction around has been committed.
 
         Args:
-            publish: checked, so that it does not fail for its arguments.
+            publish: returns the outcome. Its arguments have been checked.
+
+        Returns:
+            The outcome; a `Publication` with an empty id, if it waits for the commit.
 
         Raises:
             NotRunning: before start-up or after shutdown.
@@ -253,9 +256,10 @@ class BroadcastManager:
     def after_commit(self, db: Any) -> AfterCommit:
         """Return a transaction, for `with` or `async with`, whose publications wait until it is committed.
 
-        What is published inside, by `publish` or a component's handle, goes out after the commit, in order, and before
-        what is published later. When the block raises, or the commit fails, the database is
-        rolled back and nothing goes out. Inside, the result of `publish` is an empty id. `broadcast` does not wait.
+        What is published inside, by `publish`, a toast, or the handle of a text, a list, a region or a field, goes out
+        after the commit, in order, and before what is published later. When the block raises, or the commit fails, the
+        database is rolled back and nothing goes out. Inside, the result of `publish` is an empty id. `broadcast` does
+        not wait, nor do the handles that show what goes on: logs, sparklines, jobs and answers.
 
         A block inside of another one for the same connection is a part of it: when it raises, its part is undone, and
         what it has published is dropped; the rest is decided by the one around.
@@ -278,6 +282,9 @@ class BroadcastManager:
 
     def publish_committed(self, actions: list[Action]) -> None:
         """Publish, in order, what a transaction has held back.
+
+        Args:
+            actions: publish; called in the event loop.
 
         Raises:
             NotRunning: before start-up or after shutdown.
@@ -409,7 +416,11 @@ class BroadcastManager:
 
     @in_home_loop
     async def unregister(self, connection_id: str) -> None:
-        """Unregister a connection; a stream is ended. An unknown id is no error."""
+        """Unregister a connection; a stream is ended.
+
+        Args:
+            connection_id: its id; an unknown one is no error.
+        """
         self._queues.pop(connection_id, None)
         if (connection := self.registry.get_connection(connection_id)) is not None:
             self.registry.remove(connection)

@@ -46,6 +46,7 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         shares: whether awaiting it lets others run now and then, so that a task which awaits nothing else does not
             hold up the event loop.
         call: what is called when the outcome is awaited, where nothing runs that could do it before.
+        place: file and line of the call, for the log; by default where this package was called just now.
     """
 
     __slots__ = ("_call", "_future", "_place", "_seen", "_shares", "_steps", "_value")
@@ -57,11 +58,12 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         *,
         shares: bool = False,
         call: Callable[[], Outcome[Any]] | None = None,
+        place: str = "",
     ) -> None:
         self._future, self._value, self._shares, self._call = future, value, shares, call
         self._seen = False
         self._steps: Generator[Any, Any, T_co] | None = None
-        self._place = calling_place() if future or call else ""
+        self._place = place or (calling_place() if future or call else "")
 
     @classmethod
     def of(cls, value: Any, *, shares: bool = False) -> Self:
@@ -106,7 +108,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         return self._value if self._future is None else self._future.result()  # type: ignore[no-any-return]
 
     def pass_on(self, future: Future[T_co]) -> None:
-        """Set a future's result as soon as there is one."""
+        """Set a future's result as soon as there is one.
+
+        Args:
+            future: gets the result or the error.
+        """
         self._seen = True
         if self._future is None:
             future.set_result(self._value)
@@ -116,7 +122,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
     # What asyncio asks of a coroutine.
 
     def send(self, value: Any) -> Any:
-        """Go on, as a coroutine does."""
+        """Return what it waits for next, as a coroutine does.
+
+        Args:
+            value: the result of what it waited for.
+        """
         self._steps = self._steps or self.__await__()
         try:
             return self._steps.send(value)
@@ -125,7 +135,11 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
             raise
 
     def throw(self, *error: Any) -> Any:
-        """Raise an error where it waits, as in a coroutine."""
+        """Return what it waits for next, as a coroutine does, after an error is raised in it.
+
+        Args:
+            error: the error.
+        """
         self._steps = self._steps or self.__await__()
         return self._steps.throw(*error)
 

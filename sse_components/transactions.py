@@ -45,6 +45,13 @@ class Turns:
         self._lock = threading.Lock()
         self._queues: dict[int, deque[Turn]] = {}
 
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    def count(self, connection: Any) -> int:
+        """Return the number of blocks that use a connection, or wait for it."""
+        return len(self._queues.get(id(connection), ()))
+
     def ask(self, connection: Any, *, blocking: bool) -> Turn:
         """Return a turn, which has come already if no other block uses the connection.
 
@@ -82,7 +89,7 @@ class Turns:
             following.come()
 
 
-_turns = Turns()
+turns = Turns()
 
 
 class AfterCommit:
@@ -106,17 +113,17 @@ class AfterCommit:
 
     def __enter__(self) -> Self:
         if self._begins():
-            self._turn = _turns.ask(self.connection, blocking=True)
+            self._turn = turns.ask(self.connection, blocking=True)
             self._turn.result()
         return self._begin_transaction()
 
     async def __aenter__(self) -> Self:
         if self._begins():
-            self._turn = _turns.ask(self.connection, blocking=False)
+            self._turn = turns.ask(self.connection, blocking=False)
             try:
                 await asyncio.wrap_future(self._turn)
             except BaseException:
-                _turns.end(self.connection, self._turn)
+                turns.end(self.connection, self._turn)
                 raise
         return self._begin_transaction()
 
@@ -186,7 +193,7 @@ class AfterCommit:
 
     def _let_go(self) -> None:
         if self._turn:
-            _turns.end(self.connection, self._turn)
+            turns.end(self.connection, self._turn)
 
 
 _innermost: ContextVar[AfterCommit | None] = ContextVar("sse_components.transaction", default=None)

@@ -17,7 +17,7 @@ from fastlite import database  # type: ignore[import-untyped]
 
 from sse_components import Kit, MarkupError, setup_sse
 from sse_components.events.log import Cursor
-from sse_components.transactions import _turns, connection_of
+from sse_components.transactions import connection_of, turns
 from tests.support.running import running
 from tests.support.serving import until
 
@@ -57,7 +57,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     connection.execute(CREATE)
     yield connection
     connection.close()
-    assert _turns._queues == {}
+    assert len(turns) == 0
 
 
 def titles(db: Any) -> list[str]:
@@ -313,7 +313,7 @@ async def test_threads_take_turns_with_tasks(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         held.set()
         await until(came.is_set)
-        await until(lambda: len(_turns._queues[id(connection_of(db))]) == 2)
+        await until(lambda: turns.count(connection_of(db)) == 2)
         insert(db, "task")
         await sse.publish("todos", "task")
     await thread

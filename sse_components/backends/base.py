@@ -20,7 +20,11 @@ class Backend(Protocol):
         ...
 
     async def open(self, listener: Listener) -> None:
-        """Begin to hand each event that this process or another one appends to `listener`."""
+        """Begin to hand out each event that this process or another one appends.
+
+        Args:
+            listener: called with each event, in the event loop.
+        """
         ...
 
     async def close(self) -> None:
@@ -52,6 +56,9 @@ class Backend(Protocol):
             only_tabs: the only tabs that show it, as its frame tells them; by default all tabs do.
             message: the JSON of the broadcast that it was made from.
 
+        Returns:
+            The event, or a future of it.
+
         Raises:
             WireError: if a field cannot be carried.
         """
@@ -61,6 +68,10 @@ class Backend(Protocol):
         """Return the events of `channels` after `cursor` that this process knows of, in order.
 
         It is synchronous, so that reading the log's end and joining the live events are one step.
+
+        Args:
+            channels: their names.
+            cursor: the position that has been seen; None, and the cursor of another log, is a gap.
 
         Raises:
             HistoryGap: if events after the cursor are no longer known.

@@ -25,7 +25,11 @@ class MemoryBackend:
         return self.log.cursor
 
     async def open(self, listener: Listener) -> None:
-        """Hand each event that is appended to `listener`."""
+        """Hand out each event that is appended.
+
+        Args:
+            listener: called with each event.
+        """
         self._listener = listener
 
     async def close(self) -> None:
@@ -43,7 +47,23 @@ class MemoryBackend:
         only_tabs: Iterable[str] = (),
         message: str | None = None,
     ) -> Event:
-        """Append an event, hand it to the listener, and return it."""
+        """Append an event, and hand it to the listener.
+
+        Args:
+            channel: of the event.
+            data: of the event.
+            event: its name.
+            exclude_tabs: tabs that leave it out, as its frame tells them.
+            exclude_connections: connections that do not get it.
+            only_tabs: the only tabs that show it, as its frame tells them; by default all tabs do.
+            message: the JSON of the broadcast that it was made from.
+
+        Returns:
+            The event: nothing has to be waited for.
+
+        Raises:
+            WireError: if a field cannot be carried.
+        """
         appended = self.log.append(
             channel,
             data,
@@ -58,5 +78,13 @@ class MemoryBackend:
         return appended
 
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
-        """Return the events of `channels` after `cursor`."""
+        """Return the events of `channels` after `cursor`, in order.
+
+        Args:
+            channels: their names.
+            cursor: the position that has been seen; None, and the cursor of another log, is a gap.
+
+        Raises:
+            HistoryGap: if events after the cursor are no longer kept.
+        """
         return self.log.since(channels, cursor)

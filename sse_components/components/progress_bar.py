@@ -198,6 +198,9 @@ class Job(Work):
         Args:
             items: what is to be done.
 
+        Yields:
+            Each item.
+
         Example:
             `async for row in job.each(rows): ...`
         """

@@ -191,7 +191,11 @@ class Spark(Handle):
         return self._throttle.request(as_set(exclude))
 
     def option(self, name: str) -> Any:
-        """Return an option, by its name."""
+        """Return the value of an option.
+
+        Args:
+            name: of the option.
+        """
         return getattr(self.look if name in LOOK else self, name)
 
     def drawing(self) -> tuple[FT, ...]:

@@ -33,7 +33,7 @@ class Throttle:
         manager: sends in its event loop.
         send: sends the present state. It gets the tabs and connections to leave out. It is called in the event loop,
             and not again before its outcome is there.
-        interval: seconds between two messages, at least.
+        interval: seconds between the end of one message and the next, at least.
         leading: whether the first change is sent at once. Otherwise it waits for those that follow in the interval.
 
     Raises:
@@ -95,16 +95,16 @@ class Throttle:
 
     def _begin_to_wait(self, loop: asyncio.AbstractEventLoop) -> None:
         if running_loop() is loop:
-            return self._wait(loop, loop.time() + self._interval)
+            return self._wait(loop)
         try:
-            loop.call_soon_threadsafe(self._wait, loop, loop.time() + self._interval)
+            loop.call_soon_threadsafe(self._wait, loop)
         except RuntimeError as error:  # it was closed a moment ago
             raise NotRunning(NOT_RUNNING) from error
         return None
 
-    def _wait(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         # In an empty context: the present one is that of a request, or of a transaction, which ends.
-        loop.call_at(until, self._go_on, loop, context=Context())
+        loop.call_later(self._interval, self._go_on, loop, context=Context())
 
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Send what has changed meanwhile. If nothing has, the next change is the first one again."""
@@ -125,27 +125,26 @@ class Throttle:
     def _send(self, loop: asyncio.AbstractEventLoop) -> Publication:
         with self._lock:
             self._changed, exclude = False, self._exclude
-        next_time = loop.time() + self._interval
         try:
             outcome = self._send_state(exclude)
         except BaseException:
-            self._wait(loop, next_time)
+            self._wait(loop)
             raise
         if outcome.done():
-            self._wait(loop, next_time)
+            self._wait(loop)
             return outcome  # type: ignore[return-value]
-        return self._wait_for(outcome, loop, next_time)
+        return self._wait_for(outcome, loop)
 
-    def _wait_for(self, outcome: Outcome[Any], loop: asyncio.AbstractEventLoop, next_time: float) -> Publication:
+    def _wait_for(self, outcome: Outcome[Any], loop: asyncio.AbstractEventLoop) -> Publication:
         def on_done(_: object) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._wait, loop, next_time)
+                loop.call_soon_threadsafe(self._wait, loop)
 
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         future.add_done_callback(on_done)
         outcome.pass_on(future)
-        return Publication(future)
+        return Publication(future, place=self._place)
 
 
 def start(coroutine: Coroutine[Any, Any, object]) -> Publication:

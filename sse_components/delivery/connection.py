@@ -192,7 +192,14 @@ class SSEConnection:
         return True
 
     def offer(self, data: Any) -> bool:
-        """Put data into the queue if there is room; return whether there was. It never waits."""
+        """Put data into the queue if there is room. It never waits.
+
+        Args:
+            data: data to send.
+
+        Returns:
+            Whether there was room.
+        """
         try:
             self.queue.put_nowait(data)
         except (asyncio.QueueFull, ConnectionClosed):
@@ -201,7 +208,16 @@ class SSEConnection:
         return True
 
     async def deliver(self, message: BroadcastMessage, event: Event, timeout: float) -> bool:
-        """Put a message into the queue, and wait up to `timeout` seconds for room."""
+        """Put a message into the queue.
+
+        Args:
+            message: the message.
+            event: not used: it is for streams.
+            timeout: seconds to wait for room.
+
+        Returns:
+            Whether there was room in time.
+        """
         return await self.send(message, timeout)
 
     async def heartbeat(self) -> str:
@@ -210,7 +226,11 @@ class SSEConnection:
         return comment(f"heartbeat {self.last_activity.isoformat()}").decode()
 
     def end(self, frame: bytes = b"") -> None:
-        """Let the reader have what is in the queue, and then `ConnectionClosed`."""
+        """Let the reader have what is in the queue, and then `ConnectionClosed`.
+
+        Args:
+            frame: not used: it is for streams.
+        """
         self.close()
 
     def cut(self) -> None:
@@ -218,7 +238,11 @@ class SSEConnection:
         self.close()
 
     def close(self, *, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
-        """Mark the connection as closed, and wake the reader of its queue. A failed connection stays marked so."""
+        """Mark the connection as closed, and close its queue.
+
+        Args:
+            state: its state afterwards, unless it has failed before.
+        """
         if self.state is not ConnectionState.ERROR:
             self.state = state
         if isinstance(self.queue, ConnectionQueue):

@@ -59,18 +59,29 @@ class ConnectionRegistry:
         return connection
 
     def free_id(self, wanted: str | None = None) -> str:
-        """Return `wanted` if no connection has it, else an id that cannot be guessed."""
+        """Return an id that no connection has.
+
+        Args:
+            wanted: the id to return if it is free. If it is not, or none is given, the id cannot be guessed.
+        """
         if not wanted:
             return f"conn_{secrets.token_urlsafe(12)}"
         taken = wanted in self._connections or wanted in self._reserved
         return f"{wanted}.{secrets.token_urlsafe(6)}" if taken else wanted
 
     def reserve(self, connection: Connection) -> None:
-        """Reserve the id of a connection that will be added later, as long as anything refers to the connection."""
+        """Reserve the id of a connection that will be added later.
+
+        Args:
+            connection: it has the id as long as anything refers to it.
+        """
         self._reserved[connection.connection_id] = connection
 
     def add(self, connection: Connection) -> None:
         """Add a connection that was made elsewhere, and mark it as connected.
+
+        Args:
+            connection: the connection.
 
         Raises:
             ValueError: if another connection has its id.
@@ -91,7 +102,12 @@ class ConnectionRegistry:
             self.remove(connection)
 
     def remove(self, connection: Connection, state: ConnectionState = ConnectionState.DISCONNECTED) -> None:
-        """Remove this connection, and close it. Another connection with the same id stays."""
+        """Remove this connection, and close it. Another connection with the same id stays.
+
+        Args:
+            connection: the connection; one that is not in the registry is closed, too.
+            state: its state afterwards.
+        """
         if self._connections.get(connection.connection_id) is connection:
             del self._connections[connection.connection_id]
             self._log("removed", connection.connection_id)
@@ -100,7 +116,12 @@ class ConnectionRegistry:
         connection.close(state=state)
 
     def end(self, connection: Connection, frame: bytes = b"") -> None:
-        """End a connection after what was sent until now; a stream sends `frame` last, and is then removed."""
+        """End a connection after what was sent until now. A queue is removed at once, a stream when it has ended.
+
+        Args:
+            connection: the connection.
+            frame: the last bytes of a stream.
+        """
         connection.end(frame)
         if not connection.is_active():
             self.remove(connection)

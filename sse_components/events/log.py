@@ -137,6 +137,9 @@ class EventLog:
             only_tabs: the only tabs that show it, as its frame tells them; by default all tabs do.
             message: the JSON of the broadcast that it was made from.
 
+        Returns:
+            The event, with its id and its frame.
+
         Raises:
             WireError: if a field cannot be carried; the log is then as it was.
         """
@@ -153,6 +156,10 @@ class EventLog:
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
         """Return the events of `channels` after `cursor`, in the order of their publication.
 
+        Args:
+            channels: their names.
+            cursor: the position that has been seen; None, and the cursor of another log, is a gap.
+
         Raises:
             HistoryGap: if events after the cursor are no longer here, or the cursor is of another log.
         """
@@ -167,7 +174,12 @@ class EventLog:
         return found
 
     def latest(self, channel: str, limit: int | None = None) -> list[Event]:
-        """Return the last `limit` events of a channel that are still here, oldest first."""
+        """Return the last events of a channel that are still kept, oldest first.
+
+        Args:
+            channel: its name.
+            limit: the number of events; by default all.
+        """
         log = self._kept(channel)
         events = list(log.events) if log else []
         return events if limit is None else events[max(0, len(events) - limit) :]

@@ -210,6 +210,9 @@ def stream_updates(
         transform_fn: optional transformation function, sync or async. None is not sent.
         config: optional stream configuration.
 
+    Yields:
+        SSE formatted strings.
+
     Source: cjm-fasthtml-sse, `streaming`.
     """
     return SSEStream(config).stream(source_queue, transform_fn)

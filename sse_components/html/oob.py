@@ -146,6 +146,9 @@ def oob(element: Any, target: Any = None, swap: str | bool = "outerHTML") -> Not
     Raises:
         MarkupError: for an unknown swap, a missing id, or an `outerHTML` of anything but one element.
 
+    Example:
+        `sse.publish('todos', oob(Li('milk'), 'list', 'beforeend'), oob(Span(3), 'count'))`
+
     Source: htmx 2 and 4, `hx-swap-oob`.
     """
     style, element = check_swap(swap), as_ft(element)

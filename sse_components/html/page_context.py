@@ -116,9 +116,12 @@ def this_page() -> Page:
 
 
 def this_tab() -> str | None:
-    """Return the name of the tab that sent the present request, for `publish(..., exclude=this_tab())`.
+    """Return the name of the tab that sent the present request.
 
-    None if the request comes from something else than htmx on a page of the kit, and outside of a request.
+    It is None outside of a request, and for a request that is not sent by htmx on a page of the kit.
+
+    Example:
+        `sse.publish('todos', item, exclude=this_tab())`
     """
     page = current_page.get(None)
     return None if page is None else page.tab

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import Any
 
 import pytest
@@ -126,6 +127,21 @@ async def test_an_error_reaches_who_awaits_and_is_logged_otherwise(sse: Kit, cap
         await until(lambda: logged in caplog.text)  # noqa: B023
     for record in caplog.records:
         assert f"called at {__file__}:" in record.getMessage()
+
+
+async def test_an_error_after_a_commit_is_logged_with_the_line_of_the_call(
+    sse: Kit, caplog: pytest.LogCaptureFixture
+) -> None:
+    @sse.region("board")
+    async def board() -> str:
+        raise ValueError("no board")
+
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    with sse.after_commit(db):
+        board.refresh()
+    await until(lambda: "no board" in caplog.text)
+    assert f"called at {__file__}:" in caplog.text
+    db.close()
 
 
 async def test_an_error_of_a_sync_function_is_raised_by_the_call(sse: Kit) -> None:

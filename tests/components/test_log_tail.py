@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sqlite3
 from typing import Any
 
 import pytest
@@ -215,3 +216,26 @@ async def test_what_a_log_cannot_be_is_refused(sse: Kit) -> None:
 @pytest.mark.usefixtures("rendered_page")
 def test_html_is_taken_as_html_only_where_it_says_so() -> None:
     assert "<i>mine</i>" in to_xml(LogTail(Safe("<i>mine</i>"), id="log"))
+
+
+async def test_a_log_shows_what_goes_on_in_a_transaction(sse: Kit) -> None:
+    sent, db = Sent(sse, "build"), sqlite3.connect(":memory:", isolation_level=None)
+    async with sse.after_commit(db):
+        sse.log("build", interval=0.01).write("going on")
+        await sent.lines(1)
+    db.close()
+
+
+async def test_nobody_has_to_await_it_and_threads_keep_their_order(sse: Kit) -> None:
+    log = sse.log("build", interval=0.01)
+
+    def work(name: str) -> None:
+        for number in range(100):
+            log.write(f"{name} {number}")
+
+    log.write("first")
+    await asyncio.gather(*[asyncio.to_thread(work, name) for name in "ab"])
+    texts = [line.text for line in log.lines]
+    assert texts[0] == "first"
+    for name in "ab":
+        assert [text for text in texts if text.startswith(name)] == [f"{name} {number}" for number in range(100)]
