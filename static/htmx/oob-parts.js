@@ -6,7 +6,7 @@ const DATA_OOB = `data-${OOB}`;
  *
  * @param {string} html
  * @returns {{ outOfBand: string, rest: string | null }} `outOfBand` is the whole message, prepared for htmx 2, or "" if it has
- *   no part that this page can swap out of band; `rest` is what stands beside such parts, or null if nothing does
+ *   no part that this page can swap out of band; `rest` is the content beside such parts, or null if there is none
  */
 export function splitOutOfBand(html) {
   if (!html.includes(OOB)) return { outOfBand: "", rest: html };
