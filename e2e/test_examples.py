@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import sse_components.components as components
-from e2e.conftest import HTMX, assert_untroubled
+from e2e.conftest import HTMX, assert_no_trouble
 from e2e.page_server import ROOT, PageServer
 
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
@@ -29,7 +29,7 @@ def server(example: Path, tmp_path: Path) -> Iterator[PageServer]:
     yield server
     server.kill()  # some of them still work, for a request that is not answered before
     server.stop()
-    assert_untroubled(server.new_log())
+    assert_no_trouble(server.new_log())
 
 
 def use(tab: Page) -> None:

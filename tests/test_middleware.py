@@ -24,7 +24,7 @@ from sse_components.delivery import handover
 from sse_components.delivery.response import StreamResponse
 from tests.support.patience import patient
 from tests.support.served import build
-from tests.support.serving import Site, Stream, in_a_thread, until
+from tests.support.serving import Site, Stream, serve_in_thread, until
 
 pytestmark = pytest.mark.anyio
 
@@ -94,7 +94,7 @@ async def check_stream(site: Site, stream: Stream) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 3])
 async def test_middleware_has_returned_while_a_stream_is_open(depth: int) -> None:
     app = build(middleware=[Middleware(Holding), *[Middleware(Heading)] * depth, Middleware(Holding)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         assert stream.headers["x-passed"] == "by"
         await until(lambda: steppable(app) == [True])
@@ -106,7 +106,7 @@ async def test_middleware_may_come_after_setup_sse() -> None:
     app = build()
     app.add_middleware(Heading)
     app.add_middleware(Holding)
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         assert stream.headers["x-passed"] == "by"
         await until(lambda: steppable(app) == [True])
@@ -116,7 +116,7 @@ async def test_middleware_may_come_after_setup_sse() -> None:
 
 async def test_gzip_middleware_does_not_compress_streams_by_default() -> None:
     app = build(middleware=[Middleware(GZipMiddleware, minimum_size=1)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream(headers=[GZIP])
         assert "content-encoding" not in stream.headers
         await until(lambda: steppable(app) == [True])
@@ -125,7 +125,7 @@ async def test_gzip_middleware_does_not_compress_streams_by_default() -> None:
 
 async def test_a_compressed_stream_is_complete() -> None:
     app = build(middleware=[Middleware(GZipMiddleware, minimum_size=1, exclude_content_types=())])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         path = await site.get("/grant?channels=news")
         streams = [await site.open(path, headers=[GZIP]) for _ in range(3)]
         await until(lambda: steppable(app) == [False] * 3)
@@ -153,7 +153,7 @@ async def read_unzipped(stream: Stream, text: str) -> list[str]:
 
 async def test_a_compressed_stream_that_is_not_read_does_not_delay_shutdown() -> None:
     app = build(middleware=[Middleware(GZipMiddleware, compresslevel=0, exclude_content_types=())])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         path = await site.get("/grant?channels=news")
         await site.open(path, headers=[GZIP], buffer=4096)
         await until(lambda: steppable(app) == [False])
@@ -164,7 +164,7 @@ async def test_a_compressed_stream_that_is_not_read_does_not_delay_shutdown() ->
 async def test_middleware_that_alters_a_stream_alters_all_of_it(enough: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "PASS_ON_SECONDS", 0.05)
     app = build(middleware=[Middleware(Altering, enough=enough)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.open(await site.get("/grant?channels=news"))
         await until(lambda: steppable(app) == [False])
         await site.publish(count=40, size=100)
@@ -182,7 +182,7 @@ async def test_the_session_cookie_is_sent_with_the_response_head() -> None:
         stream: StreamResponse = await app.state.sse.stream(["news"])
         return stream
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await (await site.open("/visit")).until("sse:open")
         assert stream.headers["set-cookie"].startswith("session_=")
         await until(lambda: steppable(app) == [True])
@@ -191,7 +191,7 @@ async def test_the_session_cookie_is_sent_with_the_response_head() -> None:
 
 async def test_an_application_may_be_mounted_in_another() -> None:
     app = build()
-    async with in_a_thread(Starlette(routes=[Mount("/inner", app)])) as site:
+    async with serve_in_thread(Starlette(routes=[Mount("/inner", app)])) as site:
         path = await site.get("/inner/grant?channels=news")
         assert path.startswith(f"/inner{STREAM}?")
         stream = await (await site.open(path)).until("sse:open")
@@ -212,7 +212,7 @@ async def test_an_application_may_be_mounted_in_another() -> None:
 async def test_an_application_may_be_mounted_in_another_one_with_the_kit() -> None:
     outer, inner = build(), build()
     outer.router.routes.insert(0, Mount("/inner", inner))
-    async with in_a_thread(outer) as site:
+    async with serve_in_thread(outer) as site:
         path = await site.get("/inner/grant?channels=news")
         stream = await (await site.open(path)).until("sse:open")
         await until(lambda: steppable(inner) == [True])
@@ -222,7 +222,7 @@ async def test_an_application_may_be_mounted_in_another_one_with_the_kit() -> No
 
 
 async def test_urls_include_the_root_path_of_a_proxy() -> None:
-    async with in_a_thread(build(), root_path="/proxy") as site:
+    async with serve_in_thread(build(), root_path="/proxy") as site:
         assert (await site.get("/grant?channels=news")).startswith(f"/proxy{STREAM}?")
 
 
@@ -243,7 +243,7 @@ async def test_the_manager_starts_and_stops_with_the_application() -> None:
         with pytest.raises(NotRunning):
             sse.publish("news", "too early, and then too late")
         if end == "start-up":
-            async with in_a_thread(app):
+            async with serve_in_thread(app):
                 assert sse.running
     assert len(published) == 2
 
@@ -256,7 +256,7 @@ async def test_a_thread_and_a_sync_handler_publish() -> None:
         app.state.sse.publish("news", "from a sync handler")
         return "done"
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         thread = threading.Thread(target=app.state.sse.publish, args=["news", "from a thread"])
         thread.start()

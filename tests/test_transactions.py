@@ -394,7 +394,7 @@ async def test_sync_and_async_handlers_of_an_application(tmp_path: Path) -> None
     db.execute(CREATE)
 
     @app.get("/sync")
-    def in_a_thread(title: str, fails: bool = False) -> str:
+    def serve_in_thread(title: str, fails: bool = False) -> str:
         with sse.after_commit(db):
             insert(db, title)
             sse.publish("todos", title)

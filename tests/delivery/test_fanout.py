@@ -21,7 +21,7 @@ from sse_components.delivery.fanout import CHUNK_BYTES, FanOut, resume
 from sse_components.delivery.feed import StreamConnection
 from sse_components.events.log import Cursor, Event
 from tests.support.served import build
-from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Stream, in_a_thread, serving, until
+from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Stream, serve_in_thread, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -243,7 +243,7 @@ def test_a_reset_event_reports_events_that_the_log_has_dropped(operations: list[
 
 
 async def test_200_connections_get_500_events_while_others_join_and_leave() -> None:
-    async with in_a_thread(build()) as site:
+    async with serve_in_thread(build()) as site:
         streams = await site.streams(200)
         passing: list[Stream] = []
 

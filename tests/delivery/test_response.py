@@ -17,7 +17,7 @@ from sse_components import BroadcastManager
 from sse_components.delivery.feed import StreamConnection
 from sse_components.delivery.response import StreamResponse
 from tests.support.served import build
-from tests.support.serving import in_a_thread, until
+from tests.support.serving import serve_in_thread, until
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +30,7 @@ def connections(manager: BroadcastManager) -> Iterator[StreamConnection]:
 
 async def test_the_head_and_the_first_frame_come_at_once() -> None:
     app = build(heartbeat=7)
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         assert stream.status == 200
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -45,7 +45,7 @@ async def test_the_head_and_the_first_frame_come_at_once() -> None:
 
 
 async def test_a_head_request_opens_no_stream() -> None:
-    async with in_a_thread(build()) as site:
+    async with serve_in_thread(build()) as site:
         path = await site.get("/grant?channels=news")
         head = await site.open(path, method="HEAD")
         await until_head(head)
@@ -71,7 +71,7 @@ async def test_a_stream_needs_no_kit_around_it() -> None:
         return await manager.stream(["news"])
 
     app = Starlette(routes=[Route("/news", news), Route("/publish", publish)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await (await site.open("/news")).until("sse:open")
         await until(lambda: len(list(connections(manager))) == 1)
         [connection] = connections(manager)
@@ -90,7 +90,7 @@ async def test_what_is_to_be_done_after_a_stream_is_done_after_it() -> None:
         response.background = BackgroundTask(done.append, "done")
         return response
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await (await site.open("/news")).until("sse:open")
         await site.publish()
         await stream.until("0.")
@@ -101,7 +101,7 @@ async def test_what_is_to_be_done_after_a_stream_is_done_after_it() -> None:
 
 async def test_a_stream_that_is_unregistered_ends_as_it_should() -> None:
     app = build()
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
 
         @app.route("/unregister")
         async def unregister(id: str) -> str:

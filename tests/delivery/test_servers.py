@@ -16,7 +16,7 @@ import pytest
 
 from sse_components.delivery import servers
 from tests.support.patience import patient
-from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, in_a_thread, serving, until
+from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, serve_in_thread, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ FAREWELL = re.compile(r"event: sse:shutdown\nretry: (\d+)\ndata: \{\}")
 
 async def exit_code(command: Iterable[str], number: signal.Signals, folder: Path) -> int | None:
     """Return how a server ends that does not know of the kit."""
-    async with serving(command, folder, app="serving:plain") as server:
+    async with serving(command, folder, app="serving:minimal_app") as server:
         server.stop(number)
         await server.ended()
         return server.process.returncode
@@ -330,7 +330,7 @@ async def test_uvicorns_send_is_stepped_and_its_connection_can_be_cut() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         with pytest.raises(ConnectionError):
             await site.get("/")
     [(steppable, check)] = seen
