@@ -15,7 +15,7 @@ A_VIOLATION = """() => new Promise((resolve) => {
 
 
 @LATEST_HTMX
-def test_a_strict_policy_is_not_violated(
+def test_pages_work_under_a_strict_content_security_policy(
     open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str, problems: list[str]
 ) -> None:
     context.add_init_script(VIOLATIONS)

@@ -48,7 +48,7 @@ def use(tab: Page) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_short_and_what_is_done_in_one_tab_shows_in_the_other(
+def test_an_example_is_short_and_a_change_in_one_tab_shows_in_the_other(
     example: Path, server: PageServer, context: object, problems: list[str]
 ) -> None:
     assert len([line for line in example.read_text("utf-8").splitlines() if line.strip()]) <= LINES
@@ -64,6 +64,6 @@ def test_an_example_is_short_and_what_is_done_in_one_tab_shows_in_the_other(
 
 
 @pytest.mark.parametrize("example", EXAMPLES[:1], ids=["all"])
-def test_there_is_one_for_each_component(example: Path, htmx: str) -> None:
+def test_every_component_has_an_example(example: Path, htmx: str) -> None:
     names = {path.stem.replace("_", "") for path in example.parent.glob("*.py")}
     assert {name.lower() for name in components.__all__} - names == {"sse"}

@@ -68,7 +68,7 @@ def test_500_items_while_the_network_fails(tabs: list[Page], proxy: FaultProxy, 
 
 
 @pytest.mark.parametrize("proxy", ["crlf"], indirect=True)
-def test_line_ends_may_be_cut_anywhere(tabs: list[Page], server: PageServer, room: str) -> None:
+def test_chunks_may_split_a_line_end(tabs: list[Page], server: PageServer, room: str) -> None:
     publish(f"{server.url}/{room}/add", range(50))
     for tab in tabs:
         expect_numbers(tab, 50)

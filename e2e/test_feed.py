@@ -24,7 +24,7 @@ def write(server: PageServer, room: str, count: int, level: str = "info", text: 
     server.post(f"/{room}/log/write", count=count, level=level, text=text)
 
 
-def test_a_log_is_bounded_and_followed_to_its_end_unless_one_has_scrolled_up(
+def test_a_log_is_bounded_and_stays_at_its_end_unless_the_user_scrolls_up(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     write(server, room, 60)
@@ -78,7 +78,7 @@ def test_a_log_is_bounded_and_followed_to_its_end_unless_one_has_scrolled_up(
     assert "burst 5000" in server.get(f"/{room}/log")
 
 
-def test_a_log_is_filtered_by_the_keyboard_and_shows_what_is_hostile(
+def test_a_log_is_filtered_with_the_keyboard_and_escapes_its_lines(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     first, second = (open_live(open_tab, f"/{room}/log", room) for _ in range(2))

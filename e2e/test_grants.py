@@ -38,13 +38,13 @@ def forget_refusals(problems: list[str]) -> None:
     problems[:] = [one for one in problems if "403" not in one]
 
 
-def test_a_page_follows_what_it_was_granted(open_tab: OpenTab, room: str) -> None:
+def test_a_page_follows_the_granted_channels(open_tab: OpenTab, room: str) -> None:
     tab = open_tab(f"/{room}/honest")
     assert tab.evaluate(OPEN, f"/sse/stream?sub={grant_of(tab)}") == IS_OPEN
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_grant_opens_nothing(
+def test_a_forged_grant_opens_no_stream(
     forge: Callable[[str], str], open_tab: OpenTab, room: str, problems: list[str]
 ) -> None:
     tab = open_tab(f"/{room}/honest")
@@ -54,7 +54,7 @@ def test_a_forged_grant_opens_nothing(
     forget_refusals(problems)
 
 
-def test_an_element_without_leave_keeps_its_content_and_says_so(
+def test_an_element_without_a_valid_grant_keeps_its_content_and_shows_denied(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     server.wait_for_connections(0)

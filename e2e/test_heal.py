@@ -63,7 +63,7 @@ def expect_items(tab: Page, count: int) -> None:
     expect(tab.locator("#items li")).to_have_text([str(number) for number in range(count)])
 
 
-def test_a_page_is_healed_by_one_request(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_a_page_heals_with_a_single_request(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
     tab = open_live()
     tab.evaluate("window.isTheSame = true")
     miss(tab, numbers=8, notes=5)
@@ -88,7 +88,7 @@ def test_a_page_is_healed_by_one_request(open_live: OpenLive, server: PageServer
     server.wait_for_connections(0)
 
 
-def test_only_a_region_is_healed(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_heal_may_be_limited_to_a_region(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
     tab = open_live("?heal=%23region")
     miss(tab, numbers=8)
     expect_items(tab, 8)
@@ -100,7 +100,7 @@ def test_only_a_region_is_healed(open_live: OpenLive, server: PageServer, room: 
 
 
 @pytest.mark.parametrize("heal", ["event", "page"])
-def test_a_gap_can_be_left_to_the_page(
+def test_a_page_may_handle_a_gap_itself(
     heal: str, open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     tab = open_live(f"?heal={heal}")
@@ -118,7 +118,9 @@ def test_a_gap_can_be_left_to_the_page(
     assert len(server.get(f"/{room}/asked")) == 1
 
 
-def test_what_the_user_did_stays(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_healing_keeps_the_users_input_focus_and_scroll_position(
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss
+) -> None:
     tab = open_live("/form")
     tab.locator("#typed").fill("typed")
     tab.locator("#text").fill("typed, too")
@@ -157,7 +159,7 @@ def test_what_the_user_did_stays(open_live: OpenLive, server: PageServer, room: 
     expect(tab.locator("#unchosen")).to_have_value("b")
 
 
-def test_what_is_published_while_the_page_is_made_is_shown_once(
+def test_an_event_published_while_the_page_is_rendered_is_shown_once(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     """Also what another element has shown meanwhile, whose stream had no gap."""
@@ -172,7 +174,7 @@ def test_what_is_published_while_the_page_is_made_is_shown_once(
     expect(tab.locator("#notes li")).to_have_text(["meanwhile"])
 
 
-def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
+def test_events_waiting_to_be_swapped_are_not_added_to_the_healed_page(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     """Htmx 4 waits a moment after each message, while others come; here, until the test lets it go on."""
@@ -195,7 +197,7 @@ def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
     expect(tab.locator("#notes li")).to_have_count(6)
 
 
-def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
+def test_a_page_that_cannot_be_fetched_stays_stale_until_the_next_trigger(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
     tab = open_live()
@@ -223,7 +225,7 @@ def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
     problems[:] = [one for one in problems if one not in ours and "404" not in one]
 
 
-def test_a_page_that_cannot_be_morphed_says_so(
+def test_an_error_while_morphing_is_reported_and_healing_is_retried(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
     tab = open_live()
@@ -239,7 +241,7 @@ def test_a_page_that_cannot_be_morphed_says_so(
     problems.clear()
 
 
-def test_a_server_in_trouble_is_asked_again_when_it_says(
+def test_healing_obeys_retry_after(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
     tab = open_live()
@@ -256,7 +258,7 @@ def test_a_server_in_trouble_is_asked_again_when_it_says(
     problems[:] = [one for one in problems if "503" not in one]
 
 
-def test_pages_do_not_all_come_at_once(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_pages_heal_after_a_random_delay(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
     tab = open_live()
     tab.evaluate("Math.random = () => 0.5")
     tab.evaluate("document.addEventListener('sse:reset', () => { window.toldAt = performance.now(); })")
@@ -266,7 +268,7 @@ def test_pages_do_not_all_come_at_once(open_live: OpenLive, server: PageServer, 
     assert tab.evaluate(f"{asked_at} - toldAt") >= 1_000
 
 
-def test_an_element_that_the_fresh_page_lacks_lets_go(
+def test_an_element_that_is_missing_on_the_healed_page_disconnects(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     tab = open_live()

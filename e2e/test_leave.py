@@ -35,7 +35,7 @@ def post(tab: Page, path: str, **form: str) -> None:
     tab.evaluate("([path, form]) => fetch(path, { method: 'POST', body: new URLSearchParams(form) })", [path, form])
 
 
-def test_each_grant_is_refused_by_itself_and_renewed_before_it_runs_out(
+def test_each_grant_is_refused_separately_and_renewed_before_it_expires(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     """The page is neither loaded nor fetched anew, and its connection is the same one."""
@@ -54,7 +54,7 @@ def test_each_grant_is_refused_by_itself_and_renewed_before_it_runs_out(
     assert requests == []
 
 
-def test_what_is_taken_back_ends_soon_and_the_rest_goes_on(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_revoked_channel_ends_and_the_others_continue(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tabs = [open_tab(f"/{room}/page") for _ in range(2)]
     for tab in tabs:
         expect_state(tab, "one", "live")
@@ -70,7 +70,7 @@ def test_what_is_taken_back_ends_soon_and_the_rest_goes_on(open_tab: OpenTab, se
         expect(tab.locator("#one")).to_have_text("old")
 
 
-def test_signing_out_in_one_tab_ends_the_streams_of_all(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_signing_out_in_one_tab_ends_the_streams_of_all_tabs(open_tab: OpenTab, server: PageServer, room: str) -> None:
     """What the signed-out tabs held opens nothing any more, and those who sign in again begin anew."""
     server.wait_for_connections(0)
     first = open_tab("/sign-in")
@@ -91,7 +91,7 @@ def test_signing_out_in_one_tab_ends_the_streams_of_all(open_tab: OpenTab, serve
     expect_state(tabs[1], "one", "denied")
 
 
-def test_a_page_that_slept_longer_than_its_leave_is_healed(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_page_whose_grant_expired_during_sleep_heals(open_tab: OpenTab, server: PageServer, room: str) -> None:
     """It fetches itself, and with that new leave; somebody who was signed out meanwhile stays outside."""
     tab = open_tab("/sign-in")
     post(tab, "/sign-in", user="alice")
@@ -109,7 +109,7 @@ def test_a_page_that_slept_longer_than_its_leave_is_healed(open_tab: OpenTab, se
     assert tab.evaluate("isTheSame")
 
 
-def test_a_page_whose_session_has_changed_under_it_fetches_itself_anew(
+def test_a_page_heals_when_its_session_has_been_replaced(
     open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str
 ) -> None:
     """Two first pages that are opened at once bring a session each, and the browser keeps one of them."""

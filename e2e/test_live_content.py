@@ -45,7 +45,7 @@ def expect_untouched(tab: Page) -> None:
     assert tab.evaluate("globalThis.hacked") is None
 
 
-def test_a_text_changes_in_every_tab_and_is_said_without_a_flood(
+def test_a_text_changes_in_every_tab_and_is_announced_at_intervals(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     server.post(f"/{room}/text/set", values_="1 %")
@@ -157,7 +157,7 @@ def test_a_table_keeps_its_order_whatever_a_tab_shows(open_tab: OpenTab, server:
     expect_no_serious_violations(empty)
 
 
-def test_a_list_drops_what_is_too_much_at_its_other_end(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_full_list_drops_items_at_its_other_end(open_tab: OpenTab, server: PageServer, room: str) -> None:
     short, long = (open_live(open_tab, f"/{room}/list?max_length={most}", room) for most in (3, 0))
     for number in range(5):
         server.post(f"/{room}/list/append", id=f"i{number}", text=str(number))

@@ -37,7 +37,7 @@ def test_a_thousand_events_arrive_in_order(open_tab: OpenTab, server: PageServer
     assert received(tab, len(wanted)) == wanted
 
 
-def test_any_text_survives(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_any_text_arrives_unchanged(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tab = open_tab(f"/{room}/bare")
     tab.evaluate(FOLLOW, ["message", "späť/1.0:ok"])
     server.post(f"/{room}/texts")

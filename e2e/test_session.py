@@ -25,7 +25,7 @@ def expect_live(tab: Page) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_signing_out_in_one_tab_shows_in_all_without_the_server(
+def test_signing_out_in_one_tab_shows_in_all_tabs_without_the_server(
     open_tab: OpenTab, server: PageServer, room: str, way: str
 ) -> None:
     sign_in(open_tab, "ann")
@@ -51,7 +51,7 @@ def test_signing_out_in_one_tab_shows_in_all_without_the_server(
     expect(back.get_by_role("switch", name="Dense")).to_be_checked()
 
 
-def test_the_server_ends_a_session_in_all_tabs_and_they_go_on_when_it_is_back(
+def test_a_session_that_ends_on_the_server_shows_in_all_tabs_until_it_is_back(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     painted = server.get(f"/{room}/plain")
@@ -79,7 +79,7 @@ def test_the_server_ends_a_session_in_all_tabs_and_they_go_on_when_it_is_back(
     problems[:] = [one for one in problems if "403" not in one]
 
 
-def test_somebody_else_is_told_of_and_a_sign_out_that_fails_is_not(
+def test_another_user_shows_in_all_tabs_and_a_failed_sign_out_does_not(
     open_tab: OpenTab, room: str, problems: list[str]
 ) -> None:
     sign_in(open_tab, "ann")

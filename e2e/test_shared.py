@@ -111,7 +111,7 @@ def test_a_page_without_a_worker_connects_by_itself(
     problems[:] = [one for one in problems if "404" not in one]
 
 
-def test_without_sharing_the_seventh_tab_meets_the_wall(
+def test_without_sharing_the_seventh_tab_waits_for_a_connection(
     context: BrowserContext, open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     """This is what one connection for each tab comes to."""
@@ -126,7 +126,7 @@ def test_without_sharing_the_seventh_tab_meets_the_wall(
     expect_live(seventh)  # it has waited
 
 
-def test_the_tab_that_causes_a_change_can_be_left_out_or_meant_alone(open_tab: OpenTab, room: str) -> None:
+def test_the_tab_of_the_request_can_be_excluded_or_addressed_alone(open_tab: OpenTab, room: str) -> None:
     """Though it shares its connection with the others."""
     tabs = [open_tab(f"/{room}/{page}") for page in range(3)]
     for tab in tabs:
@@ -146,7 +146,7 @@ def leave(tab: Page) -> None:
 
 
 @pytest.mark.parametrize("go", [close, leave])
-def test_the_last_to_go_ends_the_connection(
+def test_closing_the_last_tab_ends_the_connection(
     go: Callable[[Page], None], open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     server.wait_for_connections(0)

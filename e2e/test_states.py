@@ -52,7 +52,7 @@ def told(tab: Page, id: str) -> list[dict[str, Any]]:
     return tab.evaluate("(id) => states.filter((state) => state.id === id)", id)  # type: ignore[no-any-return]
 
 
-def test_a_lost_connection_is_told_and_found_again(
+def test_a_lost_connection_is_reported_and_reconnects(
     tab: Page, proxy: FaultProxy, server: PageServer, room: str, problems: list[str]
 ) -> None:
     proxy.reset()
@@ -82,7 +82,7 @@ def test_a_refusal_is_final(open_tab: OpenTab, server: PageServer, room: str, pr
     problems[:] = [one for one in problems if "Failed to load resource" not in one]
 
 
-def test_retry_after_is_obeyed_whatever_there_is_to_hope_for(
+def test_retry_after_is_obeyed_despite_triggers_to_reconnect(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     tab = open_tab(f"/{room}/refused?answers=busy")
@@ -95,7 +95,7 @@ def test_retry_after_is_obeyed_whatever_there_is_to_hope_for(
     problems[:] = [one for one in problems if "503" not in one]
 
 
-def test_retry_is_obeyed_until_there_is_hope(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_retry_is_obeyed_until_a_trigger_to_reconnect(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tab = open_tab(f"/{room}/refused?answers=short")
     for number, hope in enumerate(HOPES, start=1):
         tab.wait_for_function("(losses) => states.filter(({ status }) => status).length === losses", arg=number)
@@ -105,7 +105,7 @@ def test_retry_is_obeyed_until_there_is_hope(open_tab: OpenTab, server: PageServ
     assert len(server.get(f"/{room}/asked/short")) == len(HOPES) + 1
 
 
-def test_without_a_network_there_is_no_hope(
+def test_without_a_network_the_state_is_offline(
     tab: Page, context: BrowserContext, proxy: FaultProxy, server: PageServer, room: str, problems: list[str]
 ) -> None:
     context.set_offline(True)

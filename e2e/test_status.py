@@ -28,7 +28,7 @@ def shows(number: Locator, server: PageServer, name: str) -> bool:
     return number.inner_text() == str(server.get("/sse/connections")[name]) != "0"
 
 
-def test_it_says_how_the_page_is_connected_and_tries_at_once_when_it_is_told_to(
+def test_a_status_shows_the_state_and_its_button_reconnects_at_once(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     painted = server.get(f"/{room}/live")
@@ -80,7 +80,7 @@ def test_the_worst_state_is_shown(open_tab: OpenTab, server: PageServer, room: s
     problems[:] = [one for one in problems if "403" not in one]
 
 
-def test_without_javascript_it_says_so(browser: Browser, server: PageServer, room: str) -> None:
+def test_a_status_shows_that_javascript_is_missing(browser: Browser, server: PageServer, room: str) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         tab = context.new_page()
         tab.goto(f"{server.url}/{room}/live")
@@ -88,9 +88,7 @@ def test_without_javascript_it_says_so(browser: Browser, server: PageServer, roo
         expect(tab.locator("#status")).to_have_text("Live updates need JavaScript", use_inner_text=True)
 
 
-def test_the_numbers_are_live_in_every_tab(
-    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
-) -> None:
+def test_stats_are_live_in_every_tab(open_tab: OpenTab, server: PageServer, room: str, problems: list[str]) -> None:
     server.wait_for_connections(0)
     painted = server.get(f"/{room}/numbers")
     assert '<dd data-sse-stats="active">0</dd>' in painted

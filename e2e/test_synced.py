@@ -71,7 +71,7 @@ def test_a_field_is_the_same_in_all_tabs_of_a_browser_without_the_server(
         expect_no_serious_violations(tab)
 
 
-def test_what_comes_in_the_middle_of_a_word_waits_and_all_tabs_end_with_the_last(open_tab: OpenTab, room: str) -> None:
+def test_a_change_during_typing_waits_and_all_tabs_end_with_the_last_value(open_tab: OpenTab, room: str) -> None:
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     field(one, "Title").press_sequentially("a")
     field(other, "Title").fill("from there")
@@ -85,7 +85,7 @@ def test_what_comes_in_the_middle_of_a_word_waits_and_all_tabs_end_with_the_last
         expect(field(tab, "Title again")).to_have_value("the last")
 
 
-def test_a_switch_sets_the_theme_in_all_tabs_before_what_follows_it_is_painted(
+def test_a_toggle_sets_the_theme_in_all_tabs_before_the_first_paint(
     open_tab: OpenTab, context: BrowserContext, room: str
 ) -> None:
     context.add_init_script(WATCH_THEME)
@@ -113,7 +113,9 @@ def test_a_switch_sets_the_theme_in_all_tabs_before_what_follows_it_is_painted(
     expect(late.get_by_role("switch", name="Dark theme")).to_be_checked()
 
 
-def test_a_tab_that_was_left_has_what_was_set_meanwhile(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_tab_from_the_back_forward_cache_gets_the_latest_value(
+    open_tab: OpenTab, server: PageServer, room: str
+) -> None:
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     one.goto(f"{server.url}/{room}/server")
     field(other, "Title").fill("meanwhile")
@@ -126,9 +128,7 @@ BLOCKED = """for (const name of ["localStorage", "sessionStorage", "BroadcastCha
 }"""
 
 
-def test_a_browser_that_remembers_nothing_is_none_the_worse(
-    open_tab: OpenTab, context: BrowserContext, room: str
-) -> None:
+def test_fields_work_in_a_browser_without_storage(open_tab: OpenTab, context: BrowserContext, room: str) -> None:
     context.add_init_script(BLOCKED)
     tab = open_tab(f"/{room}/browser")
     field(tab, "Title").fill("for this tab")
@@ -137,9 +137,7 @@ def test_a_browser_that_remembers_nothing_is_none_the_worse(
     expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_a_field_of_the_server_is_the_same_in_all_tabs_of_everybody(
-    open_tab: OpenTab, server: PageServer, room: str
-) -> None:
+def test_a_server_field_is_the_same_in_the_tabs_of_all_users(open_tab: OpenTab, server: PageServer, room: str) -> None:
     painted = server.get(f"/{room}/server")
     assert 'value="first"' in painted
     one, other = open_tab(f"/{room}/server"), open_tab(f"/{room}/server")
@@ -162,7 +160,7 @@ def test_a_field_of_the_server_is_the_same_in_all_tabs_of_everybody(
         expect_no_serious_violations(tab)
 
 
-def test_two_tabs_that_write_to_the_server_at_once_end_with_the_same(
+def test_two_tabs_that_write_at_the_same_time_end_with_the_same_value(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     """What each has typed stays while it is on its way; what the server has said last is what all show."""
@@ -180,7 +178,7 @@ def test_two_tabs_that_write_to_the_server_at_once_end_with_the_same(
         expect(field(tab, "Note")).to_have_value("mine and more")
 
 
-def test_what_the_server_refuses_stays_where_it_was_typed(
+def test_a_value_that_the_server_refuses_stays_in_its_tab(
     open_tab: OpenTab, room: str, problems: list[str], htmx: str
 ) -> None:
     one, other = open_tab(f"/{room}/server"), open_tab(f"/{room}/server")
@@ -193,7 +191,7 @@ def test_what_the_server_refuses_stays_where_it_was_typed(
     problems[:] = [one for one in problems if "422" not in one]
 
 
-def test_a_word_that_is_being_composed_is_not_disturbed(open_tab: OpenTab, room: str) -> None:
+def test_an_input_method_composition_is_not_interrupted(open_tab: OpenTab, room: str) -> None:
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     field(one, "Title").focus()
     session = one.context.new_cdp_session(one)

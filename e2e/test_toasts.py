@@ -75,7 +75,7 @@ def test_a_toast_that_is_closed_in_one_tab_is_closed_in_all(open_tab: OpenTab, s
         expect(alerts(tab)).to_have_text(shown)
 
 
-def test_the_time_of_a_toast_stands_still_while_one_points_at_it_or_is_inside(
+def test_the_time_of_a_toast_pauses_while_it_is_hovered_or_focused(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     tab = open_tab(f"/{room}/toasts")
@@ -133,9 +133,7 @@ def test_toasts_go_to_a_user_a_session_or_a_tab(
         expect(alerts(tab)).to_have_text(shown)
 
 
-def test_a_toast_is_shown_on_the_page_to_which_its_request_leads(
-    open_tab: OpenTab, server: PageServer, room: str
-) -> None:
+def test_a_toast_is_shown_on_the_page_after_a_redirect(open_tab: OpenTab, server: PageServer, room: str) -> None:
     first, second = (open_live(open_tab, f"/{room}/toasts") for _ in range(2))
     first.get_by_role("textbox").fill("<b>1</b>")
     first.get_by_role("textbox").press("Enter")
@@ -155,9 +153,7 @@ def test_a_toast_is_shown_on_the_page_to_which_its_request_leads(
         expect(tab.locator(".sse-toast-text")).to_have_text(["all"])
 
 
-def test_a_page_that_heals_keeps_its_toasts(
-    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
-) -> None:
+def test_healing_keeps_the_toasts(open_tab: OpenTab, server: PageServer, room: str, problems: list[str]) -> None:
     tab = open_live(open_tab, f"/{room}/toasts")
     toast(server, room, "before")
     expect(alerts(tab)).to_have_text(["before"])

@@ -90,7 +90,7 @@ def test_every_tab_shows_a_job_until_somebody_cancels_it(
     expect_no_serious_violations(tabs[0])
 
 
-def test_a_job_whose_end_is_not_known_shows_how_it_ends(
+def test_a_job_without_a_total_shows_its_outcome(
     open_tab: OpenTab, server: PageServer, begin: Begin, room: str
 ) -> None:
     tab, now = open_live(open_tab, f"/{room}/bar"), f"#{room}-now"
@@ -114,7 +114,9 @@ def test_a_job_whose_end_is_not_known_shows_how_it_ends(
     assert "ValueError: no rows" in server.new_log()
 
 
-def test_every_tab_shows_an_answer_as_it_comes(open_tab: OpenTab, server: PageServer, begin: Begin, room: str) -> None:
+def test_every_tab_shows_an_answer_as_it_is_generated(
+    open_tab: OpenTab, server: PageServer, begin: Begin, room: str
+) -> None:
     path, text = f"/{room}/answer", f"#{room}-text"
     assert "Ask me" in server.get(path)
     tabs = [open_live(open_tab, path) for _ in range(2)]

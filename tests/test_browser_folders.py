@@ -34,7 +34,7 @@ def imports_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if "/" in name])
-def test_a_folder_imports_only_from_those_below(name: str) -> None:
+def test_a_folder_imports_only_from_lower_folders(name: str) -> None:
     folder = name.partition("/")[0]
     allowed = {folder, *BELOW[folder]}
     others = [
@@ -44,12 +44,12 @@ def test_a_folder_imports_only_from_those_below(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BASE | HTMX_FACTS))
-def test_what_all_may_import_imports_little(name: str) -> None:
+def test_modules_that_all_may_import_import_little(name: str) -> None:
     assert set(imports_of(name)) <= {"environment.js"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("htmx/")])
-def test_one_folder_alone_knows_htmx(name: str) -> None:
+def test_only_one_folder_uses_htmx(name: str) -> None:
     code = "\n".join(line for line in code_of(name).splitlines() if not re.search(r"(from|import) \"", line))
     assert re.findall(r"""\bhtmx[:.-]\S*|\bhx-\S*|["']htmx["']""", code) == []
 
@@ -59,7 +59,7 @@ def test_nothing_is_global_and_nothing_is_evaluated(name: str) -> None:
     assert re.findall(r"\beval\(|new Function|\bwindow\.|globalThis\.\w+ =|\bvar ", code_of(name)) == []
 
 
-def test_modules_import_in_no_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = {name: [path for path in imports_of(name) if path in MODULES] for name in MODULES}
     while leaves := [name for name, imported in graph.items() if not imported]:
         graph = {

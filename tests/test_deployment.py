@@ -383,31 +383,31 @@ async def arrives_one_by_one(app: Site, reading: Reading, count: int = 20) -> bo
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_documentation_shows_the_very_files(name: str) -> None:
+def test_the_documentation_contains_the_tested_files(name: str) -> None:
     text = (ROOT / "docs" / "deployment.md").read_text()
     assert f"\n{(ROOT / 'deploy' / name).read_text()}```\n" in text
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_the_first_frame_comes_although_nothing_is_published(front: Front, path: str, version: str) -> None:
+async def test_the_first_frame_arrives_before_anything_is_published(front: Front, path: str, version: str) -> None:
     async with stream(front, path, version):
         pass  # it has waited for the first frame
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_nothing_is_held_back(app: Site, front: Front, path: str, version: str) -> None:
+async def test_events_are_not_buffered(app: Site, front: Front, path: str, version: str) -> None:
     async with stream(front, path, version) as reading:
         assert await arrives_one_by_one(app, reading)
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_a_client_that_leaves_is_gone_at_once(app: Site, front: Front, path: str, version: str) -> None:
+async def test_a_disconnected_client_is_removed_at_once(app: Site, front: Front, path: str, version: str) -> None:
     async with stream(front, path, version):
         assert await has_streams(app, 1)
     await until(lambda: has_streams(app, 0))
 
 
-async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, front: Front, path: str) -> None:
+async def test_many_streams_share_an_http2_connection_and_end_separately(app: Site, front: Front, path: str) -> None:
     async with Browser.at(front) as browser:
         numbers = [browser.get(path) for _ in range(20)]
         await browser.until("sse:open", numbers)
@@ -418,7 +418,7 @@ async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, fron
     await until(lambda: has_streams(app, 0))
 
 
-async def test_caddy_compresses_files_and_lets_streams_pass(app: Site, fronts: dict[str, Front], path: str) -> None:
+async def test_caddy_compresses_files_but_not_streams(app: Site, fronts: dict[str, Front], path: str) -> None:
     async with client(fronts["caddy"], "HTTP/2") as browser:
         script = await browser.get("/sse/assets/-/stream/stream-reader.js", follow_redirects=True)
     assert script.headers["content-encoding"] == "gzip"
@@ -435,13 +435,13 @@ async def test_nginx_may_compress_a_stream(app: Site, path: str, tmp_path: Path)
         assert await arrives_one_by_one(app, reading)
 
 
-async def test_silence_is_shorter_than_the_read_timeout(app: Site, path: str, tmp_path: Path) -> None:
+async def test_heartbeats_are_more_frequent_than_the_read_timeout(app: Site, path: str, tmp_path: Path) -> None:
     timeout = ("proxy_read_timeout 60s", "proxy_read_timeout 1s")
     async with our_nginx(tmp_path, app.port, timeout) as front, stream(front, path) as reading:
         await reading.until(BEAT * 10)
 
 
-async def test_longer_silence_would_break_the_stream(app: Site, path: str, tmp_path: Path) -> None:
+async def test_without_heartbeats_the_read_timeout_ends_the_stream(app: Site, path: str, tmp_path: Path) -> None:
     timeout = ("proxy_read_timeout 60s", "proxy_read_timeout 100ms")
     async with our_nginx(tmp_path, app.port, timeout) as front, stream(front, path) as reading:
         with pytest.raises(httpx.RemoteProtocolError):
@@ -449,7 +449,7 @@ async def test_longer_silence_would_break_the_stream(app: Site, path: str, tmp_p
 
 
 @pytest.mark.parametrize("settings", ["", COMPRESSING])
-async def test_nginx_needs_no_setting_for_streams(app: Site, path: str, tmp_path: Path, settings: str) -> None:
+async def test_nginx_passes_streams_on_without_settings(app: Site, path: str, tmp_path: Path, settings: str) -> None:
     async with (
         plain_nginx(tmp_path, f"http://{HOST}:{app.port}", settings=settings) as front,
         stream(front, path) as reading,
@@ -457,12 +457,12 @@ async def test_nginx_needs_no_setting_for_streams(app: Site, path: str, tmp_path
         assert await arrives_one_by_one(app, reading)
 
 
-async def test_it_is_the_header_that_does_it(app: Site, path: str, tmp_path: Path) -> None:
+async def test_without_the_header_nginx_buffers_the_stream(app: Site, path: str, tmp_path: Path) -> None:
     async with plain_nginx(tmp_path, f"http://{HOST}:{app.port}", settings=COMPRESSING, more=IGNORANT) as front:
         assert await is_held_back(app, front, path)
 
 
-async def test_a_second_nginx_is_told(app: Site, path: str, tmp_path: Path) -> None:
+async def test_a_second_nginx_passes_streams_on_with_the_header(app: Site, path: str, tmp_path: Path) -> None:
     async with (
         our_nginx(new(tmp_path / "inner"), app.port) as inner,
         plain_nginx(new(tmp_path / "outer"), inner.url, settings=COMPRESSING) as outer,
@@ -471,7 +471,7 @@ async def test_a_second_nginx_is_told(app: Site, path: str, tmp_path: Path) -> N
         assert await arrives_one_by_one(app, reading)
 
 
-async def test_a_second_nginx_must_be_told(app: Site, path: str, tmp_path: Path) -> None:
+async def test_a_second_nginx_buffers_without_the_header(app: Site, path: str, tmp_path: Path) -> None:
     async with (
         our_nginx(new(tmp_path / "inner"), app.port, (TELLS, "")) as inner,
         plain_nginx(new(tmp_path / "outer"), inner.url, settings=COMPRESSING) as outer,

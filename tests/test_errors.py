@@ -37,7 +37,7 @@ def test_every_error_can_be_imported_from_the_package() -> None:
     assert set(real()) <= set(sse_components.__all__)
 
 
-def test_a_gap_tells_its_channels() -> None:
+def test_a_history_gap_has_its_channels() -> None:
     gap = errors.HistoryGap(["todos", "chat"])
     assert gap.channels == ["todos", "chat"]
     assert str(gap) == "the log no longer reaches back for: todos, chat"

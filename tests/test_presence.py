@@ -63,31 +63,31 @@ async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) ->
     assert (presence.tabs("hall"), presence.tabs("yard"), presence.tabs("cellar")) == (5, 1, 0)
 
 
-async def test_guests_are_told_apart_by_their_browsers(presence: Presence) -> None:
+async def test_guests_are_distinguished_by_their_browsers(presence: Presence) -> None:
     presence.report("c1", Principal(None, "s1"), [tab("t1"), tab("t2")])
     presence.report("c2", Principal(None, "s2"), [tab("t3")])
     assert sorted(one.tabs for one in presence.people("hall")) == [1, 2]
 
 
-async def test_a_tab_that_a_browser_no_longer_tells_of_has_left(presence: Presence) -> None:
+async def test_a_tab_leaves_when_its_browser_no_longer_reports_it(presence: Presence) -> None:
     presence.report("c1", ALICE, [tab("t1"), tab("t2")])
     presence.report("c1", ALICE, [tab("t2")])
     assert presence.tabs("hall") == 1
 
 
-async def test_a_tab_over_two_connections_is_one_and_the_latest_report_counts(presence: Presence) -> None:
+async def test_a_tab_on_two_connections_counts_once_with_the_latest_report(presence: Presence) -> None:
     presence.report("old", ALICE, [tab("t1", visible=False)])
     presence.report("new", ALICE, [tab("t1", visible=True)])
     assert presence.people("hall") == [Person("alice", browsers=1, tabs=1, visible=True)]
 
 
-async def test_nobody_takes_the_place_of_another_users_tab(presence: Presence) -> None:
+async def test_a_user_cannot_report_another_users_tab(presence: Presence) -> None:
     presence.report("c1", ALICE, [tab("t1")])
     presence.report("c2", BOB, [tab("t1")])
     assert names(presence.people("hall")) == ["alice", "bob"]
 
 
-async def test_who_loses_the_connection_leaves_a_little_later(presence: Presence, told: list[str]) -> None:
+async def test_a_tab_leaves_a_little_later_than_its_connection(presence: Presence, told: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1")])
     await until(lambda: told == ["hall"])
     presence.end("c1")
@@ -97,7 +97,7 @@ async def test_who_loses_the_connection_leaves_a_little_later(presence: Presence
     assert presence.tabs("hall") == 0
 
 
-async def test_who_comes_back_in_time_has_not_left(presence: Presence, told: list[str]) -> None:
+async def test_a_tab_that_reconnects_in_time_does_not_leave(presence: Presence, told: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1")])
     presence.end("c1")
     presence.report("c2", ALICE, [tab("t1")])
@@ -108,7 +108,7 @@ async def test_who_comes_back_in_time_has_not_left(presence: Presence, told: lis
     assert told == ["hall", "yard"]
 
 
-async def test_only_changes_are_told_and_together(presence: Presence, told: list[str]) -> None:
+async def test_changes_are_reported_together(presence: Presence, told: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1", "hall", "yard")])
     presence.report("c2", BOB, [tab("t2", "hall")])
     await until(lambda: bool(told))
@@ -119,7 +119,7 @@ async def test_only_changes_are_told_and_together(presence: Presence, told: list
     assert told == ["hall", "yard", "hall"]
 
 
-async def test_nobody_is_told_after_the_end(presence: Presence, told: list[str]) -> None:
+async def test_no_change_is_reported_after_close(presence: Presence, told: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1")])
     presence.end("c1")
     presence.close()

@@ -106,12 +106,12 @@ def test_the_wheel_has_types_and_licence(wheel: Path) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs_with_the_wheel_and_what_it_says_it_needs(example: Path, serve_examples: Serve) -> None:
+def test_an_example_runs_with_the_wheel_and_its_named_requirements(example: Path, serve_examples: Serve) -> None:
     assert serve_examples(needs(example))[str(example)] == ""
 
 
 @pytest.mark.timeout(300)
-def test_an_example_that_does_not_say_what_it_needs_is_found(wheel: Path, install: Install, tmp_path: Path) -> None:
+def test_an_example_with_a_missing_requirement_is_found(wheel: Path, install: Install, tmp_path: Path) -> None:
     (tmp_path / "careless.py").write_text("import fastlite\n")
     command = [install(str(wheel)), SERVE_EXAMPLES, "careless.py"]
     run = subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.PIPE)

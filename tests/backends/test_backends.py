@@ -70,7 +70,7 @@ async def test_ids_grow_over_all_channels(make: Make) -> None:
         assert {cursor.epoch for cursor in cursors(appended) if cursor} == {begin.epoch}
 
 
-async def test_the_cursor_is_the_place_after_the_latest_event(make: Make) -> None:
+async def test_the_cursor_is_at_the_latest_event(make: Make) -> None:
     async with opened(make) as (backend, _):
         for channel in ("a", "b"):
             event = await append(backend, channel, "x")
@@ -84,7 +84,7 @@ async def test_an_event_has_its_frame(make: Make) -> None:
         assert event.channel == "todos"
 
 
-async def test_the_listener_has_each_event_in_order_before_append_returns(make: Make) -> None:
+async def test_the_listener_gets_each_event_in_order_before_append_returns(make: Make) -> None:
     async with opened(make) as (backend, heard):
         for number in range(5):
             event = await append(backend, "ab"[number % 2], str(number))
@@ -92,7 +92,7 @@ async def test_the_listener_has_each_event_in_order_before_append_returns(make: 
         assert texts(heard) == [b"0", b"1", b"2", b"3", b"4"]
 
 
-async def test_appends_at_the_same_time_have_one_order_for_all(make: Make) -> None:
+async def test_concurrent_appends_have_the_same_order_everywhere(make: Make) -> None:
     async with opened(make) as (backend, heard):
         begin = backend.cursor
         appended = await asyncio.gather(*[append(backend, "ab"[number % 2], str(number)) for number in range(50)])
@@ -101,7 +101,7 @@ async def test_appends_at_the_same_time_have_one_order_for_all(make: Make) -> No
         assert backend.since(["a", "b"], begin) == heard
 
 
-async def test_since_gives_what_came_after_the_cursor_on_those_channels(make: Make) -> None:
+async def test_since_returns_the_events_of_the_channels_after_the_cursor(make: Make) -> None:
     async with opened(make) as (backend, heard):
         begin = backend.cursor
         for number, channel in enumerate("abacb"):
@@ -113,7 +113,7 @@ async def test_since_gives_what_came_after_the_cursor_on_those_channels(make: Ma
         assert backend.since(["a", "b", "c"], backend.cursor) == backend.since(["silent"], begin) == []
 
 
-async def test_what_was_appended_is_read_back_whole(make: Make) -> None:
+async def test_an_appended_event_is_read_back_complete(make: Make) -> None:
     async with opened(make) as (backend, heard):
         begin, message = backend.cursor, BroadcastMessage("note", {"n": 1}).to_json()
         await append(backend, "a", "x", event="note", exclude_connections=frozenset({"me", "you"}), message=message)
@@ -122,7 +122,7 @@ async def test_what_was_appended_is_read_back_whole(make: Make) -> None:
         assert heard[0].message == message
 
 
-async def test_a_cursor_of_elsewhere_is_a_gap(make: Make) -> None:
+async def test_a_cursor_of_another_epoch_raises_a_gap(make: Make) -> None:
     async with opened(make) as (backend, _):
         await append(backend, "a", "x")
         here = backend.cursor
@@ -137,7 +137,7 @@ async def test_another_log_has_another_epoch(make: Make) -> None:
         assert one.cursor.epoch != other.cursor.epoch
 
 
-async def test_a_log_that_has_moved_on_is_a_gap_where_something_is_missing(make: Make) -> None:
+async def test_a_cursor_older_than_the_log_raises_a_gap_for_channels_with_lost_events(make: Make) -> None:
     async with opened(make, max_events=2) as (backend, heard):
         begin = backend.cursor
         for channel in "abaa":
@@ -150,7 +150,7 @@ async def test_a_log_that_has_moved_on_is_a_gap_where_something_is_missing(make:
 
 
 @pytest.mark.parametrize("fault", [{"event": "a\nb"}, {"channel": "a\nb"}, {"data": "\ud800"}])
-async def test_what_cannot_be_carried_is_not_appended(make: Make, fault: dict[str, str]) -> None:
+async def test_an_event_that_the_wire_cannot_carry_is_not_appended(make: Make, fault: dict[str, str]) -> None:
     async with opened(make) as (backend, heard):
         begin = backend.cursor
         with pytest.raises(WireError):
@@ -170,7 +170,7 @@ async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> No
         assert backend.since(["a"], Cursor.parse(before.id)) == [after]
 
 
-async def test_a_backend_that_is_opened_twice_hands_over_each_event_once(make: Make) -> None:
+async def test_a_backend_that_is_opened_twice_delivers_each_event_once(make: Make) -> None:
     async with opened(make) as (backend, _):
         heard: list[Event] = []
         await backend.open(heard.append)
@@ -178,12 +178,12 @@ async def test_a_backend_that_is_opened_twice_hands_over_each_event_once(make: M
         assert texts(heard) == [b"x"]
 
 
-async def test_memory_keeps_what_is_appended_while_it_is_closed() -> None:
+async def test_the_memory_backend_keeps_events_appended_while_it_is_closed() -> None:
     backend = MemoryBackend()
     event = backend.append("a", "x")
     assert backend.since(["a"], Cursor(backend.log.epoch, 0)) == [event]
 
 
-async def test_memory_keeps_the_log_that_it_was_given() -> None:
+async def test_the_memory_backend_uses_the_given_log() -> None:
     log = EventLog()
     assert MemoryBackend(log).log is log

@@ -50,7 +50,7 @@ async def test_a_region_may_be_rendered_by_an_async_function(sse: Kit) -> None:
     assert published(sse, "board") == [morphed("<b>now</b>")]
 
 
-async def test_of_a_burst_a_region_renders_the_first_and_the_last(sse: Kit) -> None:
+async def test_a_burst_of_refreshes_renders_only_the_first_and_the_last(sse: Kit) -> None:
     states, rendered = list[int](), list[int]()
 
     @sse.region("board", interval=0.05)
@@ -100,7 +100,7 @@ async def test_messages_of_a_thread_keep_their_order(sse: Kit) -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_nothing_that_is_granted_to_one_page_is_sent_to_all(sse: Kit) -> None:
+async def test_grants_of_a_page_are_not_published_with_a_region(sse: Kit) -> None:
     @sse.region("board")
     def board() -> FT:
         return LiveText("1", id="one")
@@ -111,7 +111,7 @@ async def test_nothing_that_is_granted_to_one_page_is_sent_to_all(sse: Kit) -> N
     assert published(sse, "board") == []
 
 
-async def test_an_error_reaches_who_awaits_and_is_logged_otherwise(sse: Kit, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_is_raised_by_await_or_otherwise_logged(sse: Kit, caplog: pytest.LogCaptureFixture) -> None:
     errors = ["awaited", "nobody looks", "later"]
 
     @sse.region("board", interval=0.01)
@@ -155,7 +155,7 @@ async def test_an_error_of_a_sync_function_is_raised_by_the_call(sse: Kit) -> No
         await asyncio.to_thread(lambda: Region(sse, "other", board.render).refresh().result(5))
 
 
-def test_what_it_cannot_be_is_refused() -> None:
+def test_invalid_options_are_refused() -> None:
     sse = Kit()
     with pytest.raises(MarkupError, match=r"^a region needs an id"):
         sse.region("a b")

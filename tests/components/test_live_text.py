@@ -21,7 +21,7 @@ def shown(*values: object, id: str = "cpu") -> list[str]:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_it_says_how_a_screen_reader_announces_it() -> None:
+def test_a_text_has_the_attributes_for_screen_readers() -> None:
     names = ("data-sse-live-text", "data-sse-label", "data-sse-pause")
     announced = LiveText(42, id="cpu", live="assertive", label="Load", announced=0.5, tag="output")
     assert (announced.tag, announced.children) == ("output", (42,))
@@ -29,7 +29,7 @@ def test_it_says_how_a_screen_reader_announces_it() -> None:
     assert not any(name in LiveText(42, id="cpu", live="off").attrs for name in names)
 
 
-def test_what_it_cannot_be_is_refused() -> None:
+def test_invalid_options_are_refused() -> None:
     with pytest.raises(MarkupError, match=r"^live must be one of polite, assertive, off, not 'loud'$"):
         LiveText(id="cpu", live="loud")
     with pytest.raises(ValueError, match=r"^announced must be a number of at least 0, not -1$"):
@@ -39,7 +39,7 @@ def test_what_it_cannot_be_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_its_id_may_be_its_handle() -> None:
+def test_a_handle_may_be_passed_as_the_id() -> None:
     element = LiveText(1, id=Kit().text("cpu", channel="numbers"))
     assert element.attrs["id"] == "cpu"
     with pytest.raises(HandleError, match=r"^Text 'cpu' has channel='numbers' already, and cannot have channel='b'"):
@@ -48,7 +48,7 @@ def test_its_id_may_be_its_handle() -> None:
         LiveText(1, id=Kit().list("cpu"))  # type: ignore[arg-type]
 
 
-async def test_a_value_is_shown_at_once_and_of_many_the_last_one(sse: Kit) -> None:
+async def test_the_first_value_is_sent_at_once_and_of_a_burst_the_last(sse: Kit) -> None:
     text = sse.text("cpu", interval=0.05)
     ids = [await text.set(f"{number} %") for number in range(100)]
     assert published(sse, "cpu") == shown("0 %")
@@ -58,7 +58,7 @@ async def test_a_value_is_shown_at_once_and_of_many_the_last_one(sse: Kit) -> No
     assert set(ids[1:]) == {""}
 
 
-async def test_nobody_has_to_await_it(sse: Kit) -> None:
+async def test_set_works_without_await(sse: Kit) -> None:
     sse.text("cpu").set(1)
     assert published(sse, "cpu") == shown(1)
     sse.text("cpu").set(2)
@@ -82,7 +82,7 @@ async def test_it_is_set_from_threads_in_order(sse: Kit) -> None:
     assert published(sse, "cpu") == [*shown("thread"), "after"]
 
 
-async def test_a_tab_is_left_out_if_all_changes_of_a_message_leave_it_out(sse: Kit) -> None:
+async def test_a_tab_is_excluded_only_if_all_changes_of_a_message_exclude_it(sse: Kit) -> None:
     def frames() -> list[str]:
         return [event.frame.decode() for event in sse.backend.since(["cpu"], before)]
 
@@ -111,7 +111,7 @@ async def test_a_value_that_cannot_be_sent_later_is_logged_with_its_place(
     await until(lambda: "short again" in published(sse, "cpu")[-1])
 
 
-def test_what_waits_when_the_application_stops_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
+def test_pending_changes_are_dropped_when_the_application_stops(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         async with Kit() as sse:
             text = sse.text("cpu", interval=0.01)
@@ -125,7 +125,7 @@ def test_what_waits_when_the_application_stops_is_dropped(caplog: pytest.LogCapt
     assert caplog.records == []
 
 
-def test_it_goes_on_in_another_event_loop_when_its_own_has_ended() -> None:
+def test_a_handle_works_in_a_new_event_loop_after_the_first_has_ended() -> None:
     sse = Kit()
     text = Text(sse, "cpu", interval=60)
 

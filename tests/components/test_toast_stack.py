@@ -58,7 +58,7 @@ async def test_a_toast_goes_to_a_user_or_a_session(sse: Kit) -> None:
     assert b">d<" in sent(sse, page.session_channel).frame
 
 
-async def test_a_toast_goes_to_the_tab_that_asks_for_it(sse: Kit) -> None:
+async def test_a_toast_may_go_to_the_tab_of_the_request(sse: Kit) -> None:
     with request({}, tab=TAB) as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
@@ -68,7 +68,7 @@ async def test_a_toast_goes_to_the_tab_that_asks_for_it(sse: Kit) -> None:
         assert f"\nonly: {TAB}\n" in sent(sse, EVERYONE).frame.decode()
 
 
-async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: Kit) -> None:
+async def test_an_unknown_tab_uses_the_channel_of_the_session(sse: Kit) -> None:
     with request({}) as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
@@ -86,7 +86,9 @@ async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: Kit) -> None:
         ({"user": "a", "tab": TAB}, "a toast has one recipient: user, session or tab, not user and tab"),
     ],
 )
-async def test_who_is_not_known_is_not_everyone(sse: Kit, options: dict[str, Any], message: str) -> None:
+async def test_an_unknown_recipient_is_not_replaced_by_everyone(
+    sse: Kit, options: dict[str, Any], message: str
+) -> None:
     before = sse.backend.cursor
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         sse.toast("a", **options)
@@ -105,7 +107,7 @@ async def test_who_is_not_known_is_not_everyone(sse: Kit, options: dict[str, Any
         ("info", {"timeout": None}, "0", "news"),
     ],
 )
-async def test_a_toast_stays_as_its_level_has_it(
+async def test_the_level_of_a_toast_decides_how_long_it_is_shown(
     sse: Kit, level: str, timeout: dict[str, Any], milliseconds: str, shown_in: str
 ) -> None:
     await sse.toast("a", level=level, **timeout)
@@ -128,7 +130,7 @@ def test_a_stack_follows_the_channels_of_its_page() -> None:
         assert granted(ToastStack()) == {EVERYONE, page.session_channel, page.user_channel}
 
 
-def test_a_stack_has_its_parts_and_takes_attributes() -> None:
+def test_a_stack_has_two_lists_and_takes_attributes() -> None:
     with request():
         html = to_xml(ToastStack("hello", limit=2, cls="wide", title="t"), indent=False)
     assert 'class="sse-toasts wide"' in html
@@ -140,7 +142,7 @@ def test_a_stack_has_its_parts_and_takes_attributes() -> None:
         ToastStack(limit=0)
 
 
-async def test_a_toast_is_shown_once_by_the_page_to_which_its_request_leads(sse: Kit) -> None:
+async def test_a_toast_is_shown_once_by_the_page_after_a_redirect(sse: Kit) -> None:
     session: dict[str, Any] = {}
     with request(session, mode="navigate"):
         await sse.toast("<b>Saved</b>", level="success")
@@ -163,7 +165,7 @@ def sent_first(sse: Kit) -> str:
     return sse.backend.since([EVERYONE], Cursor(sse.backend.cursor.epoch, 0))[0].frame.decode()
 
 
-async def test_what_is_kept_is_bounded_by_time_and_size(sse: Kit) -> None:
+async def test_toasts_kept_for_the_next_page_are_limited_in_time_and_size(sse: Kit) -> None:
     session: dict[str, Any] = {}
     with request(session, mode="navigate"):
         for number in range(20):

@@ -96,7 +96,7 @@ async def test_a_server_in_a_background_thread_ends(tmp_path: Path) -> None:
         pytest.param(GRANIAN, id="granian"),
     ],
 )
-async def test_streams_of_the_application_s_own_sources_end_too(command: tuple[str, ...], tmp_path: Path) -> None:
+async def test_streams_of_create_sse_endpoint_end_too(command: tuple[str, ...], tmp_path: Path) -> None:
     async with serving(command, tmp_path) as server:
         streams = [await (await server.open("/endless")).until("data: 1") for _ in range(20)]
         assert await end(server, None if command is THREAD else SIGTERM, streams) < 2
@@ -127,7 +127,7 @@ async def test_a_reload_and_then_a_signal_end_the_streams(tmp_path: Path) -> Non
         pytest.param(HYPERCORN, 1, id="hypercorn"),
     ],
 )
-async def test_clients_that_do_not_read_hold_nothing_up(
+async def test_clients_that_do_not_read_do_not_delay_shutdown(
     command: tuple[str, ...], processes: int, tmp_path: Path
 ) -> None:
     async with serving(command, tmp_path) as server:
@@ -170,7 +170,7 @@ async def test_a_server_without_lifespan_starts_with_the_first_request(command: 
     assert (server.marks, server.trouble) == ([], [])
 
 
-async def test_a_server_that_has_served_its_share_of_requests_ends(tmp_path: Path) -> None:
+async def test_a_server_with_limit_max_requests_ends(tmp_path: Path) -> None:
     async with serving((*UVICORN, "--limit-max-requests", "20"), tmp_path) as server:
         streams = await server.streams(5)
         await asyncio.gather(*[server.report() for _ in range(20)])
@@ -196,7 +196,7 @@ async def test_a_second_signal_ends_uvicorn_at_once(tmp_path: Path) -> None:
     "command",
     [pytest.param(UVICORN, id="uvicorn"), pytest.param(HYPERCORN, id="hypercorn"), pytest.param(GRANIAN, id="granian")],
 )
-async def test_clients_that_leave_are_gone_at_once(command: tuple[str, ...], tmp_path: Path) -> None:
+async def test_disconnected_clients_are_removed_at_once(command: tuple[str, ...], tmp_path: Path) -> None:
     async with serving(command, tmp_path) as server:
         await server.streams(1)
         before = await server.report()
@@ -253,7 +253,7 @@ def handler(number: signal.Signals) -> Any:
     return signal.getsignal(number)
 
 
-async def test_signals_go_on_to_the_server_and_back_to_it(handlers: Any) -> None:
+async def test_signals_reach_the_servers_handlers_which_are_restored(handlers: Any) -> None:
     server, ended = Calls(), asyncio.Event()
     signal.signal(SIGTERM, server)
     watch = servers.ExitWatch(ended.set)
@@ -270,7 +270,7 @@ async def test_signals_go_on_to_the_server_and_back_to_it(handlers: Any) -> None
     assert handler(SIGINT) is handlers[SIGINT]
 
 
-async def test_signals_that_nobody_handles_stay_so(handlers: Any) -> None:
+async def test_default_signal_handlers_are_restored(handlers: Any) -> None:
     signal.signal(SIGTERM, signal.SIG_DFL)
     signal.signal(SIGINT, signal.SIG_IGN)
     watch = servers.ExitWatch(lambda: None)
@@ -279,7 +279,7 @@ async def test_signals_that_nobody_handles_stay_so(handlers: Any) -> None:
     watch.stop()
 
 
-async def test_a_handler_that_came_later_is_left_alone(handlers: Any) -> None:
+async def test_a_handler_that_was_installed_later_is_kept(handlers: Any) -> None:
     signal.signal(SIGTERM, Calls())
     watch = servers.ExitWatch(lambda: None)
     watch.first_stream()
@@ -289,7 +289,7 @@ async def test_a_handler_that_came_later_is_left_alone(handlers: Any) -> None:
     assert handler(SIGTERM) is later
 
 
-def test_signals_are_not_touched_in_a_thread(handlers: Any) -> None:
+def test_no_signal_handler_is_installed_in_a_thread(handlers: Any) -> None:
     async def watch() -> None:
         watch = servers.ExitWatch(lambda: None)
         watch.first_stream()
@@ -302,7 +302,7 @@ def test_signals_are_not_touched_in_a_thread(handlers: Any) -> None:
     assert handler(SIGTERM) is server
 
 
-async def test_granians_handlers_are_back_when_it_has_ended(tmp_path: Path) -> None:
+async def test_granians_signal_handlers_are_restored(tmp_path: Path) -> None:
     async with serving(GRANIAN, tmp_path) as server:
         before = (await server.report())["handlers"]
         await server.streams(1)
@@ -314,7 +314,7 @@ async def test_granians_handlers_are_back_when_it_has_ended(tmp_path: Path) -> N
     assert server.marks == ["started", "stopped"]
 
 
-def test_only_sends_that_are_proven_are_stepped() -> None:
+def test_only_known_implementations_of_send_are_stepped() -> None:
     async def send(message: Any) -> None: ...
 
     assert not servers.can_step(send)

@@ -40,7 +40,7 @@ async def served(**options: Any) -> AsyncIterator[tuple[BroadcastManager, httpx.
         yield manager, client
 
 
-async def test_counts_for_everyone() -> None:
+async def test_everyone_gets_the_counts() -> None:
     async with served() as (manager, client):
         await manager.registry.add_connection("one", "job")
         await manager.registry.add_connection("two", metadata={"user": "ann"})
@@ -59,7 +59,7 @@ async def test_counts_for_everyone() -> None:
 
 
 @pytest.mark.parametrize("authorize_admin", [is_root, is_root_after_all, AsksTheDatabase()])
-async def test_details_for_whom_authorize_admin_admits(authorize_admin: Callable[[Request], Any]) -> None:
+async def test_authorize_admin_decides_who_gets_the_details(authorize_admin: Callable[[Request], Any]) -> None:
     async with served(authorize_admin=authorize_admin) as (manager, client):
         began = datetime.now(UTC)
         await manager.registry.add_connection("one", "job", metadata={"user": "ann", "since": began})
@@ -76,12 +76,12 @@ async def test_details_for_whom_authorize_admin_admits(authorize_admin: Callable
         }
 
 
-async def test_the_numbers_stand_below_the_prefix() -> None:
+async def test_the_route_is_below_the_prefix() -> None:
     async with served(prefix="/live") as (_, client):
         assert (await client.get("/live/connections")).json()["total"] == 0
         assert (await client.get("/sse/connections")).status_code == 404
 
 
-async def test_only_reading() -> None:
+async def test_only_get_is_allowed() -> None:
     async with served() as (_, client):
         assert (await client.post("/sse/connections")).status_code == 405
