@@ -15,7 +15,7 @@ Publish = Callable[..., None]
 
 @pytest.fixture
 def publish(server: PageServer, room: str) -> Publish:
-    """Publish HTML to a channel of the test's."""
+    """Return a function that publishes HTML to a channel of the test."""
 
     def publish(channel: str, html: str, **options: str) -> None:
         server.post("/publish", channel=f"{room}{channel}", html=html, **options)

@@ -15,7 +15,7 @@ Publish = Callable[..., None]
 
 @pytest.fixture
 def publish(server: PageServer, room: str) -> Publish:
-    """Publish HTML to the test's channel."""
+    """Return a function that publishes HTML to the test's channel."""
 
     def publish(html: str, **options: str) -> None:
         server.post("/publish", channel=room, html=html, **options)
@@ -73,7 +73,7 @@ def test_an_empty_message_clears_its_receiver(open_tab: OpenTab, room: str, publ
 
 
 def test_a_hidden_page_does_not_fall_behind(open_tab: OpenTab, room: str, publish: Publish) -> None:
-    """A hidden page's timers are slow, so no message may wait for one."""
+    """Timers of a hidden page are slow, so no message may depend on a timer."""
     tab = open_tab(f"/{room}/message")
     tab.evaluate(
         """() => {

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 
-# Resolves with the state of a source when it has none of the others any more.
+# Resolves with the `readyState` of an EventSource after its first event.
 OPEN = """(address) => new Promise((resolve) => {
   const source = new EventSource(address);
   source.onopen = source.onerror = () => {
@@ -34,8 +34,8 @@ def grant_of(tab: Page) -> str:
 
 
 def forget_refusals(problems: list[str]) -> None:
-    """Take out what the browser says of an answer of 403."""
-    problems[:] = [one for one in problems if "403" not in one]
+    """Ignore the console errors for responses with 403."""
+    problems[:] = [problem for problem in problems if "403" not in problem]
 
 
 def test_a_page_follows_the_granted_channels(open_tab: OpenTab, room: str) -> None:

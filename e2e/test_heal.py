@@ -1,4 +1,4 @@
-"""What a page does when the server can no longer send what it has missed."""
+"""Healing: a page fetches itself when the log no longer has the events that it missed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from e2e.page_server import PageServer
 
 pytestmark = LATEST_HTMX
 
-# Keeps what the page is told, and lets nothing take longer than a tenth of what it might.
+# Records states and resets, and shortens random delays to a tenth.
 WATCH = """
     window.states = [];
     window.resets = [];
@@ -22,7 +22,7 @@ WATCH = """
     const { random } = Math;
     Math.random = () => random() / 10;
 """
-HOPE = "document.dispatchEvent(new Event('visibilitychange'))"
+TRIGGER = "document.dispatchEvent(new Event('visibilitychange'))"
 
 OpenLive = Callable[..., Page]
 Miss = Callable[..., None]
@@ -30,7 +30,7 @@ Miss = Callable[..., None]
 
 @pytest.fixture
 def open_live(open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str) -> OpenLive:
-    """Open a page of the test's room with its three elements live, when those of earlier tests have left."""
+    """Return a function that opens a page with three live elements, after the pages of earlier tests are gone."""
     context.add_init_script(WATCH)
 
     def open_live(path: str = "") -> Page:
@@ -44,7 +44,7 @@ def open_live(open_tab: OpenTab, context: BrowserContext, server: PageServer, ro
 
 @pytest.fixture
 def miss(server: PageServer, room: str) -> Miss:
-    """Publish what a tab cannot have any more when it is back: more than the log keeps."""
+    """Return a function that publishes more events than the log keeps while a tab is frozen."""
 
     def miss(tab: Page, *, numbers: int = 0, notes: int = 0) -> None:
         tab.evaluate("document.dispatchEvent(new Event('freeze'))")
@@ -162,7 +162,7 @@ def test_healing_keeps_the_users_input_focus_and_scroll_position(
 def test_an_event_published_while_the_page_is_rendered_is_shown_once(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
-    """Also what another element has shown meanwhile, whose stream had no gap."""
+    """This includes an event that another element, whose stream had no gap, has already shown."""
     tab = open_live()
     server.post(f"/{room}/will", meanwhile=True)
     miss(tab, numbers=8)
@@ -177,7 +177,7 @@ def test_an_event_published_while_the_page_is_rendered_is_shown_once(
 def test_events_waiting_to_be_swapped_are_not_added_to_the_healed_page(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
-    """Htmx 4 waits a moment after each message, while others come; here, until the test lets it go on."""
+    """Htmx 4 pauses after each message while others are queued. Here, the test decides when the pause ends."""
     tab = open_live()
     tab.evaluate(
         """() => {
@@ -214,15 +214,15 @@ def test_a_page_that_cannot_be_fetched_stays_stale_until_the_next_trigger(
     expect_state(tab, "stale")
     expect_items(tab, 0)
 
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     tab.wait_for_function("states.at(-1).status === 200")
     expect_state(tab, "stale")
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     expect_items(tab, 8)
     expect_state(tab, "live")
-    ours = [one for one in problems if "so this page stays as it was" in one]
-    assert len(ours) == 2
-    problems[:] = [one for one in problems if one not in ours and "404" not in one]
+    warnings = [problem for problem in problems if "so this page stays as it was" in problem]
+    assert len(warnings) == 2
+    problems[:] = [problem for problem in problems if problem not in warnings and "404" not in problem]
 
 
 def test_an_error_while_morphing_is_reported_and_healing_is_retried(
@@ -234,10 +234,10 @@ def test_an_error_while_morphing_is_reported_and_healing_is_retried(
     tab.wait_for_function("states.at(-1).final")
     expect_state(tab, "stale")
     tab.evaluate("delete document.importNode")
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     expect_items(tab, 8)
     expect_state(tab, "live")
-    assert any("broken" in one for one in problems)
+    assert any("broken" in problem for problem in problems)
     problems.clear()
 
 
@@ -248,24 +248,24 @@ def test_healing_obeys_retry_after(
     server.post(f"/{room}/answer", status=503, header="Retry-After", value="1")
     miss(tab, numbers=8)
     tab.wait_for_function("states.at(-1).status === 503")
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     expect_items(tab, 8)
     expect_state(tab, "live")
     [trouble] = tab.evaluate("states.filter(({ status }) => status)")
     assert (trouble["state"], trouble["final"]) == ("stale", False)
     _, refused, answered = server.get(f"/{room}/asked")
     assert answered - refused >= 1
-    problems[:] = [one for one in problems if "503" not in one]
+    problems[:] = [problem for problem in problems if "503" not in problem]
 
 
 def test_pages_heal_after_a_random_delay(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
     tab = open_live()
     tab.evaluate("Math.random = () => 0.5")
-    tab.evaluate("document.addEventListener('sse:reset', () => { window.toldAt = performance.now(); })")
+    tab.evaluate("document.addEventListener('sse:reset', () => { window.resetAt = performance.now(); })")
     miss(tab, numbers=8)
     expect_items(tab, 8)
     asked_at = "performance.getEntriesByName(location.href, 'resource')[0].startTime"
-    assert tab.evaluate(f"{asked_at} - toldAt") >= 1_000
+    assert tab.evaluate(f"{asked_at} - resetAt") >= 1_000
 
 
 def test_an_element_that_is_missing_on_the_healed_page_disconnects(

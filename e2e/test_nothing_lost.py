@@ -12,7 +12,7 @@ GROWN = ["old", "before the query", "after the query"]
 
 
 def test_an_event_published_while_a_page_is_rendered_is_shown_once(open_tab: OpenTab, room: str) -> None:
-    """The stream begins where the request began, and so brings what the query has found already, too."""
+    """The stream starts at the cursor of the request, so it also sends events that the page contains already."""
     tab = open_tab(f"/{room}/growing")
     for place in ("#end", "#own-end", "#target"):
         expect(tab.locator(f"{place} > p")).to_have_text(GROWN)
@@ -28,7 +28,7 @@ def go(tab: Page, name: str) -> None:
 
 
 def test_boosted_navigation_and_the_back_button_lose_nothing(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    """The way back shows a copy of what was left, or asks for the page: one connection, and each item once."""
+    """Going back shows a snapshot or requests the page. Either way, it has one connection and each item once."""
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/list")
     tab.evaluate("window.isTheSame = true")
@@ -62,7 +62,7 @@ def test_boosted_navigation_and_the_back_button_lose_nothing(open_tab: OpenTab, 
 
 
 def test_an_element_that_is_added_later_duplicates_nothing(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    """What is out of band is for the page, however many of its elements follow the channel."""
+    """Out-of-band parts are swapped once per page, however many elements follow the channel."""
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/early")
     server.post(f"/{room}/append", text="first")

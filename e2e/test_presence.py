@@ -1,4 +1,4 @@
-"""How many tabs, and who: over one connection for each browser, with or without a worker."""
+"""Counts of tabs and lists of people, with one connection for each browser, with and without a worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTILE = "<script>window.hacked = 1</script>"
 
 @pytest.fixture
 def other(new_context: Callable[..., BrowserContext], server: PageServer, room: str) -> Page:
-    """Give a tab in another browser, where somebody with a name that hurts is signed in."""
+    """Return a tab in another browser, whose user has a name with markup."""
     tab = new_context().new_page()
     tab.goto(f"{server.url}/{room}/here")
     sign_in(tab, HOSTILE)
@@ -25,7 +25,7 @@ def other(new_context: Callable[..., BrowserContext], server: PageServer, room: 
 
 
 def sign_in(tab: Page, user: str) -> None:
-    """Sign in: tabs that are open already go on as who they were."""
+    """Sign in. Open tabs keep their earlier user."""
     tab.evaluate("(user) => fetch('/sign-in', { method: 'POST', body: new URLSearchParams({ user }) })", user)
 
 

@@ -1,4 +1,4 @@
-"""Publishing works the same in every place, keeps its order, and says where it has failed."""
+"""Publishing works the same for every kind of caller, keeps the order, and logs where it failed."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from e2e.conftest import OpenTab, count_sources
 from e2e.page_server import PageServer
 
 HOSTILE = '</textarea><script>document.title = "bad"</script>"><img src=x onerror="this.title=1"> \u202e\u05d0\u05d1\n'
-# What there was of the page when <html> got its theme: the parser waits for that.
+# Records how much of the page was parsed when <html> got its theme.
 WATCH_THEME = """new MutationObserver((_, observer) => {
   if (!document.documentElement?.hasAttribute("data-theme")) return;
   window.themedBefore = document.querySelector("h1") === null;
@@ -20,7 +20,7 @@ def field(tab: Page, label: str) -> Locator:
 
 
 def open_browser_tab(open_tab: OpenTab, room: str) -> Page:
-    """Open the page whose fields are the browser's, and wait until they are wired: they asked for it before."""
+    """Open the page with browser fields, and wait until their script is attached."""
     tab = open_tab(f"/{room}/browser")
     entry = tab.locator("script[src$='/index.js']").get_attribute("src")
     tab.evaluate("(entry) => import(new URL('components/synced-browser.js', new URL(entry, location)))", entry)
@@ -36,7 +36,7 @@ def test_a_field_is_the_same_in_all_tabs_of_a_browser_without_the_server(
 ) -> None:
     painted = server.get(f"/{room}/browser")
     assert 'value="untitled"' in painted
-    assert "\n\n first\n</textarea>" in painted  # the parser takes one newline away
+    assert "\n\n first\n</textarea>" in painted  # the parser removes the first newline
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     assert count_sources(one) == 0
     expect(field(one, "Note")).to_have_value("\n first\n")
@@ -94,7 +94,7 @@ def test_a_toggle_sets_the_theme_in_all_tabs_before_the_first_paint(
     expect(switch).not_to_be_checked()
     expect(one.get_by_role("switch", name="Dense")).to_be_checked()
     expect(one.locator("html.dense:not([data-theme])")).to_have_count(1)
-    one.emulate_media(color_scheme="dark")  # until somebody chooses, the system does
+    one.emulate_media(color_scheme="dark")  # the system's theme applies until the user chooses one
     expect(switch).to_be_checked()
     one.emulate_media(color_scheme="light")
     expect(switch).not_to_be_checked()
@@ -146,7 +146,7 @@ def test_a_server_field_is_the_same_in_the_tabs_of_all_users(open_tab: OpenTab, 
     field(other, "Note").focus()
     field(one, "Text").fill(HOSTILE.replace("\n", " "))
     expect(field(other, "Text")).to_have_value(HOSTILE.strip())
-    expect(field(one, "Text")).to_have_value(HOSTILE.strip())  # as the handler has it
+    expect(field(one, "Text")).to_have_value(HOSTILE.strip())  # as the handler stores it
     expect(field(other, "Note")).to_be_focused()
     one.get_by_role("switch", name="Lamp").press("Space")
     expect(other.get_by_role("switch", name="Lamp")).to_be_checked()
@@ -163,7 +163,7 @@ def test_a_server_field_is_the_same_in_the_tabs_of_all_users(open_tab: OpenTab, 
 def test_two_tabs_that_write_at_the_same_time_end_with_the_same_value(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
-    """What each has typed stays while it is on its way; what the server has said last is what all show."""
+    """Typed text stays until the server has published it. In the end, all tabs show the last published value."""
     one, other, third = [open_tab(f"/{room}/server") for _ in range(3)]
     for tab in (one, other, third):
         expect(tab.locator("[data-sse-state=live]")).to_have_count(3)
@@ -188,7 +188,7 @@ def test_a_value_that_the_server_refuses_stays_in_its_tab(
         field(one, "Text").fill("refused")
     field(other, "Text").fill("allowed")
     expect(field(one, "Text")).to_have_value("allowed")
-    problems[:] = [one for one in problems if "422" not in one]
+    problems[:] = [problem for problem in problems if "422" not in problem]
 
 
 def test_an_input_method_composition_is_not_interrupted(open_tab: OpenTab, room: str) -> None:

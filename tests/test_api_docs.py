@@ -1,4 +1,4 @@
-"""The tables and trees of the documents say what is there."""
+"""The tables and file trees of the documents match the code."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from tests.support.serving import Site, Stream
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "static"
 NODE_MODULES = ROOT / "node_modules"
-# Where npm has what the headers load from the CDN.
+# The files on npm that the headers load from the CDN.
 EXTENSION_FILES = {
     2: ("htmx-ext-sse", "dist/sse.min.js"),
     4: ("htmx4", "dist/ext/hx-sse.min.js"),
@@ -128,15 +128,15 @@ def test_grants_are_signed_with_the_apps_key_or_a_given_one() -> None:
     for options, key in (({}, KEY), ({"secret_key": "another"}, "another")):
         app = make_app()
         setup_sse(app, **options)  # type: ignore[call-overload]
-        token = granted(app)
+        token = grant_of_page(app)
         for read_by, reason in ((key, "foreign"), (f"not {key}", "forged")):
             with pytest.raises(GrantError) as caught:
                 Grants(read_by).read(token)
             assert caught.value.reason == reason
 
 
-def granted(app: FastHTML, channels: str = "todos") -> str:
-    """Return the grant that a page of an app gets."""
+def grant_of_page(app: FastHTML, channels: str = "todos") -> str:
+    """Return the grant of a page of an app."""
     app.route("/page")(lambda: SSE(channels=channels))
     with client(app) as browser:
         (grant,) = re.findall(r'data-sse-connect="[^"]*\?sub=([^"]*)"', browser.get("/page").text)
@@ -411,7 +411,7 @@ async def test_urls_of_a_mounted_app_include_its_path() -> None:
         stream = await read(site, await address(site, "channels=todos", "/inner/page"), until="sse:open")
         await sse.publish("todos", "x")
         assert (await stream.until("data: x")).texts == ["x"]
-        # Starlette runs no lifespan of what is mounted.
+        # Starlette does not run the lifespan of a mounted app.
         await sse.stop()
 
 

@@ -1,4 +1,4 @@
-"""The folders of `static/`: which imports from which, and that one of them alone knows htmx."""
+"""Imports between the folders of `static/`; only one folder uses htmx."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 STATIC = Path(__file__).parents[1] / "static"
 MODULES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js") if path.parent.name != "vendor")
 IMPORT = re.compile(r"""(?:from |^import |import\()"(\.[^"]+)\"""", re.MULTILINE)
-# What is particular to htmx, for whoever needs it: they import nothing themselves.
+# Details of htmx that other folders may need. These modules import nothing.
 HTMX_FACTS = {"htmx/names.js", "htmx/process.js"}
-# Folders from which a folder may import, beside itself and the files on top: protocol, environment, timer.
+# Folders from which a folder may import. It may also import from itself, protocol, environment and timer.
 BELOW = {
     "stream": set[str](),
     "hub": {"stream"},

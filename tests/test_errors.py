@@ -1,4 +1,4 @@
-"""The tree at the top of `errors.py` is the tree of the classes below it."""
+"""The tree in the docstring of `errors.py` matches its classes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def documented() -> dict[str, list[str]]:
 
 
 def real() -> dict[str, list[str]]:
-    classes = [one for one in vars(errors).values() if inspect.isclass(one)]
-    return {one.__name__: [base.__name__ for base in one.__bases__] for one in classes}
+    classes = [value for value in vars(errors).values() if inspect.isclass(value)]
+    return {cls.__name__: [base.__name__ for base in cls.__bases__] for cls in classes}
 
 
 def test_the_documented_tree_is_the_real_one() -> None:

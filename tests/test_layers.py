@@ -1,4 +1,4 @@
-"""Each module imports only modules above it, so that the package reads from top to bottom."""
+"""Each module imports only modules above it, so there are no import cycles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`protocol.py` and `static/protocol.js` say the same, and nothing says it a second time."""
+"""`protocol.py` and `static/protocol.js` have the same values, and no other module repeats them."""
 
 from __future__ import annotations
 

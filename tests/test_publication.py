@@ -1,4 +1,4 @@
-"""What `publish` returns: it can be awaited, waited for, given to asyncio like a coroutine, or ignored."""
+"""The result of `publish` can be awaited, waited for, passed to asyncio like a coroutine, or ignored."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def storing(manager: BroadcastManager, monkeypatch: pytest.MonkeyPatch) -> Stori
     return storing
 
 
-async def test_a_slow_backend_does_not_change_the_order(manager: BroadcastManager, storing: Storing) -> None:
+async def test_a_publication_waits_for_a_slow_backend(manager: BroadcastManager, storing: Storing) -> None:
     publication = manager.publish("news", "1")
     assert not publication.done()
     waiting = asyncio.create_task(publication)
@@ -221,17 +221,17 @@ async def test_a_retrieved_failure_is_raised_and_not_logged(
     assert caplog.messages == []
 
 
-async def test_a_message_of_a_thread_fails_when_the_manager_stops_first(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_thread_publishes_before_the_manager_stops_and_not_after(caplog: pytest.LogCaptureFixture) -> None:
     async with BroadcastManager() as manager:
         loop = asyncio.get_running_loop()
         handed: list[Publication] = []
         thread = threading.Thread(target=lambda: handed.append(manager.publish("news", "late")))
         stopping = asyncio.create_task(manager.stop())
         thread.start()
-        thread.join()  # it has handed over, and this loop has not run since
+        thread.join()  # the message is handed over, and this loop has not run since
         loop.call_soon(lambda: None)
         await stopping
-    # The hand-over came before the stop, so it is published; a later one is refused at once.
+    # The message was handed over before the stop, so it is published. A later one is refused at once.
     assert await handed[0] == str(manager.backend.cursor)
     with pytest.raises(NotRunning):
         manager.publish("news", "later")
@@ -271,7 +271,7 @@ async def test_calls_at_the_same_time_share_one_start() -> None:
     await manager.stop()
 
 
-async def test_a_publication_may_be_passed_to_create_task_twice(manager: BroadcastManager) -> None:
+async def test_a_publication_may_be_passed_to_create_task_several_times(manager: BroadcastManager) -> None:
     publication = manager.publish("news", "1")
     ids = [await asyncio.create_task(publication) for _ in range(3)]
     assert ids == 3 * [publication.result()]

@@ -1,4 +1,4 @@
-"""What the README shows runs: its example, its error, and the files that it names."""
+"""The example and the error in the README, and the files that it names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text()
 
 
 async def test_the_ten_lines_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # where FastHTML keeps the key that it makes
+    monkeypatch.chdir(tmp_path)  # FastHTML writes its key file here
     [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names: dict[str, Any] = {"__name__": "readme"}
     exec(example, names)

@@ -1,4 +1,4 @@
-"""A program that uses every handle and every component. mypy checks its types in strict mode; here it runs as well."""
+"""A program that uses every handle and every component. mypy checks it in strict mode; the tests also run it."""
 
 from __future__ import annotations
 

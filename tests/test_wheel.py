@@ -1,4 +1,4 @@
-"""The wheel serves the gallery and every example, in environments that have only what they say they need."""
+"""The wheel serves the gallery and every example, in environments with only the named requirements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 RUNNING = re.compile(r"running on (http://\S+)")
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 SERVE_EXAMPLES = str(ROOT / "tests" / "support" / "serve_examples.py")
-# The line of an example that names packages beside the wheel.
+# The line of an example that names required packages beside the wheel.
 NEEDS = re.compile(r"^# Needs: (.+)$", re.MULTILINE)
 
 Install = Callable[..., str]
@@ -60,7 +60,7 @@ def serve_examples(wheel: Path, install: Install, tmp_path_factory: pytest.TempP
     def problems(packages: tuple[str, ...]) -> dict[str, str]:
         paths = [str(path) for path in EXAMPLES if needs(path) == packages]
         command = [install(str(wheel), *packages), SERVE_EXAMPLES, *paths]
-        # In an empty folder: not even this repository's package can be imported there.
+        # The folder is empty, so that this repository's package cannot be imported.
         run = subprocess.run(command, cwd=tmp_path_factory.mktemp("cwd"), check=True, stdout=subprocess.PIPE)
         return dict(json.loads(run.stdout))
 

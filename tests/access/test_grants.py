@@ -60,10 +60,10 @@ def test_an_unsigned_text_is_refused(text: str) -> None:
 
 @given(st.data())
 def test_an_altered_grant_is_refused_or_equal(data: st.DataObject) -> None:
-    """The last character of a signature has bits that base64 leaves out."""
+    """Base64 ignores some bits of the last character of a signature."""
     token = TOKEN
     place = data.draw(st.integers(0, len(token) - 1))
-    other = data.draw(st.characters(codec="ascii").filter(lambda one: one not in (token[place], "~")))
+    other = data.draw(st.characters(codec="ascii").filter(lambda char: char not in (token[place], "~")))
     altered = f"{token[:place]}{other}{token[place + 1 :]}"
     if place == len(token) - 1:
         try:

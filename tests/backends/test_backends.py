@@ -1,4 +1,4 @@
-"""What every backend does. A further one passes the same tests with one line in `BACKENDS`."""
+"""The contract of a backend. To test another backend, add a line to `BACKENDS`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sse_components.events.wire import encode
 
 pytestmark = pytest.mark.anyio
 
-# Makes a backend, closed, with a log of its own that keeps so many events a channel.
+# Returns a closed backend with a separate log, which keeps this many events per channel.
 Make = Callable[[int], AbstractAsyncContextManager[Backend]]
 
 
@@ -37,8 +37,8 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 @asynccontextmanager
-async def opened(make: Make, max_events: int = 1_000) -> AsyncIterator[tuple[Backend, list[Event]]]:
-    """Yield an open backend, and what its listener has heard."""
+async def open_backend(make: Make, max_events: int = 1_000) -> AsyncIterator[tuple[Backend, list[Event]]]:
+    """Yield an open backend, and the list of events that its listener received."""
     heard: list[Event] = []
     async with make(max_events) as backend:
         await backend.open(heard.append)
@@ -61,7 +61,7 @@ def texts(events: list[Event]) -> list[bytes]:
 
 
 async def test_ids_grow_over_all_channels(make: Make) -> None:
-    async with opened(make) as (backend, _):
+    async with open_backend(make) as (backend, _):
         begin = backend.cursor
         appended = [await append(backend, channel, "x") for channel in ("a", "b", "a", "c")]
         assert [event.sequence for event in appended] == [cursor.sequence for cursor in cursors(appended) if cursor]
@@ -71,21 +71,21 @@ async def test_ids_grow_over_all_channels(make: Make) -> None:
 
 
 async def test_the_cursor_is_at_the_latest_event(make: Make) -> None:
-    async with opened(make) as (backend, _):
+    async with open_backend(make) as (backend, _):
         for channel in ("a", "b"):
             event = await append(backend, channel, "x")
             assert str(backend.cursor) == event.id
 
 
 async def test_an_event_has_its_frame(make: Make) -> None:
-    async with opened(make) as (backend, _):
+    async with open_backend(make) as (backend, _):
         event = await append(backend, "todos", "a\nb", event="added")
         assert event.frame == encode("a\nb", event="added", id=event.id, channel="todos")
         assert event.channel == "todos"
 
 
 async def test_the_listener_gets_each_event_in_order_before_append_returns(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+    async with open_backend(make) as (backend, heard):
         for number in range(5):
             event = await append(backend, "ab"[number % 2], str(number))
             assert heard[-1] == event
@@ -93,7 +93,7 @@ async def test_the_listener_gets_each_event_in_order_before_append_returns(make:
 
 
 async def test_concurrent_appends_have_the_same_order_everywhere(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+    async with open_backend(make) as (backend, heard):
         begin = backend.cursor
         appended = await asyncio.gather(*[append(backend, "ab"[number % 2], str(number)) for number in range(50)])
         assert heard == sorted(appended, key=lambda event: event.sequence)
@@ -102,7 +102,7 @@ async def test_concurrent_appends_have_the_same_order_everywhere(make: Make) -> 
 
 
 async def test_since_returns_the_events_of_the_channels_after_the_cursor(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+    async with open_backend(make) as (backend, heard):
         begin = backend.cursor
         for number, channel in enumerate("abacb"):
             await append(backend, channel, str(number))
@@ -114,7 +114,7 @@ async def test_since_returns_the_events_of_the_channels_after_the_cursor(make: M
 
 
 async def test_an_appended_event_is_read_back_complete(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+    async with open_backend(make) as (backend, heard):
         begin, message = backend.cursor, BroadcastMessage("note", {"n": 1}).to_json()
         await append(backend, "a", "x", event="note", exclude_connections=frozenset({"me", "you"}), message=message)
         assert backend.since(["a"], begin) == heard
@@ -123,7 +123,7 @@ async def test_an_appended_event_is_read_back_complete(make: Make) -> None:
 
 
 async def test_a_cursor_of_another_epoch_raises_a_gap(make: Make) -> None:
-    async with opened(make) as (backend, _):
+    async with open_backend(make) as (backend, _):
         await append(backend, "a", "x")
         here = backend.cursor
         for cursor in (None, Cursor(f"{here.epoch}0", here.sequence), Cursor(here.epoch, here.sequence + 1)):
@@ -133,12 +133,12 @@ async def test_a_cursor_of_another_epoch_raises_a_gap(make: Make) -> None:
 
 
 async def test_another_log_has_another_epoch(make: Make) -> None:
-    async with opened(make) as (one, _), opened(make) as (other, _):
+    async with open_backend(make) as (one, _), open_backend(make) as (other, _):
         assert one.cursor.epoch != other.cursor.epoch
 
 
 async def test_a_cursor_older_than_the_log_raises_a_gap_for_channels_with_lost_events(make: Make) -> None:
-    async with opened(make, max_events=2) as (backend, heard):
+    async with open_backend(make, max_events=2) as (backend, heard):
         begin = backend.cursor
         for channel in "abaa":
             await append(backend, channel, "x")
@@ -151,7 +151,7 @@ async def test_a_cursor_older_than_the_log_raises_a_gap_for_channels_with_lost_e
 
 @pytest.mark.parametrize("fault", [{"event": "a\nb"}, {"channel": "a\nb"}, {"data": "\ud800"}])
 async def test_an_event_that_the_wire_cannot_carry_is_not_appended(make: Make, fault: dict[str, str]) -> None:
-    async with opened(make) as (backend, heard):
+    async with open_backend(make) as (backend, heard):
         begin = backend.cursor
         with pytest.raises(WireError):
             await append(backend, **{"channel": "a", "data": "x", **fault})
@@ -159,7 +159,7 @@ async def test_an_event_that_the_wire_cannot_carry_is_not_appended(make: Make, f
 
 
 async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+    async with open_backend(make) as (backend, heard):
         before = await append(backend, "a", "before")
         await backend.close()
         await backend.close()
@@ -171,7 +171,7 @@ async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> No
 
 
 async def test_a_backend_that_is_opened_twice_delivers_each_event_once(make: Make) -> None:
-    async with opened(make) as (backend, _):
+    async with open_backend(make) as (backend, _):
         heard: list[Event] = []
         await backend.open(heard.append)
         await append(backend, "a", "x")

@@ -1,4 +1,4 @@
-"""What `LiveText`, `LiveList` and `LiveRegion` have in common."""
+"""Common behaviour of `LiveText`, `LiveList` and `LiveRegion`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 from fasthtml.common import Li, Table, Td, Tr, to_xml
 
 from sse_components import HandleError, Kit, LiveList, MarkupError
-from tests.support.published import out_of_band, published
+from tests.support.published import out_of_band, published_html
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +64,7 @@ async def test_each_change_of_a_list_is_one_message(sse: Kit) -> None:
     await todos.remove("#b")
     await todos.remove(Li("c", id="1:c"))
     await todos.clear()
-    assert published(sse, "todos") == [
+    assert published_html(sse, "todos") == [
         out_of_band('<li id="a">a</li><li id="b">b</li>', into="todos"),
         out_of_band('<li id="c">c</li>', into="todos", swap="afterbegin"),
         out_of_band('<li id="d" data-sse-key="4">d</li>', into="todos"),
@@ -80,7 +80,7 @@ async def test_each_change_of_a_list_is_one_message(sse: Kit) -> None:
 
 async def test_table_rows_are_wrapped_for_the_html_parser(sse: Kit) -> None:
     await sse.list("rows", channel="board").append(Tr(Td("a"), id="a"))
-    [html] = published(sse, "board")
+    [html] = published_html(sse, "board")
     assert '<tbody hx-swap-oob="beforeend:#rows"><tr id="a"><td>a</td></tr></tbody>' in html
 
 
@@ -91,7 +91,7 @@ async def test_an_item_without_id_or_key_is_refused_and_not_sent(sse: Kit) -> No
             await change(Li("a"))
     with pytest.raises(MarkupError, match=r"^insert needs a sort key"):
         await todos.insert(Li("a", id="a"))
-    assert published(sse, "todos") == []
+    assert published_html(sse, "todos") == []
 
 
 async def test_an_item_is_not_altered_by_its_key(sse: Kit) -> None:
@@ -111,7 +111,7 @@ async def test_an_item_moves_to_another_list_in_order(sse: Kit) -> None:
     todos, done = sse.list("todos"), sse.list("done")
     await todos.move(Li("a", id="a"), to=done)
     todos.move(Li("b", id="b"), to=done, key=7)
-    assert published(sse, "todos", "done") == [
+    assert published_html(sse, "todos", "done") == [
         out_of_band("", into="a", swap="delete"),
         out_of_band('<li id="a">a</li>', into="done"),
         out_of_band("", into="b", swap="delete"),
@@ -119,7 +119,7 @@ async def test_an_item_moves_to_another_list_in_order(sse: Kit) -> None:
     ]
     with pytest.raises(MarkupError, match="an item of a list needs an id"):
         todos.move(Li("c"), to=done)
-    assert len(published(sse, "todos", "done")) == 4
+    assert len(published_html(sse, "todos", "done")) == 4
 
 
 async def test_every_change_takes_exclude(sse: Kit) -> None:

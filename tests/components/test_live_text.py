@@ -8,7 +8,7 @@ import pytest
 from fasthtml.common import B
 
 from sse_components import HandleError, Kit, LiveText, MarkupError, Text
-from tests.support.published import out_of_band, published
+from tests.support.published import out_of_band, published_html
 from tests.support.serving import until
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 TAB = "tab_0123456789abcdef"
 
 
-def shown(*values: object, id: str = "cpu") -> list[str]:
+def swaps(*values: object, id: str = "cpu") -> list[str]:
     return [out_of_band(value, into=id, swap="innerHTML") for value in values]
 
 
@@ -51,26 +51,26 @@ def test_a_handle_may_be_passed_as_the_id() -> None:
 async def test_the_first_value_is_sent_at_once_and_of_a_burst_the_last(sse: Kit) -> None:
     text = sse.text("cpu", interval=0.05)
     ids = [await text.set(f"{number} %") for number in range(100)]
-    assert published(sse, "cpu") == shown("0 %")
-    await until(lambda: len(published(sse, "cpu")) > 1)
-    assert published(sse, "cpu") == shown("0 %", "99 %")
+    assert published_html(sse, "cpu") == swaps("0 %")
+    await until(lambda: len(published_html(sse, "cpu")) > 1)
+    assert published_html(sse, "cpu") == swaps("0 %", "99 %")
     assert ids[0] != ""
     assert set(ids[1:]) == {""}
 
 
 async def test_set_works_without_await(sse: Kit) -> None:
     sse.text("cpu").set(1)
-    assert published(sse, "cpu") == shown(1)
+    assert published_html(sse, "cpu") == swaps(1)
     sse.text("cpu").set(2)
     sse.text("cpu").set(3)
-    await until(lambda: len(published(sse, "cpu")) > 1)
-    assert published(sse, "cpu") == shown(1, 3)
+    await until(lambda: len(published_html(sse, "cpu")) > 1)
+    assert published_html(sse, "cpu") == swaps(1, 3)
 
 
 async def test_a_value_may_be_ft_and_go_to_another_channel(sse: Kit) -> None:
     await sse.text("a", channel="numbers").set(B("<1>"))
     await sse.text("b", channel="numbers").set(2)
-    assert published(sse, "numbers") == [*shown("<b>&lt;1&gt;</b>", id="a"), *shown(2, id="b")]
+    assert published_html(sse, "numbers") == [*swaps("<b>&lt;1&gt;</b>", id="a"), *swaps(2, id="b")]
 
 
 async def test_it_is_set_from_threads_in_order(sse: Kit) -> None:
@@ -79,7 +79,7 @@ async def test_it_is_set_from_threads_in_order(sse: Kit) -> None:
         sse.publish("cpu", "after").result(5)
 
     await asyncio.to_thread(work)
-    assert published(sse, "cpu") == [*shown("thread"), "after"]
+    assert published_html(sse, "cpu") == [*swaps("thread"), "after"]
 
 
 async def test_a_tab_is_excluded_only_if_all_changes_of_a_message_exclude_it(sse: Kit) -> None:
@@ -108,7 +108,7 @@ async def test_a_value_that_cannot_be_sent_later_is_logged_with_its_place(
     assert f"an update failed that was called at {__file__}:" in caplog.text
     assert "MessageTooLarge" in caplog.text
     text.set("short again")
-    await until(lambda: "short again" in published(sse, "cpu")[-1])
+    await until(lambda: "short again" in published_html(sse, "cpu")[-1])
 
 
 def test_pending_changes_are_dropped_when_the_application_stops(caplog: pytest.LogCaptureFixture) -> None:
@@ -119,7 +119,7 @@ def test_pending_changes_are_dropped_when_the_application_stops(caplog: pytest.L
             text.set(2)
         waits = weakref.ref(text)
         del text
-        await until(lambda: gc.collect() >= 0 and waits() is None)  # its timer has come
+        await until(lambda: gc.collect() >= 0 and waits() is None)  # its timer has fired
 
     asyncio.run(run())
     assert caplog.records == []
@@ -132,10 +132,10 @@ def test_a_handle_works_in_a_new_event_loop_after_the_first_has_ended() -> None:
     async def run(value: int) -> list[str]:
         async with sse:
             text.set(value)
-            return published(sse, "cpu")
+            return published_html(sse, "cpu")
 
-    assert asyncio.run(run(1))[-1:] == shown(1)
-    assert asyncio.run(run(2))[-1:] == shown(2)
+    assert asyncio.run(run(1))[-1:] == swaps(1)
+    assert asyncio.run(run(2))[-1:] == swaps(2)
 
 
 async def test_many_threads_at_once_send_the_last_value(sse: Kit) -> None:
@@ -146,4 +146,4 @@ async def test_many_threads_at_once_send_the_last_value(sse: Kit) -> None:
             text.set(number)
 
     await asyncio.gather(*[asyncio.to_thread(work) for _ in range(4)])
-    await until(lambda: published(sse, "cpu")[-1:] == shown(99))
+    await until(lambda: published_html(sse, "cpu")[-1:] == swaps(99))

@@ -18,20 +18,20 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sent(sse: Kit) -> list[str]:
-    """Collect what is published."""
-    found: list[str] = []
+    """Return a list that collects the frames of all published events."""
+    frames: list[str] = []
     enqueue = sse.fanout.enqueue
 
     def collect(event: Any) -> None:
-        found.append(event.frame.decode())
+        frames.append(event.frame.decode())
         enqueue(event)
 
     sse.fanout.enqueue = collect  # type: ignore[method-assign]
-    return found
+    return frames
 
 
-def said(frame: str) -> str:
-    """Return what an update shows and announces, as text."""
+def text_of(frame: str) -> str:
+    """Return the text that an update shows and announces."""
     return re.sub(r"<[^>]*>", " ", frame.partition("data: ")[2]).strip()
 
 
@@ -42,8 +42,8 @@ async def test_a_job_publishes_its_start_and_its_end(sse: Kit, sent: list[str]) 
         await job.update(3, message="nearly there")
     assert (job.state, job.running) == ("done", False)
     assert "channel: export\n" in sent[0]
-    assert said(sent[0]).split() == ["0", "%", "July", "started"]
-    assert said(sent[-1]).split() == ["100", "%", "Done", "·", "July", "·", "nearly", "there", "Done"]
+    assert text_of(sent[0]).split() == ["0", "%", "July", "started"]
+    assert text_of(sent[-1]).split() == ["100", "%", "Done", "·", "July", "·", "nearly", "there", "Done"]
     assert 'hx-swap-oob="outerHTML:#export-now"' in sent[-1]
     assert 'hx-swap-oob="innerHTML:#export-said"' in sent[-1]
 
@@ -74,7 +74,7 @@ async def test_the_last_change_is_sent_although_the_job_makes_no_more_steps(sse:
         for _ in range(60):
             await job.step()
         await until(lambda: len(sent) == 2)
-        assert said(sent[1]).split() == ["60", "%", "50", "%"]
+        assert text_of(sent[1]).split() == ["60", "%", "50", "%"]
         await job.step()
         await until(lambda: len(sent) == 3)
         assert "export-said" not in sent[2]
@@ -108,7 +108,7 @@ async def test_cancel_ends_only_the_block(sse: Kit, sent: list[str]) -> None:
     sse.job("export").cancel()
     assert await task == "after it: True"
     assert task.cancelling() == 0
-    assert said(sent[-1]).split() == ["50", "%", "Cancelled", "Cancelled"]
+    assert text_of(sent[-1]).split() == ["50", "%", "Cancelled", "Cancelled"]
     assert sse.job("export").cancel().result() is False
 
 
@@ -271,7 +271,7 @@ async def test_pages_show_the_time_left(sse: Kit, sent: list[str]) -> None:
         now = 10.0
         await job.step(10, message="row 10")
         await until(lambda: len(sent) == 2)
-        assert said(sent[1]).startswith("10 %")
+        assert text_of(sent[1]).startswith("10 %")
         assert "<bdi>row 10</bdi> · about 2 min left</div>" in sent[1]
     assert "left</div>" not in sent[-1]
 

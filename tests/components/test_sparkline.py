@@ -26,7 +26,7 @@ def svg(values: Any, length: int = 0, **look: Any) -> ElementTree.Element:
 
 
 def path(drawn: ElementTree.Element, cls: str) -> str:
-    (found,) = [one.attrib["d"] for one in drawn if one.get("class") == cls]
+    (found,) = [element.attrib["d"] for element in drawn if element.get("class") == cls]
     return found
 
 

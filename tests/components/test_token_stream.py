@@ -21,16 +21,16 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sent(sse: Kit) -> list[str]:
-    """Collect what is published, as the browser reads it."""
-    found: list[str] = []
+    """Return a list that collects the data of all published events."""
+    data: list[str] = []
     enqueue = sse.fanout.enqueue
 
     def collect(event: Any) -> None:
-        found.append("\n".join(re.findall(r"^data: ?(.*)", event.frame.decode(), re.MULTILINE)))
+        data.append("\n".join(re.findall(r"^data: ?(.*)", event.frame.decode(), re.MULTILINE)))
         enqueue(event)
 
     sse.fanout.enqueue = collect  # type: ignore[method-assign]
-    return found
+    return data
 
 
 PART = re.compile(
@@ -141,7 +141,7 @@ async def test_each_block_of_a_paragraph_has_a_separate_element(sse: Kit, sent: 
         assert re.findall(r'id="answer-from-\d"', render(*answer.elements())) == [
             f'id="answer-from-{number}"' for number in (0, 1, 2)
         ]
-        # Where a block only grows, a page has nothing to swap.
+        # If a block only grows, a page has nothing to swap.
         assert sent[2].count("<span") == 1
         assert sent[2].startswith('<span aria-busy="true" data-sse-text id="answer-3"')
 
@@ -170,7 +170,7 @@ async def test_stop_ends_the_iteration(sse: Kit, sent: list[str]) -> None:
         assert await asyncio.to_thread(lambda: sse.tokens("answer").stop().result()) is True
         assert (await task).startswith("word ")
         assert closed.pop() == "closed"
-        assert 'data-answer="stopped"' in "".join(sent[-2:])  # the last part of a long text may be a message apart
+        assert 'data-answer="stopped"' in "".join(sent[-2:])  # the last part of a long text may be a separate message
         assert sse.tokens("answer").present.stopped
     assert sse.tokens("answer").stop().result() is False
 
@@ -198,7 +198,7 @@ async def test_a_second_answer_is_an_error_while_the_first_runs(sse: Kit, sent: 
         with pytest.raises(AlreadyRunning, match="Answer 'answer' is running"):
             await sse.tokens("answer").stream(left)
         async with sse.job("answer"):
-            pass  # a job is something else
+            pass  # a job with the same id is independent
     assert [token async for token in left] == []
     with pytest.raises(NotRunning, match="Answer 'answer' is done"):
         await answer.write("late")

@@ -1,4 +1,4 @@
-"""A stream's response: what it says first, how it ends, and what is left of it."""
+"""The response of a stream: its first frame, its end, and its clean-up."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class ActiveGrant:
 
     async def hold(self) -> None:
         await self.response.run(self.receive, self.send)
-        # Whatever ended the stream must not reach what comes after it.
+        # A cancellation that ended the stream must not reach the code after it.
         self.reads.set()
         for _ in range(5):
             await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from sse_components import BroadcastManager
 from sse_components.events.log import Cursor
 
 
-def published(manager: BroadcastManager, *channels: str) -> list[str]:
+def published_html(manager: BroadcastManager, *channels: str) -> list[str]:
     """Return the HTML of all events of these channels, in order."""
     events = manager.backend.since(channels, Cursor(manager.backend.cursor.epoch, 0))
     return ["\n".join(re.findall(r"^data: ?(.*)", event.frame.decode(), re.MULTILINE)) for event in events]
