@@ -25,14 +25,14 @@ PHASES = ("burst", "burst10", "steady")  # one a tick, ten a tick, 10,000 delive
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def compiled(name: str, folder: Path) -> str:
-    """Return the path of a C program of this folder, compiled."""
+def compile_program(name: str, folder: Path) -> str:
+    """Compile a C program of this folder, and return the path of the executable."""
     out = folder / name
     subprocess.run(["cc", "-O2", "-w", "-o", out, HERE / "load" / f"{name}.c"], check=True)
     return str(out)
@@ -74,7 +74,7 @@ def measure(kind: str, clients: int, load: str, floor: str) -> dict[str, dict[st
         server.terminate()
         server.wait()
     found: dict[str, dict[str, float]] = {}
-    for line in lines:  # the first burst only warms up, and is overwritten
+    for line in lines:  # a later burst overwrites the first, which only warms up
         found[line["phase"]] = line
     return found
 
@@ -92,24 +92,24 @@ def table(rounds: list[dict[str, dict[str, dict[str, float]]]], clients: int) ->
     rows.append(f"| {' | '.join(heads)} | connect, µs | lost |")
     rows.append("|---" * 9 + "|")
     for kind in rounds[0]:
-        runs = [one[kind] for one in rounds if kind in one]
+        runs = [kinds[kind] for kinds in rounds if kind in kinds]
         values: dict[str, list[float]] = defaultdict(list)
-        for one, all_kinds in zip(runs, rounds, strict=True):
-            values["cpu"].append(one["burst"]["cpu_us"])
-            values["ratio"].append(one["burst"]["cpu_us"] / all_kinds[FLOOR]["burst"]["cpu_us"])
-            values["ten"].append(one["burst10"]["cpu_us"])
-            values["p50"].append(one["steady"]["lat_p50_ms"])
-            values["p99"].append(one["steady"]["lat_p99_ms"])
-            values["kib"].append(one["connect"]["kib_per_conn"])
-            values["connect"].append(one["connect"]["conn_cpu_us"])
-            values["lost"].append(sum(one[phase].get("missing", 0) for phase in PHASES))
+        for run, all_kinds in zip(runs, rounds, strict=True):
+            values["cpu"].append(run["burst"]["cpu_us"])
+            values["ratio"].append(run["burst"]["cpu_us"] / all_kinds[FLOOR]["burst"]["cpu_us"])
+            values["ten"].append(run["burst10"]["cpu_us"])
+            values["p50"].append(run["steady"]["lat_p50_ms"])
+            values["p99"].append(run["steady"]["lat_p99_ms"])
+            values["kib"].append(run["connect"]["kib_per_conn"])
+            values["connect"].append(run["connect"]["conn_cpu_us"])
+            values["lost"].append(sum(run[phase].get("missing", 0) for phase in PHASES))
         cells = [median(values[name]) for name in ("cpu", "ratio", "ten", "p50", "p99", "kib", "connect")]
         rows.append(f"| {kind} | {' | '.join(cells)} | {max(values['lost']):.0f} |")
     return "\n".join(rows)
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the benchmark with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--rounds", type=int, default=3)
@@ -117,7 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     kinds = dict.fromkeys((FLOOR, *options.kinds))
     with tempfile.TemporaryDirectory() as folder:
-        load, floor = compiled("sseload", Path(folder)), compiled("floor", Path(folder))
+        load, floor = compile_program("sseload", Path(folder)), compile_program("floor", Path(folder))
         for clients in options.clients:
             rounds = []
             for number in range(options.rounds):

@@ -1,9 +1,9 @@
-"""Reconnecting: when 1,000 clients come back after a restart, with the kit's jitter and without.
+"""Reconnecting: when 1,000 clients reconnect after a restart, with the kit's jitter and without.
 
 `python benchmarks/reconnect.py` prints histograms and draws `docs/pictures/reconnect.svg`, in less than a minute. The
-clients are what browsers run, `static/stream/stream-reader.js`, a thousand of them in one process of Node (20 or
-newer). The server is uvicorn; it is ended by SIGTERM, with a farewell to each client, or by SIGKILL, without, and a
-new one comes a little later. An arrival is an attempt that the new server answers.
+clients run the code of browsers, `static/stream/stream-reader.js`, in one process of Node (20 or newer). The server is
+uvicorn. It is ended by SIGTERM, with a shutdown frame for each client, or by SIGKILL, without. A new server starts
+shortly afterwards. An arrival is an attempt that the new server answers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sse_components.html.page_context import this_page
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "docs" / "pictures" / "reconnect.svg"
-ENDS = {signal.SIGTERM: "SIGTERM: the server says farewell", signal.SIGKILL: "SIGKILL: the server is gone"}
+ENDS = {signal.SIGTERM: "SIGTERM: the server sends a shutdown frame", signal.SIGKILL: "SIGKILL: the server is gone"}
 KINDS = {"jitter": "with jitter", "none": "without jitter"}
 # Seconds: from the signal to the new server's start, and the width of a histogram's bin.
 AWAY, BIN = 1.8, 0.25
@@ -45,10 +45,10 @@ class Run:
     """One restart, in seconds since the signal.
 
     Attributes:
-        tries: when clients were to try, whether or not the server was there.
-        arrivals: those tries that were answered.
-        back: when the new server listened.
-        late: by how much at most the clients' process was late.
+        tries: when clients were due to try, whether or not a server was running.
+        arrivals: the tries that were answered.
+        back: when the new server was listening.
+        late: the largest delay of the event loop in the clients' process.
     """
 
     tries: list[float]
@@ -74,8 +74,8 @@ class Run:
 # ---------------------------------------------------------------------- the restart
 
 
-def granted(channel: str) -> str:
-    """Return the address of a stream for whoever has it: the clients here have no session."""
+def stream_url(channel: str) -> str:
+    """Return the URL of a stream. Its grant belongs to no session, because these clients have no cookies."""
     page = this_page()
     page.enter({})
     return page.stream_url([channel])
@@ -88,7 +88,7 @@ def application() -> Any:
 
     @app.route("/path")
     def path() -> PlainTextResponse:
-        return PlainTextResponse(granted("news"))
+        return PlainTextResponse(stream_url("news"))
 
     return app
 
@@ -101,7 +101,7 @@ def free_port() -> int:
 
 
 def allow_files(count: int) -> None:
-    """Let this process and those that it starts have so many files and connections open."""
+    """Raise the limit of open files for this process and its children."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
@@ -123,38 +123,38 @@ def serve(port: int) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def visitors(url: str, clients: int, kind: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the clients; the block begins when each has its stream."""
+def run_clients(url: str, clients: int, kind: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the clients. The block begins when all have a stream."""
     command = ["node", str(HERE / "load" / "reconnect.js"), url, str(clients), kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as node:
         try:
             if node.stdout is None or node.stdout.readline() != "open\n":
-                raise RuntimeError("the clients have not got their streams")
+                raise RuntimeError("the clients could not open their streams")
             yield node
         finally:
             node.kill()
 
 
 def restart(end: signal.Signals, clients: int, kind: str) -> Run:
-    """Let clients lose their server and find it again."""
+    """Restart the server, and return when its clients reconnected."""
     port = free_port()
     server = serve(port)
     try:
         site = f"http://127.0.0.1:{port}"
         path = urllib.request.urlopen(f"{site}/path").read().decode()
-        with visitors(site + path, clients, kind) as node:
+        with run_clients(site + path, clients, kind) as node:
             begin = time.time()
             server.send_signal(end)
             server.wait()
             time.sleep(max(0, begin + AWAY - time.time()))
             server = serve(port)
             back = time.time() - begin
-            said = json.loads(node.communicate(timeout=60)[0])
+            result = json.loads(node.communicate(timeout=60)[0])
     finally:
         server.kill()
         server.wait()
-    tries, arrivals = (sorted(at / 1000 - begin for at in said[name]) for name in ("tries", "answered"))
-    return Run(tries, arrivals, back, said["late"] / 1000)
+    tries, arrivals = (sorted(at / 1000 - begin for at in result[name]) for name in ("tries", "answered"))
+    return Run(tries, arrivals, back, result["late"] / 1000)
 
 
 # ---------------------------------------------------------------------- as text
@@ -194,12 +194,12 @@ STYLE = """
 
 
 def text(x: float, y: float, words: str, *, css: str = "", anchor: str = "start") -> str:
-    """Return words at a place."""
+    """Return a text element at a position."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{css}">{words}</text>'
 
 
 def bars(run: Run, kind: str, *, second: float, client: float) -> Iterator[str]:
-    """Yield a run's bars, upwards from 0: `second` pixels wide for a second, `client` high for a client."""
+    """Yield the bars of a run, upwards from 0. `second` is the width of a second, `client` the height of a client."""
     width = BIN * second
     for at, count in sorted(run.bins.items()):
         if at * BIN > run.nearly_all:
@@ -209,7 +209,7 @@ def bars(run: Run, kind: str, *, second: float, client: float) -> Iterator[str]:
 
 
 def panel(title: str, runs: dict[str, Run], seconds: int) -> Iterator[str]:
-    """Yield what one way to end a server shows; its axes cross at 0."""
+    """Yield the histogram for one signal. The axes cross at 0."""
     second, most = WIDTH / seconds, max(max(run.bins.values()) for run in runs.values())
     yield text(0, -HEIGHT - 42, title, css="head")
     for row, (kind, run) in enumerate(runs.items()):
@@ -238,7 +238,7 @@ def picture(runs: dict[signal.Signals, dict[str, Run]], clients: int) -> str:
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the benchmark with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--picture", type=Path, default=PICTURE)

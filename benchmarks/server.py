@@ -2,7 +2,7 @@
 
 Kinds: `ours` (FastHTML with setup_sse), `task` (the same in task mode, as on servers that cannot be stepped),
 `sse-starlette`, `starlette` (StreamingResponse with a queue for each client).
-`/go` publishes as the load generator asks; `/path` tells where the stream is.
+The load generator calls `/go` to publish, and `/path` to get the URL of the stream.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from sse_components.app import setup_sse
 from sse_components.delivery import servers
 from sse_components.html.page_context import this_page
 
-# All clients are one address here.
+# All clients here share an address.
 ONE_ADDRESS = Limits(connections=100_000, connections_per_client=100_000)
 
 Publish = Callable[[str], Awaitable[Any]]
 
 
 def fragment(sequence: int, size: int) -> str:
-    """Return an event of `size` bytes with the mark that the load generator reads."""
+    """Return an event of `size` bytes with the marker that the load generator reads."""
     mark = f"@T{time.monotonic_ns():020d}S{sequence:08d}@"
     head = f"<div id='item' hx-swap-oob='true' data-m='{mark}'>"
     return head + "x" * (size - len(head) - 6) + "</div>"
@@ -51,15 +51,15 @@ async def publish_all(publish: Publish, mode: str, start: int, m: int, rate: flo
             await asyncio.sleep(0)
 
 
-def granted(channel: str) -> str:
-    """Return the address of a stream for whoever has it: the clients here have no session."""
+def stream_url(channel: str) -> str:
+    """Return the URL of a stream. Its grant belongs to no session, because these clients have no cookies."""
     page = this_page()
     page.enter({})
     return page.stream_url([channel])
 
 
 def fasthtml(path: str | None) -> tuple[FastHTML, Callable[[Publish], None]]:
-    """Return an app with the benchmark's own routes, and what tells it how to publish."""
+    """Return an app with the benchmark's routes, and a function that sets how it publishes."""
     app = FastHTML(secret_key="benchmark")
     tasks: set[asyncio.Task[None]] = set()
     how: list[Publish] = []
@@ -73,13 +73,13 @@ def fasthtml(path: str | None) -> tuple[FastHTML, Callable[[Publish], None]]:
 
     @app.route("/path")
     def where() -> PlainTextResponse:
-        return PlainTextResponse(path or granted("bench"))
+        return PlainTextResponse(path or stream_url("bench"))
 
     return app, how.append
 
 
 def ours() -> FastHTML:
-    """Return an app with the kit, as its users have it."""
+    """Return an app with `setup_sse`."""
     app, publish_by = fasthtml(None)
     sse = setup_sse(app, limits=ONE_ADDRESS)
     publish_by(lambda html: sse.publish("bench", NotStr(html)))

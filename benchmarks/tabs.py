@@ -30,7 +30,7 @@ TABS_OF_A_PAGE = 5
 CONNECTIONS = {True: 1, False: PAGES * TABS_OF_A_PAGE}
 # Seconds between two messages.
 PERIOD = 0.1
-# A message is the time at which it was sent; what is noted is how old it is when the page shows it.
+# A message is the time at which it was sent. The page notes the age of each message when it shows it.
 NOTE_AGES = """() => {
   window.ages = [];
   new MutationObserver(() => {
@@ -69,14 +69,14 @@ def measure(browser: Browser, server: PageServer, shared: bool, messages: int) -
         server.wait_for_connections(CONNECTIONS[shared])
         for tab in tabs:
             tab.evaluate(NOTE_AGES)
-        before = proxy.brought
+        before = proxy.sent
         last = publish(server, messages)
-        ages = sorted(age for tab in tabs for age in collected(tab, last))
-        return median(ages), quantiles(ages, n=100)[-1], (proxy.brought - before) / messages
+        ages = sorted(age for tab in tabs for age in collect_ages(tab, last))
+        return median(ages), quantiles(ages, n=100)[-1], (proxy.sent - before) / messages
 
 
 def open_tabs(browser: Browser, url: str, shared: bool, stack: ExitStack) -> list[Page]:
-    """Open all pages in as many tabs, in one profile, or each page in one of its own."""
+    """Open all pages, in tabs of one browser profile, or each page in a separate profile."""
     tabs = []
     for number in range(PAGES):
         if number == 0 or not shared:
@@ -92,7 +92,7 @@ def open_tabs(browser: Browser, url: str, shared: bool, stack: ExitStack) -> lis
 
 
 def publish(server: PageServer, messages: int) -> str:
-    """Publish the time, again and again, and return the last."""
+    """Publish the time repeatedly, and return the last message."""
     for _ in range(messages):
         now = json.dumps(time.time() * 1000)
         server.post("/room/announce", text=now)
@@ -100,7 +100,7 @@ def publish(server: PageServer, messages: int) -> str:
     return now
 
 
-def collected(tab: Page, last: str) -> list[float]:
+def collect_ages(tab: Page, last: str) -> list[float]:
     expect(tab.locator("#announcement")).to_have_text(last, timeout=PATIENCE)
     ages: list[float] = tab.evaluate("ages")
     return ages

@@ -1,4 +1,4 @@
-"""What a message of a component costs a page: main-thread time, for answers of growing length and for a log.
+"""The main-thread time of a page for each message of a component, for answers of growing length and for a log.
 
 `python benchmarks/tokens.py` takes five to ten minutes. It runs a headless Chromium and uvicorn, and subtracts what the
 page spends while it is idle.
@@ -30,19 +30,19 @@ from e2e.page_server import PageServer
 from e2e.pictures import launch
 
 LENGTHS = [1_000, 20_000, 100_000]
-# Lines that a log keeps on `e2e/pages/feed.py`; it is full.
+# The maximum number of lines in the log on `e2e/pages/feed.py`. The log is full.
 LINES = 100
-# Seconds between two messages: longer than those of one interval, which a component sends together.
+# Seconds between two messages: longer than a component's interval, in which it sends all changes together.
 PERIODS = {"work": 0.07, "feed": 0.13}
-# Seconds of the main thread, as Chromium counts them.
+# Metrics of the main thread in Chromium, in seconds.
 METRICS = ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
 WORDS = "The answer of a model comes in tokens, and each of them is a few letters long. "
-# A text of paragraphs, of 400 characters each, as most are; and one of a single paragraph.
+# A text with paragraphs of 400 characters, and a text with a single paragraph.
 TEXTS = {"": WORDS * 5 + "\n", " in one paragraph": WORDS}
 
 
 class Cost(NamedTuple):
-    """Milliseconds of the main thread for one message: all of it, and what of it Chromium names."""
+    """Milliseconds of the main thread for one message: the total, and the parts that Chromium reports."""
 
     all: float
     script: float
@@ -65,12 +65,12 @@ def main() -> None:
 
 def measure_all(htmx: str, messages: int, rounds: int) -> Iterator[tuple[str, list[Cost]]]:
     with browser_and_folder() as (browser, folder):
-        with served("work", htmx, folder) as server:
+        with serve("work", htmx, folder) as server:
             for (how, text), length in product(TEXTS.items(), LENGTHS):
                 shown = (text * (length // len(text) + 1))[:length]
                 found = [measure_answer(browser, server, htmx, shown, messages) for _ in range(rounds)]
                 yield f"an answer of {length:,} characters{how}", found
-        with served("feed", htmx, folder) as server:
+        with serve("feed", htmx, folder) as server:
             yield f"a log of {LINES} lines", [measure_log(browser, server, htmx, messages) for _ in range(rounds)]
 
 
@@ -83,7 +83,7 @@ def browser_and_folder() -> Iterator[tuple[Browser, Path]]:
 
 
 @contextmanager
-def served(page: str, htmx: str, folder: Path) -> Iterator[PageServer]:
+def serve(page: str, htmx: str, folder: Path) -> Iterator[PageServer]:
     server = PageServer(page, int(htmx[0]), folder / f"{page}-{htmx}.log")
     try:
         yield server
@@ -92,7 +92,7 @@ def served(page: str, htmx: str, folder: Path) -> Iterator[PageServer]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, htmx: str) -> Iterator[Page]:
+def open_page(browser: Browser, url: str, htmx: str) -> Iterator[Page]:
     context = browser.new_context()
     context.route(OUTSIDE, Cdn(htmx).answer)
     tab = context.new_page()
@@ -103,10 +103,10 @@ def opened(browser: Browser, url: str, htmx: str) -> Iterator[Page]:
 
 
 def measure_answer(browser: Browser, server: PageServer, htmx: str, text: str, messages: int) -> Cost:
-    """Return what a token costs at the end of an answer."""
+    """Return the cost of a token at the end of an answer."""
     room = f"room-{uuid4().hex[:8]}"
     with ExitStack() as stack:
-        tab = stack.enter_context(opened(browser, f"{server.url}/{room}/answer", htmx))
+        tab = stack.enter_context(open_page(browser, f"{server.url}/{room}/answer", htmx))
         asking = stack.enter_context(ThreadPoolExecutor(1))
         asking.submit(httpx.post, f"{server.url}/{room}/ask", timeout=None)
         stack.callback(server.post, f"/{room}/end")
@@ -123,10 +123,10 @@ def wait_for_length(tab: Page, room: str, length: int) -> None:
 
 
 def measure_log(browser: Browser, server: PageServer, htmx: str, messages: int) -> Cost:
-    """Return what a line costs at the end of a log that is full."""
+    """Return the cost of a line at the end of a full log."""
     room = f"room-{uuid4().hex[:8]}"
     server.post(f"/{room}/log/write", count=LINES, level="info", text=WORDS)
-    with opened(browser, f"{server.url}/{room}/log", htmx) as tab:
+    with open_page(browser, f"{server.url}/{room}/log", htmx) as tab:
 
         def write(number: int) -> None:
             server.post(f"/{room}/log/write", count=1, level="info", text=f"new {number}.")
@@ -137,15 +137,15 @@ def measure_log(browser: Browser, server: PageServer, htmx: str, messages: int) 
 
 
 def cost_of(tab: Page, period: float, messages: int, publish: Callable[[int], object]) -> Cost:
-    """Return what a message costs: while there are some, less what the page spends while there are none."""
+    """Return the cost of a message: the time with messages, less the time of an idle page."""
     session = tab.context.new_cdp_session(tab)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    idle = spent(session, period, messages, lambda _: None)
-    busy = spent(session, period, messages, publish)
-    return Cost(*[1000 * (one - other) / messages for one, other in zip(busy, idle, strict=True)])
+    idle = time_spent(session, period, messages, lambda _: None)
+    busy = time_spent(session, period, messages, publish)
+    return Cost(*[1000 * (total - base) / messages for total, base in zip(busy, idle, strict=True)])
 
 
-def spent(session: CDPSession, period: float, messages: int, publish: Callable[[int], object]) -> list[float]:
+def time_spent(session: CDPSession, period: float, messages: int, publish: Callable[[int], object]) -> list[float]:
     before = metrics(session)
     for number in range(messages):
         due = time.monotonic() + period
@@ -156,8 +156,8 @@ def spent(session: CDPSession, period: float, messages: int, publish: Callable[[
 
 
 def metrics(session: CDPSession) -> list[float]:
-    found = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
-    return [found[name] for name in METRICS]
+    values = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    return [values[name] for name in METRICS]
 
 
 if __name__ == "__main__":

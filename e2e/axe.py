@@ -1,4 +1,4 @@
-"""axe-core looks at a page as somebody who cannot would have to."""
+"""Accessibility checks with axe-core."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RUN = """async () => (await axe.run()).violations
 
 
 def expect_no_serious_violations(tab: Page) -> None:
-    """Expect axe-core to find nothing serious, or worse, on a page, in light and in dark."""
+    """Expect no violation with the impact serious or critical, in the light and the dark colour scheme."""
     if not tab.evaluate("'axe' in globalThis"):
         tab.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text("utf-8"))
     for scheme in ("light", "dark"):

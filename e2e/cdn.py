@@ -1,4 +1,4 @@
-"""The outside world of the pages: addresses of npm packages are answered from `node_modules`, byte for byte."""
+"""Answers requests to CDNs with the files of `node_modules`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NODE_MODULES = Path(__file__).parent.parent / "node_modules"
 OUTSIDE = re.compile(r"^https?://(?!127\.0\.0\.1[:/])")
 PACKAGE_FILE = re.compile(r"https://(?:cdn\.jsdelivr\.net/npm|unpkg\.com)/(@?[^@]+)@([^/]+)/(.+)")
 TYPES = {".js": "text/javascript", ".css": "text/css"}
-# Where FastHTML takes Pico from, and what is the same on npm.
+# FastHTML loads a copy of Pico, which has the same files under this name on npm.
 SAME = {"@anyblades/pico": "@picocss/pico"}
 
 
@@ -21,7 +21,7 @@ class Cdn:
     """Answers the requests of a browser context.
 
     Args:
-        htmx: the version with which to answer for htmx itself, whichever of its generation a page asks for.
+        htmx: the version of htmx to answer with. A page may request any version with the same major number.
     """
 
     def __init__(self, htmx: str) -> None:
@@ -31,7 +31,7 @@ class Cdn:
         url = route.request.url
         headers = {"access-control-allow-origin": "*", "content-type": TYPES.get(Path(url).suffix, "text/plain")}
         if url.startswith("https://cdn.jsdelivr.net/gh/"):
-            # FastHTML's helpers, which npm does not have, and no page here needs.
+            # FastHTML's helper scripts: they are not on npm, and no page here needs them.
             route.fulfill(body="", headers=headers)
         else:
             route.fulfill(path=self._file(url), headers=headers)
@@ -48,9 +48,9 @@ class Cdn:
 
 @cache
 def package_folder(name: str, version: str) -> Path:
-    """Return where a version of a package lies, be it under an alias."""
-    for described in [*NODE_MODULES.glob("*/package.json"), *NODE_MODULES.glob("@*/*/package.json")]:
-        package = json.loads(described.read_text())
+    """Return the folder of a version of a package, which may be installed under an alias."""
+    for manifest in [*NODE_MODULES.glob("*/package.json"), *NODE_MODULES.glob("@*/*/package.json")]:
+        package = json.loads(manifest.read_text())
         if package["name"] == name and version in (package["version"], "latest"):
-            return described.parent
+            return manifest.parent
     raise LookupError(f"{name}@{version} is not in {NODE_MODULES}: add it to package.json")

@@ -1,7 +1,7 @@
-"""Real servers and a real Chromium.
+"""Tests in Chromium, with pages served by uvicorn.
 
-`test_<behaviour>.py` drives `pages/<behaviour>.py`, once for each version of htmx. A test fails when a page reports an
-error or a warning, and when its server does; one that wants an error asserts and clears `problems`.
+`test_<behaviour>.py` drives `pages/<behaviour>.py`, once for each version of htmx. A test fails when a page or its
+server logs an error or a warning. A test that expects an error asserts it and removes it from `problems`.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from e2e.fault_proxy import FaultProxy
 from e2e.page_server import TROUBLE, PageServer, wait_until
 from tests.support.patience import patient
 
-# What FastHTML's pages load, and the latest beside; a module has its tests run on `ALL_HTMX` where htmx itself matters.
+# The versions that FastHTML's pages load, and the latest ones. Modules that depend on htmx itself run on `ALL_HTMX`.
 HTMX = ["2.0.7", "4.0.0"]
 LATEST = ["2.0.11", "4.0.1"]
 ALL_HTMX = pytest.mark.parametrize("htmx", [*HTMX, *LATEST], indirect=True)
 LATEST_HTMX = pytest.mark.parametrize("htmx", LATEST, indirect=True)
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
-# Half the work of a whole browser, without hidden tabs and the back-forward cache.
+# It needs half the CPU of the full browser, but has no hidden tabs and no back-forward cache.
 SHELL = "chromium-headless-shell"
-# Milliseconds to wait for what a page is to show.
+# Milliseconds to wait for a page.
 PATIENCE = 1000 * patient(20)
-# How a request fails that the page itself has ended: it has closed a stream, or was left.
-GIVEN_UP = "net::ERR_ABORTED"
+# The failure of a request that the page itself has ended, by closing a stream or by navigating.
+ABORTED = "net::ERR_ABORTED"
 
 OpenTab = Callable[[str], Page]
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Launch the system's Chromium where there is one; root has no sandbox."""
+    """Launch the system's Chromium, if it is installed. Chromium refuses to run as root with a sandbox."""
     arguments = {**browser_type_launch_args}
     if installed := installed_program(SHELL, *BROWSERS):
         arguments.setdefault("executable_path", installed)
@@ -51,19 +51,19 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 def installed_program(*names: str) -> str | None:
-    """Return the path of the first of some programs that is there."""
+    """Return the path of the first of these programs that is installed."""
     return next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(params=HTMX)
 def htmx(request: pytest.FixtureRequest) -> str:
-    """Give the version of htmx on the test's pages."""
+    """Return the version of htmx on the test's pages."""
     return str(request.param)
 
 
 @pytest.fixture
 def new_context(new_context: Callable[..., BrowserContext], htmx: str) -> Callable[..., BrowserContext]:
-    """Let every browser context have its CDN. Local addresses are never routed: a route would hold streams back."""
+    """Give every browser context its CDN. Local URLs are not routed, because Playwright would buffer streams."""
 
     def make(**options: Any) -> BrowserContext:
         context = new_context(**options)
@@ -78,7 +78,7 @@ def new_context(new_context: Callable[..., BrowserContext], htmx: str) -> Callab
 def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[int], PageServer]]:
-    """Give the servers of the module's page, for each generation of htmx that is asked for."""
+    """Return a function that returns the server of the module's page for a major version of htmx."""
     page = request.module.__name__.rpartition("test_")[2]
     running: dict[int, PageServer] = {}
 
@@ -88,22 +88,22 @@ def servers(
         return running[generation]
 
     yield serve
-    with ExitStack() as stops:  # each of them, even if one does not end in time
+    with ExitStack() as stops:  # stop all servers, even if stopping fails for some
         for server in running.values():
             stops.callback(server.stop)
-    assert_untroubled("".join(server.new_log() for server in running.values()))
+    assert_no_trouble("".join(server.new_log() for server in running.values()))
 
 
 @pytest.fixture
 def server(servers: Callable[[int], PageServer], htmx: str) -> Iterator[PageServer]:
-    """Give the server of the test's page; what it logs shows when the test fails."""
+    """Return the server of the test's page. Its log is printed if the test fails."""
     server = servers(int(htmx[0]))
     server.new_log()
     yield server
-    assert_untroubled(server.new_log())
+    assert_no_trouble(server.new_log())
 
 
-def assert_untroubled(log: str) -> None:
+def assert_no_trouble(log: str) -> None:
     sys.stderr.write(log)
     if TROUBLE.search(log):
         pytest.fail("the server has logged an error or a warning", pytrace=False)
@@ -111,7 +111,7 @@ def assert_untroubled(log: str) -> None:
 
 @pytest.fixture
 def proxy(server: PageServer, request: pytest.FixtureRequest) -> Iterator[FaultProxy]:
-    """Give a network in front of the server that can fail; with the parameter `crlf` it rewrites line ends."""
+    """Return a proxy before the server that can simulate faults. With the parameter `crlf`, it rewrites line ends."""
     proxy = FaultProxy(server.port, crlf=getattr(request, "param", "") == "crlf")
     yield proxy
     proxy.close()
@@ -119,13 +119,13 @@ def proxy(server: PageServer, request: pytest.FixtureRequest) -> Iterator[FaultP
 
 @pytest.fixture
 def room() -> str:
-    """Give a name for the channels of one test, which others on the same server do not use."""
+    """Return a unique name for the channels of a test."""
     return f"room-{uuid4().hex[:8]}"
 
 
 @pytest.fixture
 def problems(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Collect what goes wrong in the tabs of the context; what a test leaves in it fails the test."""
+    """Collect errors, warnings and failed requests of all tabs. The test fails if any are left."""
     found: list[str] = []
 
     def on_error(error: WebError) -> None:
@@ -136,7 +136,7 @@ def problems(context: BrowserContext, request: pytest.FixtureRequest) -> Iterato
             found.append(f"{message.type}: {message.text}")
 
     def on_failure(request: Request) -> None:
-        if request.failure != GIVEN_UP:
+        if request.failure != ABORTED:
             found.append(f"failed: {request.url}")
 
     context.on("weberror", on_error)
@@ -144,16 +144,16 @@ def problems(context: BrowserContext, request: pytest.FixtureRequest) -> Iterato
     context.on("requestfailed", on_failure)
     yield found
     for page in context.pages:
-        page.evaluate("0")  # what the page has reported until now is there when this returns
+        page.evaluate("0")  # when this returns, all earlier messages of the page have arrived
     assert found == []
     if (call := getattr(request.node, "rep_call", None)) and call.passed:
         for page in context.pages:
-            page.close()  # else pytest-playwright takes its picture, for which a tab in the background needs a second
+            page.close()  # otherwise pytest-playwright takes a screenshot, which takes a second in a background tab
 
 
 @pytest.fixture
 def open_tab(context: BrowserContext, server: PageServer, problems: list[str]) -> OpenTab:
-    """Open a path of the test's page in a new tab of one browser."""
+    """Return a function that opens a path of the test's page in a new tab."""
 
     def open_tab(path: str) -> Page:
         tab = context.new_page()
@@ -164,17 +164,17 @@ def open_tab(context: BrowserContext, server: PageServer, problems: list[str]) -
 
 
 def expect_live(tab: Page, count: int = 1) -> None:
-    """Expect a page to show this many elements that are live, over however few connections."""
+    """Expect a page to have this many live elements. They may share connections."""
     expect(tab.locator("[data-sse-state=live]")).to_have_count(count)
 
 
 def wait_for_sources(tab: Page, count: int) -> None:
-    """Return when a page knows of this many streams."""
+    """Wait until a page has this many sources."""
     wait_until(lambda: count_sources(tab) == count, what=f"{count} sources")
 
 
 def count_sources(tab: Page) -> int:
-    """Return how many streams a page itself knows of."""
+    """Return the number of sources on a page."""
     return int(
         tab.evaluate(
             """async () => {
@@ -187,8 +187,8 @@ def count_sources(tab: Page) -> int:
 
 
 def forget_lost_connections(problems: list[str], server: PageServer) -> int:
-    """Take out what browsers say when they lose the server, and return how many requests to the kit were lost."""
-    lost = [one for one in problems if one.startswith(f"failed: {server.url}/sse/")]
-    said = [one for one in problems if one.startswith("error: Failed to load resource: net::ERR_")]
-    problems[:] = [one for one in problems if one not in lost + said]
-    return len(lost)
+    """Remove the problems that a lost server causes, and return how many requests to the kit have failed."""
+    requests = [problem for problem in problems if problem.startswith(f"failed: {server.url}/sse/")]
+    errors = [problem for problem in problems if problem.startswith("error: Failed to load resource: net::ERR_")]
+    problems[:] = [problem for problem in problems if problem not in requests + errors]
+    return len(requests)

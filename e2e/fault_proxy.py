@@ -1,4 +1,4 @@
-"""A network that fails in the ways that networks do: a TCP proxy in a thread of its own."""
+"""A TCP proxy that simulates network faults. It runs in a thread."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from typing import Any
 from tests.support.patience import patient
 
 CHUNK = 16 * 1024
-# Bytes that a throttled connection gets at once.
+# Bytes of each write on a throttled connection.
 SLICE = 200
-# Closing with this sends a reset instead of an orderly end.
-LINGER_NOT = struct.pack("ii", 1, 0)
-# Seconds between CR and LF, so that a browser reads them apart.
+# Value of `SO_LINGER` with which closing a socket sends a reset.
+NO_LINGER = struct.pack("ii", 1, 0)
+# Seconds between CR and LF, so that a browser reads them separately.
 APART = 0.002
-# Seconds after which a proxy that does not answer is broken.
+# Seconds to wait for the proxy's thread.
 PATIENCE = patient(20)
 
 
 class FaultProxy:
-    """Passes connections on to a local port, until it is told not to; `restore` ends every fault.
+    """Forwards connections to a local port, and simulates faults. `restore` ends all faults.
 
     Args:
-        port: of the server.
-        crlf: whether event streams get CRLF line ends, each time one of them cut in two.
+        port: port of the server.
+        crlf: whether to rewrite the line ends of event streams to CRLF, and to split a CRLF in each chunk.
 
     Attributes:
-        brought: bytes that clients have been sent.
+        sent: bytes sent to clients.
     """
 
     def __init__(self, port: int, *, crlf: bool = False) -> None:
-        self.port, self.read = port, with_crlf if crlf else as_it_is
-        self.refuses, self.bytes_per_second, self.brought = False, 0, 0
+        self.port, self.read = port, with_crlf if crlf else read_chunks
+        self.refuses, self.bytes_per_second, self.sent = False, 0, 0
         self.passable = asyncio.Event()
         self._links: dict[Link, asyncio.Task[None] | None] = {}
         self._loop = asyncio.new_event_loop()
@@ -50,29 +50,29 @@ class FaultProxy:
         self.restore()
 
     def reset(self) -> None:
-        """Reset every connection; new ones work."""
+        """Reset all connections; new ones work."""
         self._run(self._each(Link.reset))
 
     def cut(self) -> None:
-        """Reset every connection, and those that are tried."""
+        """Reset all connections, and new ones too."""
         self.refuses = True
         self.reset()
 
     def half_open(self) -> None:
-        """Lose every connection without telling the client; new ones work."""
+        """Reset the server's side of all connections, and leave the client's side open; new ones work."""
         self._run(self._each(Link.lose))
 
     def black_hole(self) -> None:
-        """Lose every connection without telling either side; new ones get an answer when the fault has ended."""
+        """Drop all data in both directions; new connections wait until the fault ends."""
         self._run(self._each(Link.swallow))
         self._loop.call_soon_threadsafe(self.passable.clear)
 
     def throttle(self, bytes_per_second: int) -> None:
-        """Let no connection have more from the server than this."""
+        """Limit the rate from the server to each connection."""
         self.bytes_per_second = bytes_per_second
 
     def restore(self) -> None:
-        """End the fault. What was lost stays lost."""
+        """End all faults. Lost connections stay lost."""
         self.refuses, self.bytes_per_second = False, 0
         self._loop.call_soon_threadsafe(self.passable.set)
 
@@ -108,7 +108,7 @@ class FaultProxy:
 
 
 class Link:
-    """One connection: the client's end and, once it is there, the server's."""
+    """A connection: the client's socket, and the server's when it is open."""
 
     def __init__(self, proxy: FaultProxy, reader: StreamReader, writer: StreamWriter) -> None:
         self.proxy, self.reader, self.client = proxy, reader, writer
@@ -123,8 +123,8 @@ class Link:
             return
         with suppress(ConnectionError):
             reader, self.server = await asyncio.open_connection("127.0.0.1", self.proxy.port)
-            up = asyncio.create_task(self._pass(as_it_is(self.reader), self.server))
-            down = asyncio.create_task(self._pass(self._slowed(self.proxy.read(reader)), self.client))
+            up = asyncio.create_task(self._pass(read_chunks(self.reader), self.server))
+            down = asyncio.create_task(self._pass(self._throttle(self.proxy.read(reader)), self.client))
             try:
                 await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
                 if self.silent:
@@ -134,9 +134,9 @@ class Link:
                 down.cancel()
                 await asyncio.gather(up, down, return_exceptions=True)
 
-    async def _slowed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _throttle(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
-            self.proxy.brought += len(chunk)
+            self.proxy.sent += len(chunk)
             while chunk and (rate := self.proxy.bytes_per_second):
                 await asyncio.sleep(SLICE / rate)
                 yield chunk[:SLICE]
@@ -173,17 +173,17 @@ class Link:
 
 def abort(writer: StreamWriter) -> None:
     if not writer.is_closing():
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         writer.transport.abort()
 
 
-async def as_it_is(reader: StreamReader) -> AsyncIterator[bytes]:
+async def read_chunks(reader: StreamReader) -> AsyncIterator[bytes]:
     while chunk := await reader.read(CHUNK):
         yield chunk
 
 
 async def with_crlf(reader: StreamReader) -> AsyncIterator[bytes]:
-    """Yield what an HTTP/1.1 server sends, with the line ends of event streams made CRLF."""
+    """Yield the bytes of an HTTP/1.1 server, with CRLF line ends in event streams."""
     numbers = count()
     with suppress(IncompleteReadError):
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -204,7 +204,7 @@ async def chunks_of(reader: StreamReader) -> AsyncIterator[bytes]:
 
 
 def cut(text: bytes, number: int) -> list[bytes]:
-    """Return `text` in two, cut between the CR and the LF of one of its line ends: the next one for each number."""
+    """Split `text` between the CR and the LF of a line end. `number` selects the line end."""
     ends = [found.end() for found in re.finditer(b"\r", text)]
     place = ends[number % len(ends)] if ends else len(text)
     return [piece for piece in (text[:place], text[place:]) if piece]

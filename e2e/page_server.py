@@ -1,4 +1,4 @@
-"""A page of `e2e/pages`, in a uvicorn process of its own."""
+"""Serves a page of `e2e/pages` with uvicorn in a separate process."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.support.patience import patient
 
 ROOT = Path(__file__).parent.parent
 TROUBLE = re.compile(r"ERROR|CRITICAL|Traceback|Warning:")
-# Seconds between two looks at what is waited for: looking itself keeps a machine busy.
-LOOK = 0.01
+# Seconds between two checks of a condition.
+INTERVAL = 0.01
 READY = b"Application startup complete."
 
 
 class PageServer:
-    """Serves one page on a free port. Requests that come while it starts wait in the socket that it is born with.
+    """Serves one page on a free port. Requests during its start wait in the backlog of its socket.
 
     Args:
         page: name of a module in `e2e/pages`.
-        generation: of htmx, 2 or 4.
-        log: file for all that the process prints. Its folder, the page's `E2E_FOLDER`, holds what outlives the process.
+        generation: major version of htmx, 2 or 4.
+        log: file for the output of the process. Its folder (`E2E_FOLDER`) is for files that outlive the process.
 
     Raises:
-        AssertionError: with what the process has printed, if it does not start.
+        AssertionError: if the process does not start; the message has its output.
     """
 
     def __init__(self, page: str, generation: int, log: Path) -> None:
@@ -45,7 +45,7 @@ class PageServer:
         self._client = httpx.Client(base_url=self.url, timeout=patient(30))
 
     def start(self) -> None:
-        """Start the process, and wait until it has; after `kill`, where it was before."""
+        """Start the process and wait until it serves; after `kill`, on the same port."""
         with socket.create_server(self._address) as listener, self._log.open("ab") as output:
             self._address, begin = listener.getsockname(), output.tell()
             self._process = subprocess.Popen(
@@ -76,12 +76,12 @@ class PageServer:
         return self._process.pid
 
     def kill(self) -> None:
-        """End the process as a power cut does."""
+        """Kill the process with SIGKILL."""
         self._process.kill()
         self._process.wait()
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """Return what the server answers: JSON as what it stands for, anything else as text."""
+        """Return the body of the response: the parsed JSON, or text."""
         return content(self._client.get(path, params=parameters))
 
     def post(self, path: str, **form: Any) -> Any:
@@ -91,11 +91,11 @@ class PageServer:
         return int(self.get("/sse/status")["connections"])
 
     def wait_for_connections(self, count: int) -> None:
-        """Return when the server has `count` streams."""
+        """Wait until the server has `count` streams."""
         wait_until(lambda: self.connections() == count, what=f"{count} connections")
 
     def new_log(self) -> str:
-        """Return what has been logged since the last call."""
+        """Return the log since the last call."""
         with self._log.open("rb") as log:
             log.seek(self._read)
             text = log.read()
@@ -118,9 +118,9 @@ def content(response: httpx.Response) -> Any:
 
 
 def wait_until(condition: Callable[[], bool], *, within: float = 20, what: str, report: Path | None = None) -> None:
-    """Ask until `condition` holds, patiently; a failure shows what the file `report` has."""
+    """Wait until `condition` holds; the time-out is scaled. The message of a failure has the text of `report`."""
     deadline = monotonic() + patient(within)
     while not condition():
-        told = report.read_text() if report else ""
-        assert monotonic() < deadline, f"not within {patient(within)} s: {what}\n{told}"
-        sleep(LOOK)
+        details = report.read_text() if report else ""
+        assert monotonic() < deadline, f"not within {patient(within)} s: {what}\n{details}"
+        sleep(INTERVAL)

@@ -1,6 +1,6 @@
-"""Takes pictures of the gallery: `python -m e2e.pictures`, and the README's lie in `docs/pictures`.
+"""Takes screenshots of the gallery: `python -m e2e.pictures` writes those of the README to `docs/pictures`.
 
-`python -m e2e.pictures shots` takes each page wide and narrow, light and dark, into the folder `shots` instead.
+`python -m e2e.pictures shots` writes each page, wide and narrow, light and dark, to the folder `shots` instead.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 from e2e.cdn import OUTSIDE, Cdn
 from e2e.conftest import BROWSERS, HTMX, PATIENCE, installed_program
 from e2e.page_server import ROOT, PageServer, wait_until
-from e2e.png import reduced
+from e2e.png import reduce_colours
 from sse_components.gallery.examples import EXAMPLES, toasts
 from sse_components.gallery.layout import path
 
 PICTURES = ROOT / "docs" / "pictures"
-# Toasts come last: they go with their readers to the next page.
+# Toasts are last, because they stay in the browser on the next page.
 ORDER = sorted(EXAMPLES, key=lambda example: example is toasts)
 PAGES = {"gallery": "/", **{path(example)[1:]: path(example) for example in ORDER}}
 SIZES = {"": (1280, 800), "-narrow": (390, 844)}
 SCHEMES: dict[str, Literal["light", "dark"]] = {"": "light", "-dark": "dark"}
 README = ["", "-narrow-dark"]
 TODOS = ["Water the plants", "Book the train to Lyon", "Find out who ate the <b>cake</b>"]
-# Points of its line that the machine is to have, one a second.
+# Points of the machine's line to wait for, one a second.
 SECONDS = 40
 
 
@@ -61,7 +61,7 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def use(server: PageServer) -> None:
-    """Have something to show."""
+    """Fill the gallery with content."""
     for number, title in enumerate(TODOS, 4):
         server.post("/todos/add", title=title)
         server.post(f"/todos/delete?id={number - 3}")
@@ -79,7 +79,7 @@ def use(server: PageServer) -> None:
 
 
 def take_all(context: BrowserContext, folder: Path, which: list[str]) -> None:
-    """Take each page beside another tab, from which it is used."""
+    """Take screenshots of each page, while another tab is open."""
     other, page = context.new_page(), context.new_page()
     other.goto("/sign-in")
     other.get_by_label("Your name").fill("Ada")
@@ -97,7 +97,7 @@ def take_all(context: BrowserContext, folder: Path, which: list[str]) -> None:
 
 
 def prepare(page: Page, name: str) -> None:
-    """Have a page in the midst of what it does."""
+    """Bring a page into a state that is worth a screenshot."""
     expect(page.locator("#status")).to_have_attribute("data-sse-state", "live")
     expect(page.locator("#tabs")).to_have_text("2 tabs open", use_inner_text=True)
     if name == "toasts":
@@ -120,22 +120,22 @@ def prepare(page: Page, name: str) -> None:
 def take(page: Page, file: Path, size: tuple[int, int], scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    file.write_bytes(reduced(page, page.screenshot()))
+    file.write_bytes(reduce_colours(page, page.screenshot()))
 
 
 def take_part(page: Page, file: Path, selector: str) -> None:
-    """Take what a page is about, as high as a line of a table may be."""
+    """Take the main part of a page, low enough for a table row."""
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 1280, "height": 800})
     part = page.locator(selector)
     part.scroll_into_view_if_needed()
     box = part.bounding_box()
     assert box is not None
-    file.write_bytes(reduced(page, page.screenshot(clip={**box, "height": min(box["height"], 330)})))
+    file.write_bytes(reduce_colours(page, page.screenshot(clip={**box, "height": min(box["height"], 330)})))
 
 
 def names() -> dict[str, tuple[tuple[int, int], Literal["light", "dark"]]]:
-    """Return what each ending of a picture's name stands for."""
+    """Return the size and colour scheme for each suffix of a file name."""
     return {shape + tone: (size, scheme) for shape, size in SIZES.items() for tone, scheme in SCHEMES.items()}
 
 

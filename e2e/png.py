@@ -1,4 +1,4 @@
-"""Screenshots as small files: the colours of a page are few, and an index for each pixel takes a third of the room."""
+"""Reduces screenshots to a palette of 256 colours, which makes the files three times smaller."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 
 from playwright.sync_api import Page
 
-# The most frequent colours of a picture, and for each pixel which of these is nearest.
+# Returns the most frequent colours of a picture, and for each pixel the index of the nearest of them.
 REDUCE = """async (png) => {
   const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
   const { width, height } = picture;
@@ -19,11 +19,11 @@ REDUCE = """async (png) => {
   for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
   const colours = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a)).slice(0, 256);
   const parts = (colour) => [colour & 255, (colour >> 8) & 255, (colour >> 16) & 255];
-  const distance = (one, other) => one.reduce((sum, part, i) => sum + (part - other[i]) ** 2, 0);
+  const distance = (left, right) => left.reduce((sum, part, i) => sum + (part - right[i]) ** 2, 0);
   const palette = colours.map(parts);
   const nearest = new Map();
   for (const colour of counts.keys()) {
-    const distances = palette.map((one) => distance(one, parts(colour)));
+    const distances = palette.map((entry) => distance(entry, parts(colour)));
     nearest.set(colour, distances.indexOf(Math.min(...distances)));
   }
   const bytes = Uint8Array.from(pixels, (pixel) => nearest.get(pixel));
@@ -34,11 +34,11 @@ REDUCE = """async (png) => {
 }"""
 
 
-def reduced(page: Page, png: bytes) -> bytes:
+def reduce_colours(page: Page, png: bytes) -> bytes:
     """Return a picture in 256 colours.
 
     Args:
-        page: any page, whose browser does it.
+        page: any page; its browser decodes the picture.
         png: the picture.
     """
     found = page.evaluate(REDUCE, b64encode(png).decode())
@@ -47,9 +47,9 @@ def reduced(page: Page, png: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     palette = bytes(part for colour in found["palette"] for part in colour)
     parts = {b"IHDR": header, b"PLTE": palette, b"IDAT": zlib.compress(rows, 9), b"IEND": b""}
-    return b"\x89PNG\r\n\x1a\n" + b"".join(body_message(name, data) for name, data in parts.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, data) for name, data in parts.items())
 
 
-def body_message(name: bytes, data: bytes) -> bytes:
-    """Return a part of a PNG file."""
+def chunk(name: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG file."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

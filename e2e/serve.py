@@ -1,6 +1,6 @@
-"""The child's end of `PageServer`: `python -m e2e.serve <page> <generation of htmx> <descriptor of its socket>`.
+"""The process that `PageServer` starts: `python -m e2e.serve <page> <major version of htmx> <socket descriptor>`.
 
-A page is a module of `e2e/pages`, or a file that makes an `app`.
+A page is a module of `e2e/pages`, or a file that defines `app`.
 """
 
 from __future__ import annotations

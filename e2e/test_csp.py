@@ -7,7 +7,7 @@ from e2e.page_server import PageServer
 
 VIOLATIONS = """window.violations = [];
 document.addEventListener("securitypolicyviolation", ({effectiveDirective}) => violations.push(effectiveDirective));"""
-# That there would have been one to hear of.
+# Causes a violation, to check that violations are reported.
 A_VIOLATION = """() => new Promise((resolve) => {
   document.addEventListener("securitypolicyviolation", ({effectiveDirective}) => resolve(effectiveDirective));
   document.body.insertAdjacentHTML("beforeend", "<p style='color: red'>");
@@ -15,7 +15,7 @@ A_VIOLATION = """() => new Promise((resolve) => {
 
 
 @LATEST_HTMX
-def test_a_strict_policy_is_not_violated(
+def test_pages_work_under_a_strict_content_security_policy(
     open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str, problems: list[str]
 ) -> None:
     context.add_init_script(VIOLATIONS)
@@ -32,13 +32,13 @@ def test_a_strict_policy_is_not_violated(
     assert tab.evaluate("violations") == []
     forget_lost_connections(problems, server)
     assert tab.evaluate(A_VIOLATION) == "style-src-attr"
-    tab.evaluate("0")  # what the browser says of it is there when this returns
-    assert all("Content Security Policy" in one for one in problems)
+    tab.evaluate("0")  # when this returns, the browser's messages have arrived
+    assert all("Content Security Policy" in problem for problem in problems)
     problems.clear()
 
 
 def expect_process(tab: Page, server: PageServer) -> None:
-    """Wait until the page is live, and what this process of the server has made."""
+    """Wait until the page is live and has the content of the current server process."""
     expect(tab.locator("#process")).to_have_text(str(server.process_id))
     expect(tab.locator("#live")).to_have_attribute("data-sse-state", "live")
 

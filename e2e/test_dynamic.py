@@ -15,7 +15,7 @@ Publish = Callable[..., None]
 
 @pytest.fixture
 def publish(server: PageServer, room: str) -> Publish:
-    """Publish HTML to a channel of the test's."""
+    """Return a function that publishes HTML to a channel of the test."""
 
     def publish(channel: str, html: str, **options: str) -> None:
         server.post("/publish", channel=f"{room}{channel}", html=html, **options)
@@ -23,7 +23,7 @@ def publish(server: PageServer, room: str) -> Publish:
     return publish
 
 
-def test_an_element_connects_when_it_is_swapped_in_and_lets_go_when_it_is_swapped_out(
+def test_an_element_connects_when_swapped_in_and_disconnects_when_swapped_out(
     open_tab: OpenTab, server: PageServer, room: str, publish: Publish
 ) -> None:
     server.wait_for_connections(0)
@@ -38,7 +38,7 @@ def test_an_element_connects_when_it_is_swapped_in_and_lets_go_when_it_is_swappe
         server.wait_for_connections(0)
 
 
-def test_an_element_that_is_swapped_for_itself_keeps_one_connection(
+def test_an_element_that_replaces_itself_keeps_a_single_connection(
     open_tab: OpenTab, server: PageServer, room: str, publish: Publish
 ) -> None:
     server.wait_for_connections(0)
@@ -67,7 +67,7 @@ def test_an_element_that_is_processed_again_swaps_once(
     assert count_sources(tab) == 2
 
 
-def test_elements_side_by_side_get_what_is_theirs(open_tab: OpenTab, room: str, publish: Publish) -> None:
+def test_adjacent_elements_get_only_their_own_events(open_tab: OpenTab, room: str, publish: Publish) -> None:
     tab = open_tab(f"/{room}/pair")
     for number in range(3):
         publish("/left", f"<b>left {number}</b>")
@@ -76,7 +76,7 @@ def test_elements_side_by_side_get_what_is_theirs(open_tab: OpenTab, room: str, 
         expect(tab.locator(f"#{name} b")).to_have_text([f"{name} {number}" for number in range(3)])
 
 
-def test_elements_of_one_channel_swap_what_goes_out_of_band_once(
+def test_elements_on_the_same_channel_swap_out_of_band_parts_once(
     open_tab: OpenTab, room: str, publish: Publish
 ) -> None:
     tab = open_tab(f"/{room}/twins")
@@ -92,7 +92,7 @@ def test_elements_of_one_channel_swap_what_goes_out_of_band_once(
     expect(tab.locator("#place p")).to_have_text(["0", "1", "2", "alone", "last"])
 
 
-def test_nested_elements_get_what_is_theirs(open_tab: OpenTab, room: str, publish: Publish) -> None:
+def test_nested_elements_get_only_their_own_events(open_tab: OpenTab, room: str, publish: Publish) -> None:
     tab = open_tab(f"/{room}/nested")
     publish("/outer", "outer", event="note")
     publish("/outer", "also outer", event="note")
@@ -103,7 +103,7 @@ def test_nested_elements_get_what_is_theirs(open_tab: OpenTab, room: str, publis
     expect(tab.locator("#outer-note")).to_have_text("also outer")
 
 
-def test_an_element_that_a_message_replaces_lets_go(
+def test_an_element_that_a_message_replaces_disconnects(
     open_tab: OpenTab, server: PageServer, room: str, publish: Publish
 ) -> None:
     server.wait_for_connections(0)

@@ -15,7 +15,7 @@ Publish = Callable[..., None]
 
 @pytest.fixture
 def publish(server: PageServer, room: str) -> Publish:
-    """Publish HTML to the test's channel."""
+    """Return a function that publishes HTML to the test's channel."""
 
     def publish(html: str, **options: str) -> None:
         server.post("/publish", channel=room, html=html, **options)
@@ -47,9 +47,7 @@ def test_an_event_sends_a_request(open_tab: OpenTab, room: str, publish: Publish
     expect(tab.locator("#fetched")).to_have_text("2 times")
 
 
-def test_what_goes_out_of_band_is_swapped_once_for_all_receivers(
-    open_tab: OpenTab, room: str, publish: Publish
-) -> None:
+def test_out_of_band_parts_are_swapped_once_for_all_receivers(open_tab: OpenTab, room: str, publish: Publish) -> None:
     tab = open_tab(f"/{room}/receivers")
     publish('<b>first</b><div hx-swap-oob="beforeend:#beside"><p>a</p></div>')
     publish('<div hx-swap-oob="beforeend:#beside"><p>b</p></div>')
@@ -58,9 +56,7 @@ def test_what_goes_out_of_band_is_swapped_once_for_all_receivers(
     expect(tab.locator("#other")).to_have_text("first")
 
 
-def test_a_mixed_message_does_both_and_is_silent_about_what_is_not_on_the_page(
-    open_tab: OpenTab, room: str, publish: Publish
-) -> None:
+def test_a_message_may_mix_out_of_band_parts_and_content(open_tab: OpenTab, room: str, publish: Publish) -> None:
     tab = open_tab(f"/{room}/message")
     lost = '<div hx-swap-oob="innerHTML:#nowhere">lost</div>'
     publish(f'<p>new</p>{lost}<div hx-swap-oob="innerHTML:#beside"><p>also new</p></div><p>er</p>')
@@ -70,14 +66,14 @@ def test_a_mixed_message_does_both_and_is_silent_about_what_is_not_on_the_page(
     expect(tab.locator("#receiver p")).to_have_text(["last"])
 
 
-def test_an_empty_message_empties_its_receiver(open_tab: OpenTab, room: str, publish: Publish) -> None:
+def test_an_empty_message_clears_its_receiver(open_tab: OpenTab, room: str, publish: Publish) -> None:
     tab = open_tab(f"/{room}/message")
     publish("")
     expect(tab.locator("#receiver p")).to_have_count(0)
 
 
 def test_a_hidden_page_does_not_fall_behind(open_tab: OpenTab, room: str, publish: Publish) -> None:
-    """A hidden page's timers are slow, so no message may wait for one."""
+    """Timers of a hidden page are slow, so no message may depend on a timer."""
     tab = open_tab(f"/{room}/message")
     tab.evaluate(
         """() => {

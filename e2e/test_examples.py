@@ -1,4 +1,4 @@
-"""What newcomers read: a page of a few lines for each component, which does what it says in two tabs."""
+"""The examples in the documentation: a short page for each component, which works in two tabs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import sse_components.components as components
-from e2e.conftest import HTMX, assert_untroubled
+from e2e.conftest import HTMX, assert_no_trouble
 from e2e.page_server import ROOT, PageServer
 
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 LINES = 15
-# All that a page shows: its text, and what its fields hold.
+# The visible content of a page: its text, its fields and its drawings.
 SHOWN = """() => [document.body.innerText,
   ...[...document.querySelectorAll("input, textarea")].map((field) => [field.checked, field.value]),
   ...[...document.querySelectorAll("svg, progress")].map((drawing) => drawing.outerHTML)].join()"""
@@ -24,16 +24,16 @@ pytestmark = pytest.mark.parametrize("htmx", HTMX[:1], indirect=True)
 
 @pytest.fixture
 def server(example: Path, tmp_path: Path) -> Iterator[PageServer]:
-    """Serve an example, by itself."""
+    """Serve a single example."""
     server = PageServer(str(example), 2, tmp_path / "server.log")
     yield server
-    server.kill()  # some of them still work, for a request that is not answered before
+    server.kill()  # some examples still handle a request, for which a graceful stop would wait
     server.stop()
-    assert_untroubled(server.new_log())
+    assert_no_trouble(server.new_log())
 
 
 def use(tab: Page) -> None:
-    """Do the first thing that a page offers."""
+    """Use the first control of a page."""
     field = tab.locator("main input:not([type=checkbox]), main textarea").first
     switch = tab.get_by_role("switch").first
     if field.count():
@@ -48,7 +48,7 @@ def use(tab: Page) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_short_and_what_is_done_in_one_tab_shows_in_the_other(
+def test_an_example_is_short_and_a_change_in_one_tab_shows_in_the_other(
     example: Path, server: PageServer, context: object, problems: list[str]
 ) -> None:
     assert len([line for line in example.read_text("utf-8").splitlines() if line.strip()]) <= LINES
@@ -57,13 +57,13 @@ def test_an_example_is_short_and_what_is_done_in_one_tab_shows_in_the_other(
         tab.goto(server.url)
         expect(tab.locator("[data-sse-connect]:not([data-sse-state=live])")).to_have_count(0)
         if not tab.locator("[data-sse-connect]").count():
-            tab.wait_for_load_state("networkidle")  # then its behaviours are there, too
+            tab.wait_for_load_state("networkidle")  # then the scripts of its components are loaded, too
     before = there.evaluate(SHOWN)
     use(here)
     there.wait_for_function(f"(before) => ({SHOWN})() !== before", arg=before, polling=50)
 
 
 @pytest.mark.parametrize("example", EXAMPLES[:1], ids=["all"])
-def test_there_is_one_for_each_component(example: Path, htmx: str) -> None:
+def test_every_component_has_an_example(example: Path, htmx: str) -> None:
     names = {path.stem.replace("_", "") for path in example.parent.glob("*.py")}
     assert {name.lower() for name in components.__all__} - names == {"sse"}

@@ -1,4 +1,4 @@
-"""A publisher sends numbered items while the network fails in each of its ways, and while its server is killed."""
+"""A publisher sends numbered items during each kind of network fault, and while the server is killed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from e2e.page_server import PageServer
 
 pytestmark = LATEST_HTMX
 
-# Counts what sources tell, through all their connections. A page that is loaded anew has nothing of it.
+# Counts losses and resets of all sources. A reload clears the counts.
 WATCH = """
-    window.told = { losses: 0, resets: 0 };
-    document.addEventListener("sse:state", ({ detail }) => { if (detail.status !== undefined) told.losses += 1; });
-    document.addEventListener("sse:reset", () => { told.resets += 1; });
+    window.counts = { losses: 0, resets: 0 };
+    document.addEventListener("sse:state", ({ detail }) => { if (detail.status !== undefined) counts.losses += 1; });
+    document.addEventListener("sse:reset", () => { counts.resets += 1; });
 """
 LOSSES: list[Callable[[FaultProxy], None]] = [
     FaultProxy.reset, FaultProxy.cut, FaultProxy.half_open, FaultProxy.black_hole,
@@ -28,28 +28,30 @@ BYTES_PER_SECOND = 1_000
 
 @pytest.fixture
 def tabs(context: BrowserContext, proxy: FaultProxy, problems: list[str], room: str) -> Iterator[list[Page]]:
-    """Open three tabs through the proxy. That the network fails is no problem here."""
+    """Open three tabs through the proxy, and ignore errors of the network."""
     context.add_init_script(WATCH)
     tabs = [context.new_page() for _ in range(3)]
     for tab in tabs:
         tab.goto(f"{proxy.url}/{room}")
     yield tabs
-    problems[:] = [one for one in problems if "net::ERR_" not in one and not one.startswith(f"failed: {proxy.url}")]
+    problems[:] = [
+        problem for problem in problems if "net::ERR_" not in problem and not problem.startswith(f"failed: {proxy.url}")
+    ]
 
 
-def told(tab: Page, what: str) -> int:
-    return int(tab.evaluate(f"told.{what}"))
+def count_of(tab: Page, what: str) -> int:
+    return int(tab.evaluate(f"counts.{what}"))
 
 
 def wait_for_loss(tabs: list[Page], before: list[int]) -> None:
     for tab, losses in zip(tabs, before, strict=True):
-        tab.wait_for_function("(losses) => told.losses > losses", arg=losses, polling=POLLING)
+        tab.wait_for_function("(losses) => counts.losses > losses", arg=losses, polling=POLLING)
 
 
 def test_500_items_while_the_network_fails(tabs: list[Page], proxy: FaultProxy, server: PageServer, room: str) -> None:
     url, shown = f"{server.url}/{room}/add", 0
     for lose in LOSSES:
-        before = [told(tab, "losses") for tab in tabs]
+        before = [count_of(tab, "losses") for tab in tabs]
         with publishing(url, range(shown, shown + 100)):
             wait_for_numbers(tabs[0], shown + 10)
             lose(proxy)
@@ -64,19 +66,19 @@ def test_500_items_while_the_network_fails(tabs: list[Page], proxy: FaultProxy, 
     proxy.restore()
     for tab in tabs:
         expect_numbers(tab, 500)
-        assert told(tab, "resets") == 0
+        assert count_of(tab, "resets") == 0
 
 
 @pytest.mark.parametrize("proxy", ["crlf"], indirect=True)
-def test_line_ends_may_be_cut_anywhere(tabs: list[Page], server: PageServer, room: str) -> None:
+def test_chunks_may_split_a_line_end(tabs: list[Page], server: PageServer, room: str) -> None:
     publish(f"{server.url}/{room}/add", range(50))
     for tab in tabs:
         expect_numbers(tab, 50)
-        assert told(tab, "losses") == 0
+        assert count_of(tab, "losses") == 0
 
 
 def test_500_items_while_the_server_is_killed_twice(tabs: list[Page], server: PageServer, room: str) -> None:
-    """It begins a new log each time, so that what was missed can only be had from the page."""
+    """Each start begins a new log, so a page has to heal to get missed events."""
     for begin, end in ((0, 250), (250, 500)):
         with publishing(f"{server.url}/{room}/add", range(begin, end)):
             wait_for_numbers(tabs[0], begin + 50)
@@ -85,4 +87,4 @@ def test_500_items_while_the_server_is_killed_twice(tabs: list[Page], server: Pa
         for tab in tabs:
             expect_numbers(tab, end)
     for tab in tabs:
-        assert told(tab, "resets") == 2
+        assert count_of(tab, "resets") == 2

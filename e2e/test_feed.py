@@ -7,9 +7,9 @@ from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 
 LIVE = "live"
-# How far a log is from its end, in pixels.
+# Distance of a log from its end, in pixels.
 BELOW = "region => Math.round(region.scrollHeight - region.clientHeight - region.scrollTop)"
-# The number in the first line that is seen, and whether it is cut off by the log's edge.
+# The text of the first visible line.
 FIRST_SEEN = """region => [...region.querySelectorAll(".sse-log-line")]
   .find((line) => line.getBoundingClientRect().bottom > region.getBoundingClientRect().top + 1).textContent"""
 
@@ -24,7 +24,7 @@ def write(server: PageServer, room: str, count: int, level: str = "info", text: 
     server.post(f"/{room}/log/write", count=count, level=level, text=text)
 
 
-def test_a_log_is_bounded_and_followed_to_its_end_unless_one_has_scrolled_up(
+def test_a_log_is_bounded_and_stays_at_its_end_unless_the_user_scrolls_up(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     write(server, room, 60)
@@ -38,7 +38,7 @@ def test_a_log_is_bounded_and_followed_to_its_end_unless_one_has_scrolled_up(
         expect(region).to_contain_text("line 59")
         assert region.evaluate(BELOW) <= 1
 
-    # Up by the keyboard; then what is read stays where it is, and a button leads back.
+    # After scrolling up with the keyboard, the visible lines stay in place, and a button scrolls to the end.
     first.get_by_role("combobox").focus()
     first.keyboard.press("Tab")
     expect(regions[0]).to_be_focused()
@@ -53,7 +53,7 @@ def test_a_log_is_bounded_and_followed_to_its_end_unless_one_has_scrolled_up(
     assert regions[1].evaluate(BELOW) <= 1
     expect(second.locator(".sse-log-new")).to_be_hidden()
 
-    # The oldest give way, without moving the one that is read.
+    # The oldest lines are removed without moving the visible ones.
     regions[0].evaluate("region => { region.scrollTop = region.querySelectorAll('.sse-log-line')[40].offsetTop }")
     seen = regions[0].evaluate(FIRST_SEEN)
     write(server, room, 20)
@@ -68,7 +68,7 @@ def test_a_log_is_bounded_and_followed_to_its_end_unless_one_has_scrolled_up(
     expect(regions[0]).to_be_focused()
     assert regions[0].evaluate(BELOW) <= 1
 
-    # A burst: only what can be seen is sent, and a page that is opened now shows the same.
+    # Of a burst, only the visible lines are sent. A page that is opened now shows the same lines.
     write(server, room, 5_000, text="burst")
     for line in lines:
         expect(line.last).to_contain_text("burst 5099")
@@ -78,7 +78,7 @@ def test_a_log_is_bounded_and_followed_to_its_end_unless_one_has_scrolled_up(
     assert "burst 5000" in server.get(f"/{room}/log")
 
 
-def test_a_log_is_filtered_by_the_keyboard_and_shows_what_is_hostile(
+def test_a_log_is_filtered_with_the_keyboard_and_escapes_its_lines(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     first, second = (open_live(open_tab, f"/{room}/log", room) for _ in range(2))
@@ -101,7 +101,7 @@ def test_a_log_is_filtered_by_the_keyboard_and_shows_what_is_hostile(
         assert region.evaluate("region => region.scrollWidth <= region.clientWidth")
         assert region.evaluate("region => region.textContent.length < 15_000")
 
-    # The long line unfolds.
+    # A long line can be expanded.
     first.get_by_role("log").focus()
     first.keyboard.press("Tab")
     first.keyboard.press("Enter")

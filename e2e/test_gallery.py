@@ -42,11 +42,11 @@ def todo(tab: Page, title: str) -> Any:
 
 
 def settle(tab: Page) -> None:
-    """Wait until htmx has taken in what it has put in: until then, it is not clickable."""
+    """Wait until htmx has settled new content: before that, it does not react to clicks."""
     expect(tab.locator(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")).to_have_count(0)
 
 
-def test_todos_are_in_step_and_need_no_mouse(open_tab: OpenTab, room: str) -> None:
+def test_todos_are_the_same_in_all_tabs_and_need_no_mouse(open_tab: OpenTab, room: str) -> None:
     one, other, index = open_live(open_tab, "/todos", "/todos", "/")
     before = one.locator("#todos li").count()
     title = f"{HOSTILE} {room}"
@@ -113,7 +113,7 @@ def test_a_move_shows_in_every_tab_and_focus_stays(open_tab: OpenTab) -> None:
     expect_in_all([one, other], "#board p", "X has won")
 
 
-def test_the_machine_is_in_step(open_tab: OpenTab) -> None:
+def test_all_tabs_show_the_same_measurements(open_tab: OpenTab) -> None:
     tabs = open_live(open_tab, "/machine", "/machine", "/")
 
     def lines() -> set[str | None]:
@@ -146,7 +146,7 @@ def test_an_answer_is_stopped_from_another_tab(open_tab: OpenTab, room: str) -> 
     expect(other.locator("#answer-text")).to_have_text(one.locator("#answer-text").inner_text())
 
 
-def test_what_is_logged_shows_in_every_tab(open_tab: OpenTab, room: str) -> None:
+def test_log_records_show_in_every_tab(open_tab: OpenTab, room: str) -> None:
     one, other = open_live(open_tab, "/log", "/log")
     one.get_by_label("Write a line").fill(f"{HOSTILE} {room}")
     one.get_by_label("Level", exact=True).select_option("warning")
@@ -159,7 +159,7 @@ def test_what_is_logged_shows_in_every_tab(open_tab: OpenTab, room: str) -> None
     expect(one.locator(".sse-log-line[data-level=error]").last).to_contain_text("division by zero")
 
 
-def test_the_access_log_is_in_step_and_bounded(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_the_access_log_is_bounded_and_the_same_in_all_tabs(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tabs = open_live(open_tab, "/access-log", "/access-log")
     for number in range(30):
         tabs[0].request.get(f"{server.url}/<script>{room}-{number}?sub=secret")
@@ -174,7 +174,7 @@ def test_the_access_log_is_in_step_and_bounded(open_tab: OpenTab, server: PageSe
     wait_until(lambda: len({count.inner_text() for count in counts}) == 1, what="the same count in both tabs")
 
 
-def test_toasts_reach_whom_they_are_for(open_tab: OpenTab, room: str) -> None:
+def test_toasts_reach_only_their_recipients(open_tab: OpenTab, room: str) -> None:
     one, other = open_live(open_tab, "/toasts", "/")
     toast = [tab.locator(".sse-toast", has_text=room) for tab in (one, other)]
 
@@ -209,7 +209,7 @@ def test_fields_are_the_same_in_all_tabs(open_tab: OpenTab, room: str) -> None:
     expect(other.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_a_failed_transfer_is_not_seen(open_tab: OpenTab) -> None:
+def test_a_failed_transfer_changes_no_balance(open_tab: OpenTab) -> None:
     one, other = open_live(open_tab, "/transfer", "/transfer")
     balances = [[tab.locator(f"#balance-{name}") for name in ("Ada", "Grace")] for tab in (one, other)]
     before = int(balances[0][0].inner_text())
@@ -240,7 +240,7 @@ def test_a_sign_out_shows_in_every_tab(open_tab: OpenTab, room: str, problems: l
     expect(other.get_by_role("dialog")).to_contain_text("You have been signed out")
     button(other, "Stay on this page").click()
     expect(other.get_by_role("dialog")).to_have_count(0)
-    problems[:] = [one for one in problems if "403" not in one]
+    problems[:] = [problem for problem in problems if "403" not in problem]
 
 
 def test_a_broken_connection_heals(
@@ -273,7 +273,7 @@ def test_a_broken_connection_heals(
     expect(one.locator("#numbers")).to_contain_text(str(seen + 2))
     numbers = [int(text) for text in one.locator("#numbers li").all_inner_texts()]
     assert numbers == list(range(numbers[0], numbers[0] + 12))
-    problems[:] = [one for one in problems if "503" not in one]
+    problems[:] = [problem for problem in problems if "503" not in problem]
 
 
 # The states that a page has gone through.

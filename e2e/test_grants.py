@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 
-# Resolves with the state of a source when it has none of the others any more.
+# Resolves with the `readyState` of an EventSource after its first event.
 OPEN = """(address) => new Promise((resolve) => {
   const source = new EventSource(address);
   source.onopen = source.onerror = () => {
@@ -34,17 +34,17 @@ def grant_of(tab: Page) -> str:
 
 
 def forget_refusals(problems: list[str]) -> None:
-    """Take out what the browser says of an answer of 403."""
-    problems[:] = [one for one in problems if "403" not in one]
+    """Ignore the console errors for responses with 403."""
+    problems[:] = [problem for problem in problems if "403" not in problem]
 
 
-def test_a_page_follows_what_it_was_granted(open_tab: OpenTab, room: str) -> None:
+def test_a_page_follows_the_granted_channels(open_tab: OpenTab, room: str) -> None:
     tab = open_tab(f"/{room}/honest")
     assert tab.evaluate(OPEN, f"/sse/stream?sub={grant_of(tab)}") == IS_OPEN
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_grant_opens_nothing(
+def test_a_forged_grant_opens_no_stream(
     forge: Callable[[str], str], open_tab: OpenTab, room: str, problems: list[str]
 ) -> None:
     tab = open_tab(f"/{room}/honest")
@@ -54,7 +54,7 @@ def test_a_forged_grant_opens_nothing(
     forget_refusals(problems)
 
 
-def test_an_element_without_leave_keeps_its_content_and_says_so(
+def test_an_element_without_a_valid_grant_keeps_its_content_and_shows_denied(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     server.wait_for_connections(0)

@@ -1,4 +1,4 @@
-"""What a page does when the server can no longer send what it has missed."""
+"""Healing: a page fetches itself when the log no longer has the events that it missed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from e2e.page_server import PageServer
 
 pytestmark = LATEST_HTMX
 
-# Keeps what the page is told, and lets nothing take longer than a tenth of what it might.
+# Records states and resets, and shortens random delays to a tenth.
 WATCH = """
     window.states = [];
     window.resets = [];
@@ -22,7 +22,7 @@ WATCH = """
     const { random } = Math;
     Math.random = () => random() / 10;
 """
-HOPE = "document.dispatchEvent(new Event('visibilitychange'))"
+TRIGGER = "document.dispatchEvent(new Event('visibilitychange'))"
 
 OpenLive = Callable[..., Page]
 Miss = Callable[..., None]
@@ -30,7 +30,7 @@ Miss = Callable[..., None]
 
 @pytest.fixture
 def open_live(open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str) -> OpenLive:
-    """Open a page of the test's room with its three elements live, when those of earlier tests have left."""
+    """Return a function that opens a page with three live elements, after the pages of earlier tests are gone."""
     context.add_init_script(WATCH)
 
     def open_live(path: str = "") -> Page:
@@ -44,7 +44,7 @@ def open_live(open_tab: OpenTab, context: BrowserContext, server: PageServer, ro
 
 @pytest.fixture
 def miss(server: PageServer, room: str) -> Miss:
-    """Publish what a tab cannot have any more when it is back: more than the log keeps."""
+    """Return a function that publishes more events than the log keeps while a tab is frozen."""
 
     def miss(tab: Page, *, numbers: int = 0, notes: int = 0) -> None:
         tab.evaluate("document.dispatchEvent(new Event('freeze'))")
@@ -63,7 +63,7 @@ def expect_items(tab: Page, count: int) -> None:
     expect(tab.locator("#items li")).to_have_text([str(number) for number in range(count)])
 
 
-def test_a_page_is_healed_by_one_request(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_a_page_heals_with_a_single_request(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
     tab = open_live()
     tab.evaluate("window.isTheSame = true")
     miss(tab, numbers=8, notes=5)
@@ -88,7 +88,7 @@ def test_a_page_is_healed_by_one_request(open_live: OpenLive, server: PageServer
     server.wait_for_connections(0)
 
 
-def test_only_a_region_is_healed(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_heal_may_be_limited_to_a_region(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
     tab = open_live("?heal=%23region")
     miss(tab, numbers=8)
     expect_items(tab, 8)
@@ -100,7 +100,7 @@ def test_only_a_region_is_healed(open_live: OpenLive, server: PageServer, room: 
 
 
 @pytest.mark.parametrize("heal", ["event", "page"])
-def test_a_gap_can_be_left_to_the_page(
+def test_a_page_may_handle_a_gap_itself(
     heal: str, open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     tab = open_live(f"?heal={heal}")
@@ -118,7 +118,9 @@ def test_a_gap_can_be_left_to_the_page(
     assert len(server.get(f"/{room}/asked")) == 1
 
 
-def test_what_the_user_did_stays(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_healing_keeps_the_users_input_focus_and_scroll_position(
+    open_live: OpenLive, server: PageServer, room: str, miss: Miss
+) -> None:
     tab = open_live("/form")
     tab.locator("#typed").fill("typed")
     tab.locator("#text").fill("typed, too")
@@ -157,10 +159,10 @@ def test_what_the_user_did_stays(open_live: OpenLive, server: PageServer, room: 
     expect(tab.locator("#unchosen")).to_have_value("b")
 
 
-def test_what_is_published_while_the_page_is_made_is_shown_once(
+def test_an_event_published_while_the_page_is_rendered_is_shown_once(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
-    """Also what another element has shown meanwhile, whose stream had no gap."""
+    """This includes an event that another element, whose stream had no gap, has already shown."""
     tab = open_live()
     server.post(f"/{room}/will", meanwhile=True)
     miss(tab, numbers=8)
@@ -172,10 +174,10 @@ def test_what_is_published_while_the_page_is_made_is_shown_once(
     expect(tab.locator("#notes li")).to_have_text(["meanwhile"])
 
 
-def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
+def test_events_waiting_to_be_swapped_are_not_added_to_the_healed_page(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
-    """Htmx 4 waits a moment after each message, while others come; here, until the test lets it go on."""
+    """Htmx 4 pauses after each message while others are queued. Here, the test decides when the pause ends."""
     tab = open_live()
     tab.evaluate(
         """() => {
@@ -195,7 +197,7 @@ def test_what_waits_to_be_swapped_is_not_added_to_the_fresh_page(
     expect(tab.locator("#notes li")).to_have_count(6)
 
 
-def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
+def test_a_page_that_cannot_be_fetched_stays_stale_until_the_next_trigger(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
     tab = open_live()
@@ -212,18 +214,18 @@ def test_a_page_that_is_gone_stays_as_it_was_until_there_is_hope(
     expect_state(tab, "stale")
     expect_items(tab, 0)
 
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     tab.wait_for_function("states.at(-1).status === 200")
     expect_state(tab, "stale")
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     expect_items(tab, 8)
     expect_state(tab, "live")
-    ours = [one for one in problems if "so this page stays as it was" in one]
-    assert len(ours) == 2
-    problems[:] = [one for one in problems if one not in ours and "404" not in one]
+    warnings = [problem for problem in problems if "so this page stays as it was" in problem]
+    assert len(warnings) == 2
+    problems[:] = [problem for problem in problems if problem not in warnings and "404" not in problem]
 
 
-def test_a_page_that_cannot_be_morphed_says_so(
+def test_an_error_while_morphing_is_reported_and_healing_is_retried(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
     tab = open_live()
@@ -232,41 +234,41 @@ def test_a_page_that_cannot_be_morphed_says_so(
     tab.wait_for_function("states.at(-1).final")
     expect_state(tab, "stale")
     tab.evaluate("delete document.importNode")
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     expect_items(tab, 8)
     expect_state(tab, "live")
-    assert any("broken" in one for one in problems)
+    assert any("broken" in problem for problem in problems)
     problems.clear()
 
 
-def test_a_server_in_trouble_is_asked_again_when_it_says(
+def test_healing_obeys_retry_after(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
     tab = open_live()
     server.post(f"/{room}/answer", status=503, header="Retry-After", value="1")
     miss(tab, numbers=8)
     tab.wait_for_function("states.at(-1).status === 503")
-    tab.evaluate(HOPE)
+    tab.evaluate(TRIGGER)
     expect_items(tab, 8)
     expect_state(tab, "live")
     [trouble] = tab.evaluate("states.filter(({ status }) => status)")
     assert (trouble["state"], trouble["final"]) == ("stale", False)
     _, refused, answered = server.get(f"/{room}/asked")
     assert answered - refused >= 1
-    problems[:] = [one for one in problems if "503" not in one]
+    problems[:] = [problem for problem in problems if "503" not in problem]
 
 
-def test_pages_do_not_all_come_at_once(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
+def test_pages_heal_after_a_random_delay(open_live: OpenLive, server: PageServer, room: str, miss: Miss) -> None:
     tab = open_live()
     tab.evaluate("Math.random = () => 0.5")
-    tab.evaluate("document.addEventListener('sse:reset', () => { window.toldAt = performance.now(); })")
+    tab.evaluate("document.addEventListener('sse:reset', () => { window.resetAt = performance.now(); })")
     miss(tab, numbers=8)
     expect_items(tab, 8)
     asked_at = "performance.getEntriesByName(location.href, 'resource')[0].startTime"
-    assert tab.evaluate(f"{asked_at} - toldAt") >= 1_000
+    assert tab.evaluate(f"{asked_at} - resetAt") >= 1_000
 
 
-def test_an_element_that_the_fresh_page_lacks_lets_go(
+def test_an_element_that_is_missing_on_the_healed_page_disconnects(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss
 ) -> None:
     tab = open_live()

@@ -1,4 +1,4 @@
-"""Nobody reads what they may not: each element by itself, in all tabs, and while streams run."""
+"""Refused, revoked and expired grants, separately for each element, in all tabs, and while streams run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ REFUSAL = """async (address) => {
 
 @pytest.fixture(autouse=True)
 def refusals(problems: list[str]) -> Any:
-    """Take out what browsers say of an answer that refuses."""
+    """Ignore the console errors for responses with 403."""
     yield
-    problems[:] = [one for one in problems if "403" not in one]
+    problems[:] = [problem for problem in problems if "403" not in problem]
 
 
 def expect_state(tab: Page, id: str, state: str) -> None:
@@ -35,10 +35,10 @@ def post(tab: Page, path: str, **form: str) -> None:
     tab.evaluate("([path, form]) => fetch(path, { method: 'POST', body: new URLSearchParams(form) })", [path, form])
 
 
-def test_each_grant_is_refused_by_itself_and_renewed_before_it_runs_out(
+def test_each_grant_is_refused_separately_and_renewed_before_it_expires(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
-    """The page is neither loaded nor fetched anew, and its connection is the same one."""
+    """The page is neither reloaded nor fetched again, and keeps its connection."""
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/page")
     for id, state in {"one": "live", "two": "live", "forbidden": "denied", "forged": "denied"}.items():
@@ -54,7 +54,7 @@ def test_each_grant_is_refused_by_itself_and_renewed_before_it_runs_out(
     assert requests == []
 
 
-def test_what_is_taken_back_ends_soon_and_the_rest_goes_on(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_revoked_channel_ends_and_the_others_continue(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tabs = [open_tab(f"/{room}/page") for _ in range(2)]
     for tab in tabs:
         expect_state(tab, "one", "live")
@@ -70,8 +70,8 @@ def test_what_is_taken_back_ends_soon_and_the_rest_goes_on(open_tab: OpenTab, se
         expect(tab.locator("#one")).to_have_text("old")
 
 
-def test_signing_out_in_one_tab_ends_the_streams_of_all(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    """What the signed-out tabs held opens nothing any more, and those who sign in again begin anew."""
+def test_signing_out_in_one_tab_ends_the_streams_of_all_tabs(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """The grants of signed-out tabs are refused. A tab gets new ones when the user signs in again and reloads."""
     server.wait_for_connections(0)
     first = open_tab("/sign-in")
     post(first, "/sign-in", user="alice")
@@ -91,8 +91,8 @@ def test_signing_out_in_one_tab_ends_the_streams_of_all(open_tab: OpenTab, serve
     expect_state(tabs[1], "one", "denied")
 
 
-def test_a_page_that_slept_longer_than_its_leave_is_healed(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    """It fetches itself, and with that new leave; somebody who was signed out meanwhile stays outside."""
+def test_a_page_whose_grant_expired_during_sleep_heals(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """It fetches itself, which brings new grants."""
     tab = open_tab("/sign-in")
     post(tab, "/sign-in", user="alice")
     tab.goto(f"{server.url}/members/{room}")
@@ -101,7 +101,7 @@ def test_a_page_that_slept_longer_than_its_leave_is_healed(open_tab: OpenTab, se
     tab.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
     server.wait_for_connections(0)
     held = tab.locator("#one").get_attribute("data-sse-connect")
-    wait_until(lambda: bool(tab.evaluate(REFUSAL, held) == "expired"), within=20, what="a grant that has run out")
+    wait_until(lambda: bool(tab.evaluate(REFUSAL, held) == "expired"), within=20, what="an expired grant")
     tab.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     expect_state(tab, "one", "live")
     server.post("/publish", channel=room, html="<p>new</p>")
@@ -109,10 +109,10 @@ def test_a_page_that_slept_longer_than_its_leave_is_healed(open_tab: OpenTab, se
     assert tab.evaluate("isTheSame")
 
 
-def test_a_page_whose_session_has_changed_under_it_fetches_itself_anew(
+def test_a_page_heals_when_its_session_has_been_replaced(
     open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str
 ) -> None:
-    """Two first pages that are opened at once bring a session each, and the browser keeps one of them."""
+    """When two first pages are opened at once, each sets a session cookie, and the browser keeps only one."""
     first = open_tab(f"/{room}/page")
     expect_state(first, "one", "live")
     held = str(first.locator("#one").get_attribute("data-sse-connect"))

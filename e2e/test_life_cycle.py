@@ -1,4 +1,4 @@
-"""Tabs that nobody sees, that the browser freezes, and that are left and come back to."""
+"""Tabs that are hidden, frozen, or in the back-forward cache."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from e2e.page_server import PageServer, wait_until
 
 pytestmark = LATEST_HTMX
 
-# Without a tab of its own, which sometimes comes while it is being connected to.
+# Without an initial tab, which sometimes opens while Playwright connects.
 HEADLESS = ["--headless", "--no-startup-window", "--disable-background-networking", "--disable-component-update"]
-# What happens to a page.
+# Counts life cycle events of a page.
 WATCH = """
     window.events = [];
     addEventListener("pageshow", ({ persisted }) => events.push(persisted ? "return" : "load"));
@@ -31,7 +31,7 @@ WATCH = """
 def context(
     playwright: Playwright, browser_type_launch_args: dict[str, Any], htmx: str, tmp_path: Path
 ) -> Iterator[BrowserContext]:
-    """Give a browser as its users have it: in Playwright's, every tab is visible, and none is kept for the way back."""
+    """Return a browser without Playwright's settings, which make every tab visible and disable the bfcache."""
     program = installed_program(*BROWSERS) or playwright.chromium.executable_path
     arguments = [*HEADLESS, *browser_type_launch_args.get("args", []), "--remote-debugging-port=0"]
     process = subprocess.Popen([program, *arguments, f"--user-data-dir={tmp_path}"], stderr=subprocess.DEVNULL)

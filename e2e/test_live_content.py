@@ -10,20 +10,20 @@ from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 from e2e.pages.live_content import PAUSE
 
-# Collects what a screen reader is given to say, from now on.
+# Collects the announcements for screen readers.
 LISTEN = """() => {
   const announcer = document.querySelector(".sse-announcer");
   globalThis.said = [];
   new MutationObserver(() => said.push(announcer.textContent)).observe(announcer, { childList: true });
 }"""
-# Keeps what is to run when the pause after an announcement has passed, until a test has it run.
+# Holds the timer for the pause after an announcement, until the test fires it.
 HOLD = """(pause) => {
   const { setTimeout } = globalThis;
   globalThis.held = [];
   globalThis.setTimeout = (run, delay, ...rest) => delay === pause ? held.push(run) : setTimeout(run, delay, ...rest);
 }"""
 END_PAUSE = "held.splice(0).forEach((run) => run())"
-# Counts what moves: what stays where it is keeps its focus.
+# Counts the elements that move. Elements that do not move keep their focus.
 WATCH = """list => {
   globalThis.moved = new Set();
   const count = (records) => records.forEach((record) => record.removedNodes.forEach(({ id }) => id && moved.add(id)));
@@ -45,7 +45,7 @@ def expect_untouched(tab: Page) -> None:
     assert tab.evaluate("globalThis.hacked") is None
 
 
-def test_a_text_changes_in_every_tab_and_is_said_without_a_flood(
+def test_a_text_changes_in_every_tab_and_is_announced_at_intervals(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     server.post(f"/{room}/text/set", values_="1 %")
@@ -95,7 +95,7 @@ def test_a_list_is_the_same_in_every_tab(open_tab: OpenTab, server: PageServer, 
         expect(item).to_have_text(["tea", "bread", "more milk"])
     assert "tea" in server.get(f"/{room}/list")
 
-    # An update keeps what one is at; by keyboard only.
+    # An update keeps the focus; with the keyboard only.
     tabs[0].locator("#b-done").focus()
     tabs[0].keyboard.press("Space")
     tabs[0].keyboard.press("Tab")
@@ -157,7 +157,7 @@ def test_a_table_keeps_its_order_whatever_a_tab_shows(open_tab: OpenTab, server:
     expect_no_serious_violations(empty)
 
 
-def test_a_list_drops_what_is_too_much_at_its_other_end(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_full_list_drops_items_at_its_other_end(open_tab: OpenTab, server: PageServer, room: str) -> None:
     short, long = (open_live(open_tab, f"/{room}/list?max_length={most}", room) for most in (3, 0))
     for number in range(5):
         server.post(f"/{room}/list/append", id=f"i{number}", text=str(number))
@@ -175,7 +175,7 @@ def test_a_region_is_morphed_in_every_tab(open_tab: OpenTab, server: PageServer,
     typing.locator("#note").fill("what I typed")
     typing.keyboard.press("ArrowLeft")
     typing.locator("#lines").evaluate("lines => lines.scrollTop = 50")
-    # By keyboard: focus stays on the button, and the next press counts as well.
+    # With the keyboard: the focus stays on the button, and the next press works, too.
     voting.locator("#vote").focus()
     for count in range(21, 24):
         expect(voting.get_by_role("button")).to_have_text(f"Vote ({count - 1})")
@@ -189,7 +189,7 @@ def test_a_region_is_morphed_in_every_tab(open_tab: OpenTab, server: PageServer,
     assert typing.locator("#lines").evaluate("lines => lines.scrollTop") == 50
     expect(voting.locator("#note")).to_have_value("note 23")
     expect(typing.locator("template")).to_have_count(0)
-    typing.get_by_role("button").click()  # htmx knows what has come
+    typing.get_by_role("button").click()  # htmx has processed the new content
     expect(voting.get_by_role("button")).to_have_text("Vote (24)")
 
     server.post(add, text="hostile")

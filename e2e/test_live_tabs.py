@@ -41,8 +41,8 @@ def test_a_change_in_one_tab_shows_in_all_five(open_tab: OpenTab, server: PageSe
     server.wait_for_connections(0)
 
 
-def test_what_is_published_while_a_page_loads_is_not_lost(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    """The stream goes on from where the page's request began, however late it connects."""
+def test_an_event_published_while_a_page_loads_is_not_lost(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """The stream starts at the cursor of the page's request, even if it connects late."""
     tab = open_tab(f"/{room}/list")
     for number in range(20):
         server.post(f"/{room}/add", title=number)

@@ -6,7 +6,7 @@ from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 
 
-def test_a_single_message_passes_every_layer(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_single_message_passes_every_middleware_at_once(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tab = open_tab(f"/{room}/page")
     with tab.expect_response("**/sse/stream") as streams:
         tab.reload()
@@ -19,7 +19,7 @@ def test_a_single_message_passes_every_layer(open_tab: OpenTab, server: PageServ
         expect(tab.locator("#receiver b")).to_have_text(str(number))
 
 
-def test_a_closed_tab_is_missed_behind_every_layer(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_closed_tab_is_noticed_behind_every_middleware(open_tab: OpenTab, server: PageServer, room: str) -> None:
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/page")
     server.wait_for_connections(1)

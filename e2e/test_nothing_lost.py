@@ -11,8 +11,8 @@ pytestmark = LATEST_HTMX
 GROWN = ["old", "before the query", "after the query"]
 
 
-def test_what_is_published_while_a_page_is_made_is_shown_once(open_tab: OpenTab, room: str) -> None:
-    """The stream begins where the request began, and so brings what the query has found already, too."""
+def test_an_event_published_while_a_page_is_rendered_is_shown_once(open_tab: OpenTab, room: str) -> None:
+    """The stream starts at the cursor of the request, so it also sends events that the page contains already."""
     tab = open_tab(f"/{room}/growing")
     for place in ("#end", "#own-end", "#target"):
         expect(tab.locator(f"{place} > p")).to_have_text(GROWN)
@@ -27,8 +27,8 @@ def go(tab: Page, name: str) -> None:
     tab.wait_for_url(f"**/{name}")
 
 
-def test_boosted_pages_and_the_way_back(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    """The way back shows a copy of what was left, or asks for the page: one connection, and each item once."""
+def test_boosted_navigation_and_the_back_button_lose_nothing(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """Going back shows a snapshot or requests the page. Either way, it has one connection and each item once."""
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/list")
     tab.evaluate("window.isTheSame = true")
@@ -61,8 +61,8 @@ def test_boosted_pages_and_the_way_back(open_tab: OpenTab, server: PageServer, r
     assert tab.evaluate("isTheSame")
 
 
-def test_an_element_that_comes_late_doubles_nothing(open_tab: OpenTab, server: PageServer, room: str) -> None:
-    """What is out of band is for the page, however many of its elements follow the channel."""
+def test_an_element_that_is_added_later_duplicates_nothing(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """Out-of-band parts are swapped once per page, however many elements follow the channel."""
     server.wait_for_connections(0)
     tab = open_tab(f"/{room}/early")
     server.post(f"/{room}/append", text="first")
@@ -74,7 +74,7 @@ def test_an_element_that_comes_late_doubles_nothing(open_tab: OpenTab, server: P
     expect(tab.locator("#items li")).to_have_text(["first", "meanwhile", "last"])
 
 
-def test_an_element_that_is_processed_at_once_again_has_one_connection(
+def test_an_element_that_is_processed_twice_has_a_single_connection(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     server.wait_for_connections(0)

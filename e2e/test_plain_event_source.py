@@ -10,7 +10,7 @@ from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 from e2e.pages.plain_event_source import TEXTS
 
-# There is no htmx on this page.
+# This page has no htmx.
 pytestmark = pytest.mark.parametrize("htmx", ["2.0.7"], indirect=True)
 
 FOLLOW = """(names) => {
@@ -28,7 +28,7 @@ def received(tab: Page, count: int) -> Any:
 def test_a_thousand_events_arrive_in_order(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tab = open_tab(f"/{room}/bare")
     assert tab.locator("script").count() == 0
-    server.post(f"/{room}/numbers", count=10)  # after the page, and before the connection
+    server.post(f"/{room}/numbers", count=10)  # after the page was rendered, and before it connects
     tab.evaluate(FOLLOW, ["message", "odd"])
     received(tab, 10)
     server.post(f"/{room}/numbers", count=1000)
@@ -37,7 +37,7 @@ def test_a_thousand_events_arrive_in_order(open_tab: OpenTab, server: PageServer
     assert received(tab, len(wanted)) == wanted
 
 
-def test_any_text_survives(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_any_text_arrives_unchanged(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tab = open_tab(f"/{room}/bare")
     tab.evaluate(FOLLOW, ["message", "späť/1.0:ok"])
     server.post(f"/{room}/texts")

@@ -1,4 +1,4 @@
-"""How many tabs, and who: over one connection for each browser, with or without a worker."""
+"""Counts of tabs and lists of people, with one connection for each browser, with and without a worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTILE = "<script>window.hacked = 1</script>"
 
 @pytest.fixture
 def other(new_context: Callable[..., BrowserContext], server: PageServer, room: str) -> Page:
-    """Give a tab in another browser, where somebody with a name that hurts is signed in."""
+    """Return a tab in another browser, whose user has a name with markup."""
     tab = new_context().new_page()
     tab.goto(f"{server.url}/{room}/here")
     sign_in(tab, HOSTILE)
@@ -25,7 +25,7 @@ def other(new_context: Callable[..., BrowserContext], server: PageServer, room: 
 
 
 def sign_in(tab: Page, user: str) -> None:
-    """Sign in: tabs that are open already go on as who they were."""
+    """Sign in. Open tabs keep their earlier user."""
     tab.evaluate("(user) => fetch('/sign-in', { method: 'POST', body: new URLSearchParams({ user }) })", user)
 
 
@@ -33,7 +33,9 @@ def expect_people(tab: Page, *people: str) -> None:
     expect(tab.locator("#people li")).to_have_text(list(people))
 
 
-def test_tabs_come_and_go(open_tab: OpenTab, server: PageServer, room: str, other: Page) -> None:
+def test_opening_and_closing_tabs_updates_the_count(
+    open_tab: OpenTab, server: PageServer, room: str, other: Page
+) -> None:
     expect(other.locator("#count")).to_have_text("1tab opentabs open", use_inner_text=False)
     first = open_tab(f"/{room}/here")
     sign_in(first, "alice")
@@ -56,7 +58,7 @@ def test_tabs_come_and_go(open_tab: OpenTab, server: PageServer, room: str, othe
     expect_no_serious_violations(first)
 
 
-def test_a_tab_that_nobody_sees_is_away(open_tab: OpenTab, room: str) -> None:
+def test_a_hidden_tab_is_away(open_tab: OpenTab, room: str) -> None:
     first, second = open_tab(f"/{room}/here"), open_tab(f"/{room}/here")
     expect_people(second, "Guest2 tabs")
     for tab in (first, second):
@@ -72,7 +74,7 @@ def test_a_tab_that_nobody_sees_is_away(open_tab: OpenTab, room: str) -> None:
 
 
 @pytest.mark.parametrize("script", ["delete globalThis.SharedWorker"])
-def test_without_a_worker_each_tab_tells_for_itself(
+def test_without_a_worker_each_tab_reports_itself(
     script: str, context: BrowserContext, open_tab: OpenTab, room: str
 ) -> None:
     context.add_init_script(script)

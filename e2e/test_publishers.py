@@ -1,4 +1,4 @@
-"""Publishing works the same in every place, keeps its order, and says where it has failed."""
+"""Publishing works the same for every kind of caller, keeps the order, and logs where it failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from e2e.pages import publishers
 from e2e.pages.publishers import MESSAGES, WAYS
 
 
-def test_every_place_publishes_in_order_without_await(open_tab: OpenTab, room: str) -> None:
+def test_every_kind_of_caller_publishes_in_order_without_await(open_tab: OpenTab, room: str) -> None:
     tabs = [open_tab(f"/{room}/page") for _ in range(2)]
     shown: list[str] = []
     for way in WAYS:
@@ -24,7 +24,7 @@ def test_every_place_publishes_in_order_without_await(open_tab: OpenTab, room: s
             expect(tab.locator(f"#{room}-last")).to_have_text(way)
 
 
-def test_a_handler_of_startup_publishes(open_tab: OpenTab, server: PageServer) -> None:
+def test_a_startup_handler_publishes(open_tab: OpenTab, server: PageServer) -> None:
     expected = [f"startup-{number}" for number in range(MESSAGES)]
     events = server.get("/started/events")
     places = [events.find(f'id="started-{text}"') for text in expected]
@@ -35,9 +35,7 @@ def test_a_handler_of_startup_publishes(open_tab: OpenTab, server: PageServer) -
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_a_failure_that_nobody_looks_at_is_logged_with_the_line_of_the_call(
-    server: PageServer, room: str, kind: str
-) -> None:
+def test_an_unretrieved_failure_is_logged_with_the_line_of_the_call(server: PageServer, room: str, kind: str) -> None:
     lines = inspect.getsource(publishers).splitlines()
     line = next(
         number

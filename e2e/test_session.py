@@ -7,7 +7,7 @@ from e2e.axe import expect_no_serious_violations
 from e2e.conftest import OpenTab
 from e2e.page_server import PageServer
 
-# How a reader signs out, and the page on which he does.
+# Ways to sign out, and the page that has them.
 WAYS = ["Leave", "Leave by form", "Leave by htmx", "Leave here"]
 
 
@@ -25,7 +25,7 @@ def expect_live(tab: Page) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_signing_out_in_one_tab_shows_in_all_without_the_server(
+def test_signing_out_in_one_tab_shows_in_all_tabs_without_the_server(
     open_tab: OpenTab, server: PageServer, room: str, way: str
 ) -> None:
     sign_in(open_tab, "ann")
@@ -51,7 +51,7 @@ def test_signing_out_in_one_tab_shows_in_all_without_the_server(
     expect(back.get_by_role("switch", name="Dense")).to_be_checked()
 
 
-def test_the_server_ends_a_session_in_all_tabs_and_they_go_on_when_it_is_back(
+def test_a_session_that_ends_on_the_server_shows_in_all_tabs_until_the_user_signs_in_again(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     painted = server.get(f"/{room}/plain")
@@ -76,10 +76,10 @@ def test_the_server_ends_a_session_in_all_tabs_and_they_go_on_when_it_is_back(
     for tab in tabs:
         expect(tab.locator("#live")).to_contain_text("again")
     expect(tabs[1].get_by_label("Draft")).to_have_value("a thought")
-    problems[:] = [one for one in problems if "403" not in one]
+    problems[:] = [problem for problem in problems if "403" not in problem]
 
 
-def test_somebody_else_is_told_of_and_a_sign_out_that_fails_is_not(
+def test_another_user_shows_in_all_tabs_and_a_failed_sign_out_does_not(
     open_tab: OpenTab, room: str, problems: list[str]
 ) -> None:
     sign_in(open_tab, "ann")
@@ -101,4 +101,4 @@ def test_somebody_else_is_told_of_and_a_sign_out_that_fails_is_not(
     expect(first.get_by_role("dialog")).to_have_count(0)
     expect(third.get_by_role("dialog")).to_have_count(0)
     expect(guard(second, "You are now signed in as someone else")).to_be_visible()
-    problems[:] = [one for one in problems if "409" not in one]
+    problems[:] = [problem for problem in problems if "409" not in problem]

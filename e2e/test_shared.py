@@ -1,4 +1,4 @@
-"""One connection for a browser, however many tabs and pages are open, whatever becomes of them."""
+"""One connection for each browser, however many tabs and pages are open, and if some of them fail."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from e2e.page_server import PageServer, wait_until
 from e2e.pages.shared import PAGES
 
 TABS = 30
-# What a browser opens to one host over HTTP/1.1.
+# The number of connections that a browser opens to a host over HTTP/1.1.
 WALL = 6
-# Milliseconds in which a page loads, or does not.
+# Milliseconds to wait for a page that may not load.
 LOADING = 3_000
 
 
@@ -25,16 +25,16 @@ def expect_live(tab: Page) -> None:
 
 
 def worker_of(context: BrowserContext, server: PageServer) -> tuple[CDPSession, str]:
-    """Return a session with the browser, and the name that the worker of the server's pages has there."""
+    """Return a CDP session with the browser, and the target id of the worker."""
     assert context.browser
     browser = context.browser.new_browser_cdp_session()
     targets = browser.send("Target.getTargets", {"filter": [{"type": "shared_worker"}]})["targetInfos"]
-    (found,) = [one["targetId"] for one in targets if one["url"].startswith(server.url)]
+    (found,) = [target["targetId"] for target in targets if target["url"].startswith(server.url)]
     return browser, found
 
 
 def in_worker(context: BrowserContext, server: PageServer, script: str) -> None:
-    """Let the worker run a script, whose end is not waited for."""
+    """Run a script in the worker, without waiting for its end."""
     browser, worker = worker_of(context, server)
     session = browser.send("Target.attachToTarget", {"targetId": worker, "flatten": False})["sessionId"]
     message = f'{{"id": 1, "method": "Runtime.evaluate", "params": {{"expression": "{script}"}}}}'
@@ -44,7 +44,7 @@ def in_worker(context: BrowserContext, server: PageServer, script: str) -> None:
 def test_30_tabs_of_6_pages_over_one_connection(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
-    """Each gets its own channel and no other, while tabs come and go, and the server is killed in the midst of it."""
+    """Each page gets only its own channel, while tabs open and close, and after the server is killed."""
     server.wait_for_connections(0)
     tabs = [(number % PAGES, open_tab(f"/{room}/{number % PAGES}")) for number in range(TABS)]
     for _, tab in tabs:
@@ -67,7 +67,7 @@ def test_30_tabs_of_6_pages_over_one_connection(
     for _, tab in tabs:
         expect_numbers(tab, 300 // PAGES)
     server.wait_for_connections(1)
-    problems[:] = [one for one in problems if "net::ERR_" not in one and not one.startswith("failed:")]
+    problems[:] = [problem for problem in problems if "net::ERR_" not in problem and not problem.startswith("failed:")]
 
 
 @pytest.mark.parametrize("fate", ["self.close()", "for(;;);"], ids=["dies", "hangs"])
@@ -108,13 +108,13 @@ def test_a_page_without_a_worker_connects_by_itself(
     for tab in tabs:
         expect_numbers(tab, 10)
     server.wait_for_connections(2)
-    problems[:] = [one for one in problems if "404" not in one]
+    problems[:] = [problem for problem in problems if "404" not in problem]
 
 
-def test_without_sharing_the_seventh_tab_meets_the_wall(
+def test_without_sharing_the_seventh_tab_waits_for_a_connection(
     context: BrowserContext, open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
-    """This is what one connection for each tab comes to."""
+    """This shows why tabs share a connection."""
     server.wait_for_connections(0)
     for _ in range(WALL):
         expect_live(open_tab(f"/{room}/0?shared=false"))
@@ -123,11 +123,11 @@ def test_without_sharing_the_seventh_tab_meets_the_wall(
     with pytest.raises(TimeoutError):
         seventh.goto(f"{server.url}/{room}/0?shared=false", timeout=LOADING)
     context.pages[0].close()
-    expect_live(seventh)  # it has waited
+    expect_live(seventh)  # it was waiting for a connection
 
 
-def test_the_tab_that_causes_a_change_can_be_left_out_or_meant_alone(open_tab: OpenTab, room: str) -> None:
-    """Though it shares its connection with the others."""
+def test_the_tab_of_the_request_can_be_excluded_or_addressed_alone(open_tab: OpenTab, room: str) -> None:
+    """The tab shares its connection with others."""
     tabs = [open_tab(f"/{room}/{page}") for page in range(3)]
     for tab in tabs:
         expect_live(tab)
@@ -146,7 +146,7 @@ def leave(tab: Page) -> None:
 
 
 @pytest.mark.parametrize("go", [close, leave])
-def test_the_last_to_go_ends_the_connection(
+def test_closing_the_last_tab_ends_the_connection(
     go: Callable[[Page], None], open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     server.wait_for_connections(0)

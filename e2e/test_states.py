@@ -1,4 +1,4 @@
-"""What an element shows of its connection, and what it lets a page know."""
+"""The state of a connection, as an attribute of the element and as `sse:state` events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WATCH = """
     Math.random = () => 0.9;
 """
 RANDOM = 0.9
-HOPES = [
+TRIGGERS = [
     "dispatchEvent(new Event('online'))",
     "document.dispatchEvent(new Event('visibilitychange'))",
     "dispatchEvent(new Event('pagehide')), dispatchEvent(new Event('pageshow'))",
@@ -37,7 +37,7 @@ def watch(context: BrowserContext) -> None:
 
 @pytest.fixture
 def tab(context: BrowserContext, proxy: FaultProxy, problems: list[str], room: str) -> Page:
-    """Give a live tab behind a network that can fail."""
+    """Return a live tab behind the fault proxy."""
     tab = context.new_page()
     tab.goto(f"{proxy.url}/{room}/live")
     expect_state(tab, "live", "live")
@@ -48,18 +48,18 @@ def expect_state(tab: Page, id: str, state: str) -> None:
     expect(tab.locator(f"#{id}")).to_have_attribute("data-sse-state", state)
 
 
-def told(tab: Page, id: str) -> list[dict[str, Any]]:
+def states_of(tab: Page, id: str) -> list[dict[str, Any]]:
     return tab.evaluate("(id) => states.filter((state) => state.id === id)", id)  # type: ignore[no-any-return]
 
 
-def test_a_lost_connection_is_told_and_found_again(
+def test_a_lost_connection_is_reported_and_reconnects(
     tab: Page, proxy: FaultProxy, server: PageServer, room: str, problems: list[str]
 ) -> None:
     proxy.reset()
     tab.wait_for_function("states.length > 3")
     server.post("/publish", channel=room, html="<p>new</p>")
     expect(tab.locator("#live")).to_have_text("new")
-    connecting, live, lost, found = told(tab, "live")
+    connecting, live, lost, found = states_of(tab, "live")
     assert [connecting["state"], live["state"], found["state"]] == ["connecting", "live", "live"]
     assert (lost["state"], lost["status"], lost["final"]) == ("reconnecting", 200, False)
     assert 0 < lost["delay"] <= RETRY_BASE_MS
@@ -67,11 +67,11 @@ def test_a_lost_connection_is_told_and_found_again(
 
 
 def test_a_refusal_is_final(open_tab: OpenTab, server: PageServer, room: str, problems: list[str]) -> None:
-    """Neither the extensions begin again, nor does an event that lets others hope."""
+    """Neither processing the page again nor an `online` event reconnects."""
     tab = open_tab(f"/{room}/refused?answers={','.join(FINAL)}")
     for name, state in FINAL.items():
         expect_state(tab, f"of-{name}", state)
-        assert told(tab, f"of-{name}")[-1]["final"]
+        assert states_of(tab, f"of-{name}")[-1]["final"]
     tab.clock.install()
     tab.evaluate("htmx.process(document.body)")
     tab.evaluate("dispatchEvent(new Event('online'))")
@@ -79,10 +79,10 @@ def test_a_refusal_is_final(open_tab: OpenTab, server: PageServer, room: str, pr
     for name, state in FINAL.items():
         assert len(server.get(f"/{room}/asked/{name}")) == 1
         expect_state(tab, f"of-{name}", state)
-    problems[:] = [one for one in problems if "Failed to load resource" not in one]
+    problems[:] = [problem for problem in problems if "Failed to load resource" not in problem]
 
 
-def test_retry_after_is_obeyed_whatever_there_is_to_hope_for(
+def test_retry_after_is_obeyed_despite_triggers_to_reconnect(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     tab = open_tab(f"/{room}/refused?answers=busy")
@@ -91,21 +91,21 @@ def test_retry_after_is_obeyed_whatever_there_is_to_hope_for(
     expect(tab.locator("#of-busy")).to_have_text("now")
     first, second = server.get(f"/{room}/asked/busy")[:2]
     assert second - first >= 1
-    assert told(tab, "of-busy")[1]["status"] == 503
-    problems[:] = [one for one in problems if "503" not in one]
+    assert states_of(tab, "of-busy")[1]["status"] == 503
+    problems[:] = [problem for problem in problems if "503" not in problem]
 
 
-def test_retry_is_obeyed_until_there_is_hope(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_retry_is_obeyed_until_a_trigger_to_reconnect(open_tab: OpenTab, server: PageServer, room: str) -> None:
     tab = open_tab(f"/{room}/refused?answers=short")
-    for number, hope in enumerate(HOPES, start=1):
+    for number, trigger in enumerate(TRIGGERS, start=1):
         tab.wait_for_function("(losses) => states.filter(({ status }) => status).length === losses", arg=number)
-        assert told(tab, "of-short")[-1]["delay"] == RETRY * RANDOM
-        tab.evaluate(hope)
+        assert states_of(tab, "of-short")[-1]["delay"] == RETRY * RANDOM
+        tab.evaluate(trigger)
         expect(tab.locator("#of-short")).to_have_text(str(number + 1))
-    assert len(server.get(f"/{room}/asked/short")) == len(HOPES) + 1
+    assert len(server.get(f"/{room}/asked/short")) == len(TRIGGERS) + 1
 
 
-def test_without_a_network_there_is_no_hope(
+def test_without_a_network_the_state_is_offline(
     tab: Page, context: BrowserContext, proxy: FaultProxy, server: PageServer, room: str, problems: list[str]
 ) -> None:
     context.set_offline(True)

@@ -10,7 +10,7 @@ from e2e.conftest import OpenTab, forget_lost_connections
 from e2e.page_server import PageServer, wait_until
 from e2e.pages.status import HOSTILE
 
-# What a screen reader would say, in order: what the live region holds whenever it changes.
+# Collects the announcements for a screen reader: the text of the live region at each change.
 LISTEN = """(region) => {
   window.said = [];
   const hear = () => said.push(region.textContent);
@@ -24,11 +24,11 @@ def expect_state(tab: Page, state: str, words: str) -> None:
 
 
 def shows(number: Locator, server: PageServer, name: str) -> bool:
-    """Tell whether a page shows how many connections the server counts, which is not none."""
+    """Return whether a page shows the server's number of connections, and this is not 0."""
     return number.inner_text() == str(server.get("/sse/connections")[name]) != "0"
 
 
-def test_it_says_how_the_page_is_connected_and_tries_at_once_when_it_is_told_to(
+def test_a_status_shows_the_state_and_its_button_reconnects_at_once(
     open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
 ) -> None:
     painted = server.get(f"/{room}/live")
@@ -49,7 +49,7 @@ def test_it_says_how_the_page_is_connected_and_tries_at_once_when_it_is_told_to(
         expect_state(tab, "reconnecting", "Reconnecting")
     tab = tabs[1]
     retry = tab.locator("#status").get_by_role("button", name="Try now")
-    # attempts that fail put the next one off, until there are seconds to count
+    # After some failed attempts, the delay is long enough for a countdown.
     expect(tab.locator("#status .sse-countdown")).to_have_text(re.compile(r"^in \d+ s$"))
     expect_no_serious_violations(tab)
     tab.keyboard.press("Tab")
@@ -57,11 +57,11 @@ def test_it_says_how_the_page_is_connected_and_tries_at_once_when_it_is_told_to(
     server.start()
     tab.keyboard.press("Enter")
     expect_state(tab, "live", "Live")
-    expect(tab.locator("#status")).to_be_focused()  # its button is gone
+    expect(tab.locator("#status")).to_be_focused()  # the button is hidden
     expect(retry).to_be_hidden()
-    said = tab.evaluate("said")  # once each, and the countdown is not among it
+    said = tab.evaluate("said")  # without the countdown
     assert (said[0], said[-1]) == ("Reconnecting", "Live")
-    # A state that is over at once is not said; how long each takes is the machine's affair.
+    # A brief state is not announced; how long each state lasts depends on the machine.
     assert set(said[1:-1]) <= {"Catching up", "Reconnecting"}
     expect_no_serious_violations(tab)
     forget_lost_connections(problems, server)
@@ -77,10 +77,10 @@ def test_the_worst_state_is_shown(open_tab: OpenTab, server: PageServer, room: s
         expect_no_serious_violations(tab)
     tabs[0].locator("#refused").evaluate("(element) => element.remove()")
     expect_state(tabs[0], "live", "Live")
-    problems[:] = [one for one in problems if "403" not in one]
+    problems[:] = [problem for problem in problems if "403" not in problem]
 
 
-def test_without_javascript_it_says_so(browser: Browser, server: PageServer, room: str) -> None:
+def test_a_status_shows_that_javascript_is_missing(browser: Browser, server: PageServer, room: str) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         tab = context.new_page()
         tab.goto(f"{server.url}/{room}/live")
@@ -88,9 +88,7 @@ def test_without_javascript_it_says_so(browser: Browser, server: PageServer, roo
         expect(tab.locator("#status")).to_have_text("Live updates need JavaScript", use_inner_text=True)
 
 
-def test_the_numbers_are_live_in_every_tab(
-    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
-) -> None:
+def test_stats_are_live_in_every_tab(open_tab: OpenTab, server: PageServer, room: str, problems: list[str]) -> None:
     server.wait_for_connections(0)
     painted = server.get(f"/{room}/numbers")
     assert '<dd data-sse-stats="active">0</dd>' in painted

@@ -11,7 +11,7 @@ from e2e.pages.swaps import AROUND, MESSAGES, OUT_OF_BAND, Case
 
 pytestmark = ALL_HTMX
 
-# The content of each box, without the empty classes that htmx leaves, and FastHTML's indentation.
+# The content of each box, without htmx's empty `class` attributes and FastHTML's indentation.
 BOXES = r"""() => Object.fromEntries([...document.querySelectorAll("[data-case]")].map((box) => {
   const copy = box.cloneNode(true);
   for (const one of copy.querySelectorAll("[class='']")) one.removeAttribute("class");
@@ -50,4 +50,4 @@ def test_messages_around_their_receiver(open_tab: OpenTab, server: PageServer, r
     server.post(f"/{room}/around/publish")
     for swap, texts in AROUND.items():
         expect(tab.locator(f"#{swap} > *")).to_have_text(texts)
-    wait_for_sources(tab, 2)  # of those that are still there
+    wait_for_sources(tab, 2)  # only the elements that are still on the page

@@ -7,7 +7,7 @@ from e2e.conftest import OpenTab, count_sources
 from e2e.page_server import PageServer
 
 HOSTILE = '</textarea><script>document.title = "bad"</script>"><img src=x onerror="this.title=1"> \u202e\u05d0\u05d1\n'
-# What there was of the page when <html> got its theme: the parser waits for that.
+# Records how much of the page was parsed when <html> got its theme.
 WATCH_THEME = """new MutationObserver((_, observer) => {
   if (!document.documentElement?.hasAttribute("data-theme")) return;
   window.themedBefore = document.querySelector("h1") === null;
@@ -20,7 +20,7 @@ def field(tab: Page, label: str) -> Locator:
 
 
 def open_browser_tab(open_tab: OpenTab, room: str) -> Page:
-    """Open the page whose fields are the browser's, and wait until they are wired: they asked for it before."""
+    """Open the page with browser fields, and wait until their script is attached."""
     tab = open_tab(f"/{room}/browser")
     entry = tab.locator("script[src$='/index.js']").get_attribute("src")
     tab.evaluate("(entry) => import(new URL('components/synced-browser.js', new URL(entry, location)))", entry)
@@ -36,7 +36,7 @@ def test_a_field_is_the_same_in_all_tabs_of_a_browser_without_the_server(
 ) -> None:
     painted = server.get(f"/{room}/browser")
     assert 'value="untitled"' in painted
-    assert "\n\n first\n</textarea>" in painted  # the parser takes one newline away
+    assert "\n\n first\n</textarea>" in painted  # the parser removes the first newline
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     assert count_sources(one) == 0
     expect(field(one, "Note")).to_have_value("\n first\n")
@@ -71,7 +71,7 @@ def test_a_field_is_the_same_in_all_tabs_of_a_browser_without_the_server(
         expect_no_serious_violations(tab)
 
 
-def test_what_comes_in_the_middle_of_a_word_waits_and_all_tabs_end_with_the_last(open_tab: OpenTab, room: str) -> None:
+def test_a_change_during_typing_waits_and_all_tabs_end_with_the_last_value(open_tab: OpenTab, room: str) -> None:
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     field(one, "Title").press_sequentially("a")
     field(other, "Title").fill("from there")
@@ -85,7 +85,7 @@ def test_what_comes_in_the_middle_of_a_word_waits_and_all_tabs_end_with_the_last
         expect(field(tab, "Title again")).to_have_value("the last")
 
 
-def test_a_switch_sets_the_theme_in_all_tabs_before_what_follows_it_is_painted(
+def test_a_toggle_sets_the_theme_in_all_tabs_before_the_first_paint(
     open_tab: OpenTab, context: BrowserContext, room: str
 ) -> None:
     context.add_init_script(WATCH_THEME)
@@ -94,7 +94,7 @@ def test_a_switch_sets_the_theme_in_all_tabs_before_what_follows_it_is_painted(
     expect(switch).not_to_be_checked()
     expect(one.get_by_role("switch", name="Dense")).to_be_checked()
     expect(one.locator("html.dense:not([data-theme])")).to_have_count(1)
-    one.emulate_media(color_scheme="dark")  # until somebody chooses, the system does
+    one.emulate_media(color_scheme="dark")  # the system's theme applies until the user chooses one
     expect(switch).to_be_checked()
     one.emulate_media(color_scheme="light")
     expect(switch).not_to_be_checked()
@@ -113,7 +113,9 @@ def test_a_switch_sets_the_theme_in_all_tabs_before_what_follows_it_is_painted(
     expect(late.get_by_role("switch", name="Dark theme")).to_be_checked()
 
 
-def test_a_tab_that_was_left_has_what_was_set_meanwhile(open_tab: OpenTab, server: PageServer, room: str) -> None:
+def test_a_tab_from_the_back_forward_cache_gets_the_latest_value(
+    open_tab: OpenTab, server: PageServer, room: str
+) -> None:
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     one.goto(f"{server.url}/{room}/server")
     field(other, "Title").fill("meanwhile")
@@ -126,9 +128,7 @@ BLOCKED = """for (const name of ["localStorage", "sessionStorage", "BroadcastCha
 }"""
 
 
-def test_a_browser_that_remembers_nothing_is_none_the_worse(
-    open_tab: OpenTab, context: BrowserContext, room: str
-) -> None:
+def test_fields_work_in_a_browser_without_storage(open_tab: OpenTab, context: BrowserContext, room: str) -> None:
     context.add_init_script(BLOCKED)
     tab = open_tab(f"/{room}/browser")
     field(tab, "Title").fill("for this tab")
@@ -137,9 +137,7 @@ def test_a_browser_that_remembers_nothing_is_none_the_worse(
     expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_a_field_of_the_server_is_the_same_in_all_tabs_of_everybody(
-    open_tab: OpenTab, server: PageServer, room: str
-) -> None:
+def test_a_server_field_is_the_same_in_the_tabs_of_all_users(open_tab: OpenTab, server: PageServer, room: str) -> None:
     painted = server.get(f"/{room}/server")
     assert 'value="first"' in painted
     one, other = open_tab(f"/{room}/server"), open_tab(f"/{room}/server")
@@ -148,7 +146,7 @@ def test_a_field_of_the_server_is_the_same_in_all_tabs_of_everybody(
     field(other, "Note").focus()
     field(one, "Text").fill(HOSTILE.replace("\n", " "))
     expect(field(other, "Text")).to_have_value(HOSTILE.strip())
-    expect(field(one, "Text")).to_have_value(HOSTILE.strip())  # as the handler has it
+    expect(field(one, "Text")).to_have_value(HOSTILE.strip())  # as the handler stores it
     expect(field(other, "Note")).to_be_focused()
     one.get_by_role("switch", name="Lamp").press("Space")
     expect(other.get_by_role("switch", name="Lamp")).to_be_checked()
@@ -162,10 +160,10 @@ def test_a_field_of_the_server_is_the_same_in_all_tabs_of_everybody(
         expect_no_serious_violations(tab)
 
 
-def test_two_tabs_that_write_to_the_server_at_once_end_with_the_same(
+def test_two_tabs_that_write_at_the_same_time_end_with_the_same_value(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
-    """What each has typed stays while it is on its way; what the server has said last is what all show."""
+    """Typed text stays until the server has published it. In the end, all tabs show the last published value."""
     one, other, third = [open_tab(f"/{room}/server") for _ in range(3)]
     for tab in (one, other, third):
         expect(tab.locator("[data-sse-state=live]")).to_have_count(3)
@@ -180,7 +178,7 @@ def test_two_tabs_that_write_to_the_server_at_once_end_with_the_same(
         expect(field(tab, "Note")).to_have_value("mine and more")
 
 
-def test_what_the_server_refuses_stays_where_it_was_typed(
+def test_a_value_that_the_server_refuses_stays_in_its_tab(
     open_tab: OpenTab, room: str, problems: list[str], htmx: str
 ) -> None:
     one, other = open_tab(f"/{room}/server"), open_tab(f"/{room}/server")
@@ -190,10 +188,10 @@ def test_what_the_server_refuses_stays_where_it_was_typed(
         field(one, "Text").fill("refused")
     field(other, "Text").fill("allowed")
     expect(field(one, "Text")).to_have_value("allowed")
-    problems[:] = [one for one in problems if "422" not in one]
+    problems[:] = [problem for problem in problems if "422" not in problem]
 
 
-def test_a_word_that_is_being_composed_is_not_disturbed(open_tab: OpenTab, room: str) -> None:
+def test_an_input_method_composition_is_not_interrupted(open_tab: OpenTab, room: str) -> None:
     one, other = [open_browser_tab(open_tab, room) for _ in range(2)]
     field(one, "Title").focus()
     session = one.context.new_cdp_session(one)

@@ -45,13 +45,13 @@ def test_a_toast_that_is_closed_in_one_tab_is_closed_in_all(open_tab: OpenTab, s
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect_no_serious_violations(second)
 
-    # A fifth is one too many: the oldest of those that would go by themselves gives way.
+    # The limit is four: a fifth toast removes the oldest one with a time-out.
     toast(server, room, "5")
     for tab in tabs:
         expect(alerts(tab)).to_have_text([SCRIPT, IMAGE, "3", "5"])
         expect(tab.get_by_role("status").locator(".sse-toast")).to_have_count(0)
 
-    # By the button, and by Escape; the focus goes on to the next one, and at last back to where it came from.
+    # Close with the button and with Escape: the focus moves to the next toast, and finally back to its origin.
     first.get_by_role("link").focus()
     first.keyboard.press("Tab")
     expect(first.get_by_role("button", name="Close").first).to_be_focused()
@@ -64,7 +64,7 @@ def test_a_toast_that_is_closed_in_one_tab_is_closed_in_all(open_tab: OpenTab, s
             expect(tab.locator(".sse-toast")).to_have_count(left)
     expect(first.get_by_role("link")).to_be_focused()
 
-    # Neither a reload nor a new tab shows what was there.
+    # Neither a reload nor a new tab shows old toasts.
     toast(server, room, "stays")
     expect(first.get_by_text("stays")).to_be_visible()
     expect(second.get_by_text("stays")).to_be_visible()
@@ -75,11 +75,11 @@ def test_a_toast_that_is_closed_in_one_tab_is_closed_in_all(open_tab: OpenTab, s
         expect(alerts(tab)).to_have_text(shown)
 
 
-def test_the_time_of_a_toast_stands_still_while_one_points_at_it_or_is_inside(
+def test_the_time_of_a_toast_pauses_while_it_is_hovered_or_focused(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:
     tab = open_tab(f"/{room}/toasts")
-    tab.clock.install()  # it goes on by itself as well: the seconds are many beside those that the test takes
+    tab.clock.install()  # this clock also runs in real time, but a toast's time is much longer than the test
     tab.reload()
     expect_live(tab)
     toast(server, room, "short", "info", seconds=50)
@@ -133,9 +133,7 @@ def test_toasts_go_to_a_user_a_session_or_a_tab(
         expect(alerts(tab)).to_have_text(shown)
 
 
-def test_a_toast_is_shown_on_the_page_to_which_its_request_leads(
-    open_tab: OpenTab, server: PageServer, room: str
-) -> None:
+def test_a_toast_is_shown_on_the_page_after_a_redirect(open_tab: OpenTab, server: PageServer, room: str) -> None:
     first, second = (open_live(open_tab, f"/{room}/toasts") for _ in range(2))
     first.get_by_role("textbox").fill("<b>1</b>")
     first.get_by_role("textbox").press("Enter")
@@ -155,9 +153,7 @@ def test_a_toast_is_shown_on_the_page_to_which_its_request_leads(
         expect(tab.locator(".sse-toast-text")).to_have_text(["all"])
 
 
-def test_a_page_that_heals_keeps_its_toasts(
-    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
-) -> None:
+def test_healing_keeps_the_toasts(open_tab: OpenTab, server: PageServer, room: str, problems: list[str]) -> None:
     tab = open_live(open_tab, f"/{room}/toasts")
     toast(server, room, "before")
     expect(alerts(tab)).to_have_text(["before"])

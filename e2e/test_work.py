@@ -14,9 +14,9 @@ from e2e.page_server import PageServer
 from e2e.pages.work import HOSTILE
 from tests.support.patience import patient
 
-# Whether an element shows a text: the expectation of a locator ignores white space, and logs the megabyte.
+# Whether an element has exactly this text: `to_have_text` ignores white space, and would log a megabyte.
 SHOWS = "([at, all]) => document.querySelector(at).textContent === all"
-# Whether a text is as high, and is copied, as it would be without elements in it.
+# Whether the text has the same height, and is copied in the same way, as without elements in it.
 AS_PLAIN = """(text) => {
   const plain = text.cloneNode();
   plain.textContent = text.textContent;
@@ -31,7 +31,7 @@ Begin = Callable[..., Future[str]]
 
 @pytest.fixture
 def begin(server: PageServer) -> Iterator[Begin]:
-    """Begin what goes on until the test ends it; its result is what the server answers then."""
+    """Return a function that starts a request which lasts until the test ends it, and returns its future."""
     with ThreadPoolExecutor() as threads, httpx.Client(base_url=server.url, timeout=patient(60)) as client:
         yield lambda path, **form: threads.submit(lambda: client.post(path, data=form).raise_for_status().text)
 
@@ -43,7 +43,7 @@ def open_live(open_tab: OpenTab, path: str) -> Page:
 
 
 def expect_harmless(tab: Page, room: str) -> None:
-    """Expect that nothing of a hostile text has become an element."""
+    """Expect that no part of a hostile text became an element."""
     assert tab.locator(f"#{room} script, #{room} img").count() == 0
 
 
@@ -90,7 +90,7 @@ def test_every_tab_shows_a_job_until_somebody_cancels_it(
     expect_no_serious_violations(tabs[0])
 
 
-def test_a_job_whose_end_is_not_known_shows_how_it_ends(
+def test_a_job_without_a_total_shows_its_outcome(
     open_tab: OpenTab, server: PageServer, begin: Begin, room: str
 ) -> None:
     tab, now = open_live(open_tab, f"/{room}/bar"), f"#{room}-now"
@@ -114,7 +114,9 @@ def test_a_job_whose_end_is_not_known_shows_how_it_ends(
     assert "ValueError: no rows" in server.new_log()
 
 
-def test_every_tab_shows_an_answer_as_it_comes(open_tab: OpenTab, server: PageServer, begin: Begin, room: str) -> None:
+def test_every_tab_shows_an_answer_as_it_is_generated(
+    open_tab: OpenTab, server: PageServer, begin: Begin, room: str
+) -> None:
     path, text = f"/{room}/answer", f"#{room}-text"
     assert "Ask me" in server.get(path)
     tabs = [open_live(open_tab, path) for _ in range(2)]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the Makefile's targets need and this machine lacks. It does not change what is installed already.
-# It never asks for a password: without root, or sudo without a password, it says what to install.
+# Installs missing programs that the Makefile's targets need. It does not change installed ones.
+# It never asks for a password: without root, or sudo without a password, it prints what to install.
 #
 #   scripts/setup.sh venv       .venv, made with Python 3.11 or newer
 #   scripts/setup.sh node       Node.js and npm

@@ -1,6 +1,6 @@
-"""Print the structure of the package in figures: modules, floors, imports, lengths of functions.
+"""Print figures on the structure of the package: modules, layers ("floors"), imports, lengths of functions.
 
-python scripts/structure.py [FOLDER]      by default sse_components
+python scripts/structure.py [FOLDER]      the default is sse_components
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def main(folder: str = "sse_components") -> None:
     """Print the figures of the package in a folder."""
     package = Path(folder)
     modules = read(package)
-    imports = {name: set(imported(tree, name, package.name, modules)) - {name} for name, tree in modules.items()}
+    imports = {name: set(find_imports(tree, name, package.name, modules)) - {name} for name, tree in modules.items()}
     lengths = sorted(length for tree in modules.values() for length in function_lengths(tree))
     top = [name for name in modules if "." not in name]
     print(f"modules                {len(modules)}, of which at the top level {len(top)}")
@@ -39,7 +39,7 @@ def read(package: Path) -> Modules:
     }
 
 
-def imported(tree: ast.AST, importer: str, root: str, modules: Modules) -> Iterator[str]:
+def find_imports(tree: ast.AST, importer: str, root: str, modules: Modules) -> Iterator[str]:
     """Yield the modules of the package that a module imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (base := base_of(node, importer, root)) is not None:
@@ -48,7 +48,7 @@ def imported(tree: ast.AST, importer: str, root: str, modules: Modules) -> Itera
 
 
 def base_of(node: ast.ImportFrom, importer: str, root: str) -> str | None:
-    """Return the dotted name below the package that an import begins with; None for an import from elsewhere."""
+    """Return the module, relative to the package, that an import names; None for an import of another package."""
     if node.level:
         parts = importer.split(".")[: -node.level]
         return ".".join([*parts, *filter(None, [node.module])])
@@ -57,7 +57,7 @@ def base_of(node: ast.ImportFrom, importer: str, root: str) -> str | None:
 
 
 def floor(name: str, imports: dict[str, set[str]]) -> int:
-    """Return the length of the longest way down from a module to one that imports nothing of the package."""
+    """Return the length of the longest import chain from a module to one that imports nothing from the package."""
     return max((1 + floor(below, imports) for below in imports[name]), default=0)
 
 

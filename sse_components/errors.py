@@ -4,9 +4,9 @@ SSEComponentsError
 ├── WireError (ValueError)           a text that an SSE field cannot carry
 │   └── ChannelError                 a channel name that is not allowed
 ├── MarkupError (ValueError)         an unknown swap, a missing id, an unusable attribute
-├── GrantError (ValueError)          a channel grant that is forged, another's, revoked or expired
+├── GrantError (ValueError)          a channel grant that is forged, foreign, revoked, expired or forbidden
 ├── MessageTooLarge (ValueError)     more bytes than one message may have
-├── HandleError (ValueError)         an option of a handle given twice and differently, or a handle too many
+├── HandleError (ValueError)         an option that conflicts with an earlier one, or too many handles
 ├── HistoryGap (LookupError)         the log no longer reaches back to a cursor
 ├── NotRunning (RuntimeError)        publishing before start-up or after shutdown
 ├── AlreadyRunning (RuntimeError)    a job or an answer begun while another with its id runs
@@ -41,7 +41,8 @@ class GrantError(SSEComponentsError, ValueError):
     """A channel grant that is not valid, or cannot be made.
 
     Attributes:
-        reason: why it is refused: `'forged'`, `'foreign'` (another user's or session's), `'revoked'` or `'expired'`.
+        reason: why it is refused: `'forged'`, `'foreign'` (another user's or session's), `'revoked'`, `'expired'` or
+            `'forbidden'` (by `authorize`).
         channels: what it was for, where that is known.
     """
 

@@ -58,7 +58,7 @@ logger = logging.getLogger("sse_components")
 
 # Seconds that a stream has at shutdown to take its last frame; then it is cut.
 SHUTDOWN_GRACE = 0.75
-# Clients that are told to come back within one second; more of them are spread over more seconds.
+# Clients that reconnect within one second after a shutdown; more clients are spread over more seconds.
 RETURNS_PER_SECOND = 500
 
 ElementBuilder = Callable[[str, dict[str, Any]], Any]
@@ -202,8 +202,8 @@ class BroadcastManager:
 
     def _end_streams(self) -> asyncio.Task[None]:
         if self._closing is None:
-            farewell = partial(farewell_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
-            self._closing = asyncio.create_task(self.fanout.close(farewell, grace=SHUTDOWN_GRACE))
+            make_frame = partial(shutdown_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
+            self._closing = asyncio.create_task(self.fanout.close(make_frame, grace=SHUTDOWN_GRACE))
         return self._closing
 
     # ------------------------------------------------------------------ publishing
@@ -228,7 +228,7 @@ class BroadcastManager:
         swapped out of band, and the receiver's own content stays as it is.
 
         A page that is rendered at the same moment may show the change already, and get it once more. An inserted
-        element with an `id` replaces the element that has the id already. Without an id it stands there twice.
+        element with an `id` replaces the element that has the id already. Without an id, the page has it twice.
 
         Args:
             channel: the channel's name.
@@ -518,7 +518,7 @@ class BroadcastManager:
             heartbeat: seconds; by default the manager's.
             history: frames to send first.
             subscriber: the client, and its grants.
-            greeting: what the first frame says beside the connection's id and heartbeat.
+            greeting: what the first frame contains beside the connection's id and heartbeat.
         """
         await self.home.ready()
         interval = self.heartbeat if heartbeat is None else heartbeat
@@ -549,7 +549,7 @@ class BroadcastManager:
         self.registry.add(connection, name=connection.wanted_id)
         self.quota.add(connection)
         if not self.enforcement.admit(connection):
-            # It has sent nothing yet. Its client comes back, and is told what has changed.
+            # It has sent nothing yet. Its client reconnects, and learns what is denied.
             connection.backlog = []
             connection.end()
         self._watch.first_stream()
@@ -571,7 +571,7 @@ class BroadcastManager:
     ) -> Outcome[int]:
         """Revoke the grants that were issued until now, and end the streams that use them within a second.
 
-        The pages are told, and show it. A page that is rendered later gets new grants. Several arguments revoke only
+        Their pages show it. A page that is rendered later gets new grants. Several arguments revoke only
         what all of them apply to. Like `publish`, it may be called anywhere, with or without `await`.
 
         Args:
@@ -708,6 +708,6 @@ def selector(
     return Selector(None if user is None else str(user), known, connection, name)
 
 
-def farewell_frame(spread: int) -> bytes:
-    """Return the frame that tells a client to come back at a random moment within `spread` milliseconds."""
+def shutdown_frame(spread: int) -> bytes:
+    """Return the frame that makes a client reconnect at a random moment within `spread` milliseconds."""
     return encode("{}", event=SHUTDOWN_EVENT, retry=SHUTDOWN_RETRY_MS + random.randrange(spread))

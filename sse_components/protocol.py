@@ -40,8 +40,9 @@ STATE_EVENT: Final = "sse:state"
 STATS_EVENT: Final = "sse:stats"
 SIGN_OUT_EVENT: Final = "sse:sign-out"
 
-# What `data-sse-state` may say, from the best to the worst.
+# The value of `data-sse-state` for a stream that its closing event has ended.
 CLOSED_STATE: Final = "closed"
+# The other values of `data-sse-state`, from the best to the worst.
 STATES: Final = ("live", "connecting", "stale", "reconnecting", "offline", "denied")
 
 # Attributes of an element that connects.
@@ -99,7 +100,7 @@ WHEN_ATTRIBUTE: Final = "data-sse-when"
 RELOAD_ATTRIBUTE: Final = "data-sse-reload"
 SIGN_OUT_ATTRIBUTE: Final = "data-sse-sign-out"
 
-# Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever readyState says.
+# Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever its readyState is.
 HEARTBEAT_SECONDS: Final = 15.0
 LIVENESS_HEARTBEATS: Final = 2.5
 RETRY_BASE_MS: Final = 500

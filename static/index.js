@@ -1,4 +1,4 @@
-// What every page loads. Without a script tag of its own, each script uses its default settings.
+// Every page loads this. A script without a separate script tag uses its default settings.
 
 import "./reconnect.js";
 import "./unload.js";

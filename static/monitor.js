@@ -1,4 +1,4 @@
-// Monitors the server's connections as this script's tag says.
+// Monitors the server's connections, with the settings of this script's tag.
 
 import { installBridge } from "./htmx/bridge.js";
 import { ConnectionMonitor } from "./page/connection-monitor.js";

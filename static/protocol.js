@@ -32,9 +32,9 @@ export const STATE_EVENT = "sse:state";
 export const STATS_EVENT = "sse:stats";
 export const SIGN_OUT_EVENT = "sse:sign-out";
 
-// What `data-sse-state` says of a stream that its closing event has ended.
+// The value of `data-sse-state` for a stream that its closing event has ended.
 export const CLOSED_STATE = "closed";
-// What `data-sse-state` may say of others, from the best to the worst.
+// The other values of `data-sse-state`, from the best to the worst.
 export const STATES = ["live", "connecting", "stale", "reconnecting", "offline", "denied"];
 
 // Attributes of an element that connects.
@@ -89,7 +89,7 @@ export const WHEN_ATTRIBUTE = "data-sse-when";
 export const RELOAD_ATTRIBUTE = "data-sse-reload";
 export const SIGN_OUT_ATTRIBUTE = "data-sse-sign-out";
 
-// Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever readyState says.
+// Timing. A stream that is silent for LIVENESS heartbeats is dead, whatever its readyState is.
 export const HEARTBEAT_SECONDS = 15.0;
 export const LIVENESS_HEARTBEATS = 2.5;
 export const RETRY_BASE_MS = 500;

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sse_components.html.page_context import Page
 from tests.support.clock import Clock
 from tests.support.rendering import rendering
 
-# A busy machine is no reason to fail.
+# A slow example must not fail on a busy machine.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
@@ -25,19 +25,19 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def sse() -> AsyncIterator[Kit]:
-    """Give a manager that has started."""
+    """Return a manager that is running."""
     async with Kit() as manager:
         yield manager
 
 
 @pytest.fixture
 def rendered_page() -> Iterator[Page]:
-    """Give the page that is being rendered while the test runs."""
+    """Run the test in the handler of a request, and return the page that it renders."""
     with rendering() as page:
         yield page
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands still."""
+    """Return a clock that the test controls."""
     return Clock()

@@ -1,4 +1,4 @@
-"""The tables and trees of the documents say what is there."""
+"""The tables and file trees of the documents match the code."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_options_of_handles_are_those_of_the_kit() -> None:
         assert sorted(documented) == sorted(set(parameters) - {"self", "id"}), method
 
 
-def test_the_trees_name_every_file() -> None:
+def test_the_file_trees_list_every_file() -> None:
     named = set(named_files(section(ARCHITECTURE, "## The package")))
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
     files = [path for top in ("sse_components", "static") for path in (ROOT / top).rglob("*.*")]
@@ -95,7 +95,7 @@ def is_unlisted(name: str) -> bool:
     return any(name.startswith(f"{folder}/") for folder in UNLISTED)
 
 
-def test_where_to_change_what_names_files_that_are_there() -> None:
+def test_the_table_of_changes_names_existing_files() -> None:
     table = section(ARCHITECTURE, "## Where to change what")
     paths = [path for path in re.findall(r"`([\w/-]+/[\w.-]*)`", table) if path.partition("/")[0] != ""]
     assert len(paths) > 50
@@ -103,7 +103,7 @@ def test_where_to_change_what_names_files_that_are_there() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_files_and_headings(document: Path) -> None:
+def test_links_point_to_existing_files_and_headings(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text("utf-8")):
         path, _, heading = target.partition("#")
         linked = document.parent / path if path else document

@@ -26,7 +26,7 @@ from tests.support.serving import Site, Stream
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "static"
 NODE_MODULES = ROOT / "node_modules"
-# Where npm has what the headers load from the CDN.
+# The files on npm that the headers load from the CDN.
 EXTENSION_FILES = {
     2: ("htmx-ext-sse", "dist/sse.min.js"),
     4: ("htmx4", "dist/ext/hx-sse.min.js"),
@@ -56,7 +56,7 @@ def sources(app: FastHTML) -> list[str]:
 # ---------------------------------------------------------------------- setting up
 
 
-def test_setting_up_gives_a_manager_that_the_app_knows() -> None:
+def test_setup_sse_returns_the_manager_in_the_apps_state() -> None:
     app = make_app()
     sse = setup_sse(app)
     assert isinstance(sse, BroadcastManager)
@@ -74,7 +74,7 @@ def test_a_second_call_changes_nothing() -> None:
     assert before == (head(app), list(app.router.routes), app.build_middleware_stack, app.router.lifespan_context)
 
 
-def test_a_second_call_may_come_while_the_app_serves() -> None:
+def test_a_second_call_is_allowed_while_the_app_runs() -> None:
     app = make_app()
     sse = setup_sse(app)
     with client(app) as browser:
@@ -82,7 +82,7 @@ def test_a_second_call_may_come_while_the_app_serves() -> None:
         assert setup_sse(app) is sse
 
 
-def test_an_app_that_serves_already_is_too_late() -> None:
+def test_an_app_that_runs_already_is_refused() -> None:
     app = make_app()
     with client(app) as browser:
         browser.get("/")
@@ -91,13 +91,13 @@ def test_an_app_that_serves_already_is_too_late() -> None:
 
 
 @pytest.mark.parametrize("app", [Starlette(), None, "app", object()], ids=lambda app: type(app).__name__)
-def test_only_a_fasthtml_app_will_do(app: Any) -> None:
+def test_only_a_fasthtml_app_is_accepted(app: Any) -> None:
     with pytest.raises(SetupError, match=f"^setup_sse needs a FastHTML app, not {type(app).__name__}$"):
         setup_sse(app)
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "sse", "/sse/", "//sse", "/s se", "/sse?x", "/sse#x", "/{x}"])
-def test_a_prefix_is_a_path(prefix: str) -> None:
+def test_an_invalid_prefix_is_refused(prefix: str) -> None:
     app = make_app()
     with pytest.raises(SetupError) as caught:
         setup_sse(app, prefix=prefix)
@@ -106,37 +106,37 @@ def test_a_prefix_is_a_path(prefix: str) -> None:
 
 
 @pytest.mark.parametrize("htmx", [1, 3, 5, "2"])
-def test_a_generation_of_htmx_is_2_or_4(htmx: Any) -> None:
+def test_htmx_must_be_2_or_4(htmx: Any) -> None:
     with pytest.raises(SetupError, match=f"^htmx must be one of: 2, 4; not {htmx!r}$"):
         setup_sse(make_app(), htmx=htmx)
 
 
-def test_a_manager_of_ones_own_is_taken() -> None:
+def test_a_given_manager_is_used() -> None:
     mine = BroadcastManager(history_limit=3)
     app = make_app()
     assert setup_sse(app, manager=mine) is mine
 
 
-def test_options_are_the_managers() -> None:
+def test_options_are_passed_to_the_manager() -> None:
     backend = MemoryBackend()
     sse = setup_sse(make_app(), backend=backend, heartbeat=3, element_builder=lambda kind, data: Div(kind))
     assert (sse.backend, sse.heartbeat) == (backend, 3)
     assert sse.element_builder is not None
 
 
-def test_grants_are_signed_by_the_apps_key_or_one_of_ones_own() -> None:
+def test_grants_are_signed_with_the_apps_key_or_a_given_one() -> None:
     for options, key in (({}, KEY), ({"secret_key": "another"}, "another")):
         app = make_app()
         setup_sse(app, **options)  # type: ignore[call-overload]
-        token = granted(app)
+        token = grant_of_page(app)
         for read_by, reason in ((key, "foreign"), (f"not {key}", "forged")):
             with pytest.raises(GrantError) as caught:
                 Grants(read_by).read(token)
             assert caught.value.reason == reason
 
 
-def granted(app: FastHTML, channels: str = "todos") -> str:
-    """Return the grant that a page of an app gets."""
+def grant_of_page(app: FastHTML, channels: str = "todos") -> str:
+    """Return the grant of a page of an app."""
     app.route("/page")(lambda: SSE(channels=channels))
     with client(app) as browser:
         (grant,) = re.findall(r'data-sse-connect="[^"]*\?sub=([^"]*)"', browser.get("/page").text)
@@ -147,7 +147,7 @@ def granted(app: FastHTML, channels: str = "todos") -> str:
 
 
 @pytest.mark.parametrize("generation", EXTENSION_FILES)
-def test_the_extension_is_pinned_to_a_file_that_we_have_seen(generation: int) -> None:
+def test_the_extension_is_pinned_by_its_hash(generation: int) -> None:
     package, file = EXTENSION_FILES[generation]
     facts = json.loads((NODE_MODULES / package / "package.json").read_text())
     digest = hashlib.sha384((NODE_MODULES / package / file).read_bytes()).digest()
@@ -158,7 +158,7 @@ def test_the_extension_is_pinned_to_a_file_that_we_have_seen(generation: int) ->
 
 
 @pytest.mark.parametrize(("options", "generation"), [({}, 2), ({"htmx4": True}, 4)])
-def test_the_extension_that_fits_the_apps_htmx_stands_behind_it(options: dict[str, Any], generation: int) -> None:
+def test_the_extension_for_the_apps_htmx_is_loaded_after_it(options: dict[str, Any], generation: int) -> None:
     app = make_app(**options)
     setup_sse(app)
     url, integrity = EXTENSIONS[generation]
@@ -168,14 +168,14 @@ def test_the_extension_that_fits_the_apps_htmx_stands_behind_it(options: dict[st
 
 
 @pytest.mark.parametrize("generation", EXTENSIONS)
-def test_the_generation_can_be_told_where_headers_do_not(generation: int) -> None:
+def test_the_htmx_argument_is_used_if_headers_do_not_show_the_version(generation: int) -> None:
     app = make_app(default_hdrs=False, hdrs=(Script(src="/static/htmx.js"),))
     setup_sse(app, htmx=generation)
     assert sources(app)[:2] == ["/static/htmx.js", EXTENSIONS[generation][0]]
 
 
 @pytest.mark.parametrize("headers", [(), (Script(src="/static/htmx.js"),)])
-def test_htmx_is_taken_for_2_where_nobody_tells(headers: tuple[Any, ...]) -> None:
+def test_htmx_2_is_the_default(headers: tuple[Any, ...]) -> None:
     app = make_app(default_hdrs=False, hdrs=headers)
     setup_sse(app)
     assert EXTENSIONS[2][0] in sources(app)
@@ -189,7 +189,7 @@ def test_htmx_is_taken_for_2_where_nobody_tells(headers: tuple[Any, ...]) -> Non
         {"hdrs": (Script(src="/static/sse.min.js"),)},
     ],
 )
-def test_an_extension_that_is_there_already_is_left_to_it(options: dict[str, Any]) -> None:
+def test_an_extension_that_the_app_loads_is_not_loaded_twice(options: dict[str, Any]) -> None:
     app = make_app(**options)
     before = sources(app)
     setup_sse(app)
@@ -212,7 +212,7 @@ def test_every_page_loads_the_kit() -> None:
 # ---------------------------------------------------------------------- assets
 
 
-def test_assets_stand_in_front_of_fasthtmls_catch_all(tmp_path: Path) -> None:
+def test_assets_come_before_fasthtmls_catch_all_route(tmp_path: Path) -> None:
     (tmp_path / "mine.js").write_text("mine")
     app, _ = fast_app(secret_key=KEY, static_path=str(tmp_path))
     setup_sse(app)
@@ -223,7 +223,7 @@ def test_assets_stand_in_front_of_fasthtmls_catch_all(tmp_path: Path) -> None:
         assert browser.get("/mine.js").text == "mine"
 
 
-def test_an_unknown_version_is_not_kept() -> None:
+def test_an_asset_with_an_unknown_version_is_not_cached() -> None:
     app = make_app()
     setup_sse(app)
     with client(app) as browser:
@@ -232,7 +232,7 @@ def test_an_unknown_version_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/x", "/x/nothing.js", "/x/%2e%2e/%2e%2e/pyproject.toml", "/x/..%2fapp.py"])
-def test_assets_are_all_that_is_served_there(path: str) -> None:
+def test_only_assets_are_served_below_their_path(path: str) -> None:
     app, _ = fast_app(secret_key=KEY, static_path=str(ROOT))
     setup_sse(app)
     with client(app) as browser:
@@ -243,7 +243,7 @@ def test_assets_are_all_that_is_served_there(path: str) -> None:
 # ---------------------------------------------------------------------- routes
 
 
-def test_routes_stand_in_front_of_the_apps_own() -> None:
+def test_routes_come_before_those_of_the_app() -> None:
     app = make_app()
 
     @app.route("/{path:path}")
@@ -269,7 +269,7 @@ def test_routes_are_below_the_prefix() -> None:
 
 
 @pytest.mark.parametrize("path", ["broadcast", "status", "connections"])
-def test_routes_are_only_read(path: str) -> None:
+def test_routes_allow_only_get(path: str) -> None:
     app = make_app()
     setup_sse(app)
     with client(app) as browser:
@@ -321,7 +321,7 @@ async def read(site: Site, path: str, *headers: str, until: str) -> Stream:
 
 
 @pytest.mark.anyio
-async def test_a_page_gets_what_is_published_on_its_channels() -> None:
+async def test_a_page_gets_events_of_its_channels() -> None:
     app, sse = live_app()
     async with running(app) as site:
         stream = await read(site, await address(site, "channels=todos,chat"), until="sse:open")
@@ -335,7 +335,7 @@ async def test_a_page_gets_what_is_published_on_its_channels() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_is_published_after_the_request_began_is_delivered_once() -> None:
+async def test_an_event_published_after_the_request_began_is_delivered_once() -> None:
     app, sse = live_app()
     async with running(app) as site:
         await sse.publish("todos", "before")
@@ -357,7 +357,7 @@ async def test_a_page_gets_broadcasts_too() -> None:
 
 
 @pytest.mark.anyio
-async def test_several_grants_are_one_stream_each_from_its_own_cursor() -> None:
+async def test_a_stream_serves_several_grants_each_from_its_cursor() -> None:
     app, sse = live_app()
     async with running(app) as site:
         todos = await address(site, "channels=todos")
@@ -370,7 +370,7 @@ async def test_several_grants_are_one_stream_each_from_its_own_cursor() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_cursor_behind_the_grant_says_what_has_been_seen() -> None:
+async def test_a_cursor_after_the_grant_sets_the_position() -> None:
     app, sse = live_app()
     async with running(app) as site:
         path = await address(site, "channels=todos")
@@ -380,7 +380,7 @@ async def test_a_cursor_behind_the_grant_says_what_has_been_seen() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_plain_event_source_says_in_a_header_what_it_has_seen() -> None:
+async def test_last_event_id_sets_the_position_of_a_plain_event_source() -> None:
     app, sse = live_app()
     async with running(app) as site:
         path = await address(site, "channels=todos")
@@ -390,7 +390,7 @@ async def test_a_plain_event_source_says_in_a_header_what_it_has_seen() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_cursor_of_another_log_is_told_and_the_stream_goes_on() -> None:
+async def test_a_cursor_of_another_log_gets_a_reset_and_the_stream_continues() -> None:
     app, sse = live_app()
     async with running(app) as site:
         path = await address(site, "channels=todos")
@@ -401,7 +401,7 @@ async def test_a_cursor_of_another_log_is_told_and_the_stream_goes_on() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_mounted_app_knows_where_it_is() -> None:
+async def test_urls_of_a_mounted_app_include_its_path() -> None:
     app, sse = live_app()
     async with running(Starlette(routes=[Mount("/inner", app)])) as site:
         page = await site.get("/inner/page?channels=todos")
@@ -411,12 +411,12 @@ async def test_a_mounted_app_knows_where_it_is() -> None:
         stream = await read(site, await address(site, "channels=todos", "/inner/page"), until="sse:open")
         await sse.publish("todos", "x")
         assert (await stream.until("data: x")).texts == ["x"]
-        # Starlette runs no lifespan of what is mounted.
+        # Starlette does not run the lifespan of a mounted app.
         await sse.stop()
 
 
 @pytest.mark.anyio
-async def test_before_start_up_and_after_shutdown_nothing_is_published() -> None:
+async def test_publishing_before_start_up_or_after_shutdown_is_an_error() -> None:
     app, sse = live_app()
     message = r"^the manager does not run: call it between the application's start-up and shutdown"
     with pytest.raises(NotRunning, match=message):
@@ -429,7 +429,7 @@ async def test_before_start_up_and_after_shutdown_nothing_is_published() -> None
 
 
 @pytest.mark.anyio
-async def test_a_server_that_stops_takes_no_new_streams() -> None:
+async def test_a_stopping_server_refuses_new_streams() -> None:
     app, sse = live_app()
     async with running(app) as site:
         path = await address(site, "channels=todos")

@@ -1,4 +1,4 @@
-"""The folders of `static/`: which imports from which, and that one of them alone knows htmx."""
+"""Imports between the folders of `static/`; only one folder uses htmx."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 STATIC = Path(__file__).parents[1] / "static"
 MODULES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js") if path.parent.name != "vendor")
 IMPORT = re.compile(r"""(?:from |^import |import\()"(\.[^"]+)\"""", re.MULTILINE)
-# What is particular to htmx, for whoever needs it: they import nothing themselves.
+# Details of htmx that other folders may need. These modules import nothing.
 HTMX_FACTS = {"htmx/names.js", "htmx/process.js"}
-# Folders from which a folder may import, beside itself and the files on top: protocol, environment, timer.
+# Folders from which a folder may import. It may also import from itself, protocol, environment and timer.
 BELOW = {
     "stream": set[str](),
     "hub": {"stream"},
@@ -34,7 +34,7 @@ def imports_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if "/" in name])
-def test_a_folder_imports_only_from_those_below(name: str) -> None:
+def test_a_folder_imports_only_from_lower_folders(name: str) -> None:
     folder = name.partition("/")[0]
     allowed = {folder, *BELOW[folder]}
     others = [
@@ -44,12 +44,12 @@ def test_a_folder_imports_only_from_those_below(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BASE | HTMX_FACTS))
-def test_what_all_may_import_imports_little(name: str) -> None:
+def test_modules_that_all_may_import_import_little(name: str) -> None:
     assert set(imports_of(name)) <= {"environment.js"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("htmx/")])
-def test_one_folder_alone_knows_htmx(name: str) -> None:
+def test_only_one_folder_uses_htmx(name: str) -> None:
     code = "\n".join(line for line in code_of(name).splitlines() if not re.search(r"(from|import) \"", line))
     assert re.findall(r"""\bhtmx[:.-]\S*|\bhx-\S*|["']htmx["']""", code) == []
 
@@ -59,7 +59,7 @@ def test_nothing_is_global_and_nothing_is_evaluated(name: str) -> None:
     assert re.findall(r"\beval\(|new Function|\bwindow\.|globalThis\.\w+ =|\bvar ", code_of(name)) == []
 
 
-def test_modules_import_in_no_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = {name: [path for path in imports_of(name) if path in MODULES] for name in MODULES}
     while leaves := [name for name, imported in graph.items() if not imported]:
         graph = {

@@ -1,4 +1,4 @@
-"""The files of deploy/, with other addresses and paths only: nginx and Caddy before what the systemd unit starts."""
+"""The files of deploy/, with changed addresses and paths: nginx and Caddy in front of the systemd unit's command."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ FILES = ("nginx.conf", "Caddyfile", "app.service")
 NAME = "app.example.com"
 UPSTREAM = f"{HOST}:8000"
 HTTP = ("HTTP/1.1", "HTTP/2")
-# Seconds: so short that a time-out of several can be waited for.
+# Seconds; short, because tests wait for several heartbeats.
 HEARTBEAT = 0.25
 BEAT = ":\n\n"
 
-# What stands around the file, as Debian's nginx.conf does; all that is written is written in the working directory.
+# The configuration around the file, like Debian's nginx.conf; nginx writes only to the working directory.
 NGINX = """
 daemon off;
 {user}
@@ -57,12 +57,12 @@ http {{
     {server}
 }}
 """
-# nginx as those have it who know nothing of streams, and as those who compress whatever there is.
+# nginx without settings for streams, and nginx that compresses everything.
 PLAIN = "server {{ listen {host}:{port}; location / {{ proxy_pass {upstream}; {more} }} }}"
 COMPRESSING = "gzip on; gzip_types *; gzip_min_length 1;"
-IGNORANT, TELLS = "proxy_ignore_headers X-Accel-Buffering;", "proxy_pass_header X-Accel-Buffering;"
+IGNORE_HEADER, PASS_HEADER = "proxy_ignore_headers X-Accel-Buffering;", "proxy_pass_header X-Accel-Buffering;"
 
-# What stands in front of the file: where to listen, a certificate of its own, and its place in the working directory.
+# The options before the file: the address, an internal certificate, and the storage in the working directory.
 CADDY = """{{
 	admin off
 	auto_https disable_redirects
@@ -158,7 +158,7 @@ class Front:
 @asynccontextmanager
 async def nginx(folder: Path, server: str, *, port: int, settings: str = "") -> AsyncIterator[Front]:
     """Run nginx with a server; what else it is told stands in `settings`."""
-    # As root, nginx works as nobody, to whom pytest's folders are closed.
+    # When root starts nginx, it runs as nobody, which cannot read pytest's folders.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(NGINX.format(user=user, server=server, settings=settings))
     async with running(
@@ -278,7 +278,7 @@ async def stream(front: Front, path: str, version: str = "HTTP/1.1") -> AsyncIte
         yield reading
 
 
-async def is_held_back(app: Site, front: Front, path: str) -> bool:
+async def is_buffered(app: Site, front: Front, path: str) -> bool:
     """Tell whether a front has brought nothing of a stream when who asks the application itself has a later message."""
 
     async def open_stream() -> None:
@@ -383,31 +383,31 @@ async def arrives_one_by_one(app: Site, reading: Reading, count: int = 20) -> bo
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_documentation_shows_the_very_files(name: str) -> None:
+def test_the_documentation_contains_the_tested_files(name: str) -> None:
     text = (ROOT / "docs" / "deployment.md").read_text()
     assert f"\n{(ROOT / 'deploy' / name).read_text()}```\n" in text
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_the_first_frame_comes_although_nothing_is_published(front: Front, path: str, version: str) -> None:
+async def test_the_first_frame_arrives_before_anything_is_published(front: Front, path: str, version: str) -> None:
     async with stream(front, path, version):
-        pass  # it has waited for the first frame
+        pass  # opening the stream waits for the first frame
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_nothing_is_held_back(app: Site, front: Front, path: str, version: str) -> None:
+async def test_events_are_not_buffered(app: Site, front: Front, path: str, version: str) -> None:
     async with stream(front, path, version) as reading:
         assert await arrives_one_by_one(app, reading)
 
 
 @pytest.mark.parametrize("version", HTTP)
-async def test_a_client_that_leaves_is_gone_at_once(app: Site, front: Front, path: str, version: str) -> None:
+async def test_a_disconnected_client_is_removed_at_once(app: Site, front: Front, path: str, version: str) -> None:
     async with stream(front, path, version):
         assert await has_streams(app, 1)
     await until(lambda: has_streams(app, 0))
 
 
-async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, front: Front, path: str) -> None:
+async def test_many_streams_share_an_http2_connection_and_end_separately(app: Site, front: Front, path: str) -> None:
     async with Browser.at(front) as browser:
         numbers = [browser.get(path) for _ in range(20)]
         await browser.until("sse:open", numbers)
@@ -418,7 +418,7 @@ async def test_many_tabs_share_a_connection_and_leave_one_by_one(app: Site, fron
     await until(lambda: has_streams(app, 0))
 
 
-async def test_caddy_compresses_files_and_lets_streams_pass(app: Site, fronts: dict[str, Front], path: str) -> None:
+async def test_caddy_compresses_files_but_not_streams(app: Site, fronts: dict[str, Front], path: str) -> None:
     async with client(fronts["caddy"], "HTTP/2") as browser:
         script = await browser.get("/sse/assets/-/stream/stream-reader.js", follow_redirects=True)
     assert script.headers["content-encoding"] == "gzip"
@@ -435,13 +435,13 @@ async def test_nginx_may_compress_a_stream(app: Site, path: str, tmp_path: Path)
         assert await arrives_one_by_one(app, reading)
 
 
-async def test_silence_is_shorter_than_the_read_timeout(app: Site, path: str, tmp_path: Path) -> None:
+async def test_heartbeats_are_more_frequent_than_the_read_timeout(app: Site, path: str, tmp_path: Path) -> None:
     timeout = ("proxy_read_timeout 60s", "proxy_read_timeout 1s")
     async with our_nginx(tmp_path, app.port, timeout) as front, stream(front, path) as reading:
         await reading.until(BEAT * 10)
 
 
-async def test_longer_silence_would_break_the_stream(app: Site, path: str, tmp_path: Path) -> None:
+async def test_without_heartbeats_the_read_timeout_ends_the_stream(app: Site, path: str, tmp_path: Path) -> None:
     timeout = ("proxy_read_timeout 60s", "proxy_read_timeout 100ms")
     async with our_nginx(tmp_path, app.port, timeout) as front, stream(front, path) as reading:
         with pytest.raises(httpx.RemoteProtocolError):
@@ -449,7 +449,7 @@ async def test_longer_silence_would_break_the_stream(app: Site, path: str, tmp_p
 
 
 @pytest.mark.parametrize("settings", ["", COMPRESSING])
-async def test_nginx_needs_no_setting_for_streams(app: Site, path: str, tmp_path: Path, settings: str) -> None:
+async def test_nginx_passes_streams_on_without_settings(app: Site, path: str, tmp_path: Path, settings: str) -> None:
     async with (
         plain_nginx(tmp_path, f"http://{HOST}:{app.port}", settings=settings) as front,
         stream(front, path) as reading,
@@ -457,12 +457,12 @@ async def test_nginx_needs_no_setting_for_streams(app: Site, path: str, tmp_path
         assert await arrives_one_by_one(app, reading)
 
 
-async def test_it_is_the_header_that_does_it(app: Site, path: str, tmp_path: Path) -> None:
-    async with plain_nginx(tmp_path, f"http://{HOST}:{app.port}", settings=COMPRESSING, more=IGNORANT) as front:
-        assert await is_held_back(app, front, path)
+async def test_without_the_header_nginx_buffers_the_stream(app: Site, path: str, tmp_path: Path) -> None:
+    async with plain_nginx(tmp_path, f"http://{HOST}:{app.port}", settings=COMPRESSING, more=IGNORE_HEADER) as front:
+        assert await is_buffered(app, front, path)
 
 
-async def test_a_second_nginx_is_told(app: Site, path: str, tmp_path: Path) -> None:
+async def test_a_second_nginx_passes_streams_on_with_the_header(app: Site, path: str, tmp_path: Path) -> None:
     async with (
         our_nginx(new(tmp_path / "inner"), app.port) as inner,
         plain_nginx(new(tmp_path / "outer"), inner.url, settings=COMPRESSING) as outer,
@@ -471,12 +471,12 @@ async def test_a_second_nginx_is_told(app: Site, path: str, tmp_path: Path) -> N
         assert await arrives_one_by_one(app, reading)
 
 
-async def test_a_second_nginx_must_be_told(app: Site, path: str, tmp_path: Path) -> None:
+async def test_a_second_nginx_buffers_without_the_header(app: Site, path: str, tmp_path: Path) -> None:
     async with (
-        our_nginx(new(tmp_path / "inner"), app.port, (TELLS, "")) as inner,
+        our_nginx(new(tmp_path / "inner"), app.port, (PASS_HEADER, "")) as inner,
         plain_nginx(new(tmp_path / "outer"), inner.url, settings=COMPRESSING) as outer,
     ):
-        assert await is_held_back(app, outer, path)
+        assert await is_buffered(app, outer, path)
 
 
 async def test_a_restart(tmp_path: Path) -> None:
@@ -499,7 +499,7 @@ async def test_a_restart(tmp_path: Path) -> None:
             for reading in readings[:2]:
                 with pytest.raises(httpx.RemoteProtocolError):
                     await reading.to_end()
-            # Caddy 2.6 passes a stream that broke off for complete; pages come back either way.
+            # Caddy 2.6 reports a broken stream as complete. Pages reconnect in both cases.
             for reading in readings[2:]:
                 with suppress(httpx.RemoteProtocolError):
                     await reading.to_end()

@@ -1,4 +1,4 @@
-"""The docstrings of everything public: what it does, its arguments, what it returns and raises, an example."""
+"""Docstrings of public names describe arguments, results and errors, and have an example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree at the top of `errors.py` is the tree of the classes below it."""
+"""The tree in the docstring of `errors.py` matches its classes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def documented() -> dict[str, list[str]]:
 
 
 def real() -> dict[str, list[str]]:
-    classes = [one for one in vars(errors).values() if inspect.isclass(one)]
-    return {one.__name__: [base.__name__ for base in one.__bases__] for one in classes}
+    classes = [value for value in vars(errors).values() if inspect.isclass(value)]
+    return {cls.__name__: [base.__name__ for base in cls.__bases__] for cls in classes}
 
 
 def test_the_documented_tree_is_the_real_one() -> None:
@@ -37,7 +37,7 @@ def test_every_error_can_be_imported_from_the_package() -> None:
     assert set(real()) <= set(sse_components.__all__)
 
 
-def test_a_gap_tells_its_channels() -> None:
+def test_a_history_gap_has_its_channels() -> None:
     gap = errors.HistoryGap(["todos", "chat"])
     assert gap.channels == ["todos", "chat"]
     assert str(gap) == "the log no longer reaches back for: todos, chat"

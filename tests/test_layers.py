@@ -1,4 +1,4 @@
-"""Each module imports only modules above it, so that the package reads from top to bottom."""
+"""Each module imports only modules above it, so there are no import cycles."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_engine_needs_neither_fasthtml_nor_the_components() -> None:
     assert [name for name in sorted(engine) if "fasthtml" in outside_packages(modules[name])] == []
 
 
-def test_a_folders_modules_stand_together() -> None:
+def test_the_modules_of_a_folder_are_listed_together() -> None:
     folders = [name for name, _ in groupby(entry.partition(".")[0] for entry in ORDER)]
     assert len(folders) == len(set(folders))
 
@@ -132,13 +132,13 @@ def test_a_folders_modules_stand_together() -> None:
         ),
     ],
 )
-def test_a_breach_is_found(tmp_path: Path, files: dict[str, str], fault: str) -> None:
+def test_a_violation_is_found(tmp_path: Path, files: dict[str, str], fault: str) -> None:
     write(tmp_path / "package", files)
     found = faults(tmp_path / "package", ["low", "rooms.*", "high", "__init__"])
     assert any(sentence.startswith(fault) for sentence in found), found
 
 
-def test_what_is_in_order_passes(tmp_path: Path) -> None:
+def test_a_valid_order_passes(tmp_path: Path) -> None:
     files = {
         "low.py": "import json\nfrom collections.abc import Iterator",
         "rooms/one.py": "from ..low import x\nfrom .. import low",

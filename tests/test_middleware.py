@@ -1,4 +1,4 @@
-"""Streams go through every middleware, and leave it behind; the manager lives as long as the application."""
+"""Streams pass every middleware and then bypass it; the manager starts and stops with the application."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sse_components.delivery import handover
 from sse_components.delivery.response import StreamResponse
 from tests.support.patience import patient
 from tests.support.served import build
-from tests.support.serving import Site, Stream, in_a_thread, until
+from tests.support.serving import Site, Stream, serve_in_thread, until
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ GZIP = "accept-encoding: gzip"
 
 
 class Holding:
-    """Holds something, a database session perhaps, as long as the application runs."""
+    """ASGI middleware that holds a resource, such as a database session, until the application returns."""
 
     held: ClassVar[list[str]] = []
 
@@ -50,7 +50,7 @@ class Holding:
 
 
 class Heading(BaseHTTPMiddleware):
-    """Adds a header, with a task of its own between the application and the server."""
+    """Adds a header; `BaseHTTPMiddleware` runs the application in a separate task."""
 
     async def dispatch(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
@@ -59,7 +59,7 @@ class Heading(BaseHTTPMiddleware):
 
 
 class Altering:
-    """Changes each part of a stream, and holds parts back that have not `enough` bytes in them."""
+    """Changes the body of a stream, and buffers it until there are `enough` bytes."""
 
     def __init__(self, app: ASGIApp, enough: int = 0) -> None:
         self.app, self.enough = app, enough
@@ -67,7 +67,7 @@ class Altering:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kept: list[bytes] = []
 
-        async def altered(message: Message) -> None:
+        async def alter_and_send(message: Message) -> None:
             if "body" in message:
                 kept.append(message["body"].upper())
                 if message["more_body"] and sum(map(len, kept)) < self.enough:
@@ -76,12 +76,13 @@ class Altering:
                 kept.clear()
             await send(message)
 
-        await self.app(scope, receive, altered if scope.get("path") == STREAM else send)
+        await self.app(scope, receive, alter_and_send if scope.get("path") == STREAM else send)
 
 
 def steppable(app: Any) -> list[bool]:
-    """Tell of each stream of an application whether it has been handed over to the server's own `send`."""
-    return [one.steppable for feed in list(app.state.sse.fanout.feeds.values()) for one in list(feed.connections)]
+    """Return for each stream of an application whether it was handed over to the server's own `send`."""
+    feeds = list(app.state.sse.fanout.feeds.values())
+    return [connection.steppable for feed in feeds for connection in list(feed.connections)]
 
 
 async def check_stream(site: Site, stream: Stream) -> None:
@@ -91,9 +92,9 @@ async def check_stream(site: Site, stream: Stream) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-async def test_middleware_is_gone_while_a_stream_is_open(depth: int) -> None:
+async def test_middleware_has_returned_while_a_stream_is_open(depth: int) -> None:
     app = build(middleware=[Middleware(Holding), *[Middleware(Heading)] * depth, Middleware(Holding)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         assert stream.headers["x-passed"] == "by"
         await until(lambda: steppable(app) == [True])
@@ -105,7 +106,7 @@ async def test_middleware_may_come_after_setup_sse() -> None:
     app = build()
     app.add_middleware(Heading)
     app.add_middleware(Holding)
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         assert stream.headers["x-passed"] == "by"
         await until(lambda: steppable(app) == [True])
@@ -113,25 +114,25 @@ async def test_middleware_may_come_after_setup_sse() -> None:
         await check_stream(site, stream)
 
 
-async def test_gzip_leaves_streams_alone_by_default() -> None:
+async def test_gzip_middleware_does_not_compress_streams_by_default() -> None:
     app = build(middleware=[Middleware(GZipMiddleware, minimum_size=1)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream(headers=[GZIP])
         assert "content-encoding" not in stream.headers
         await until(lambda: steppable(app) == [True])
         await check_stream(site, stream)
 
 
-async def test_streams_that_are_compressed_are_right_to_their_end() -> None:
+async def test_a_compressed_stream_is_complete() -> None:
     app = build(middleware=[Middleware(GZipMiddleware, minimum_size=1, exclude_content_types=())])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         path = await site.get("/grant?channels=news")
         streams = [await site.open(path, headers=[GZIP]) for _ in range(3)]
         await until(lambda: steppable(app) == [False] * 3)
         for first in (0, 3):
             await site.publish(first=first, count=3)
         for stream in streams:
-            assert (await unzipped(stream, "5."))[-6:] == [f"{number}." for number in range(6)]
+            assert (await read_unzipped(stream, "5."))[-6:] == [f"{number}." for number in range(6)]
             assert stream.headers["content-encoding"] == "gzip"
     for stream in streams:
         await stream.to_end()
@@ -140,7 +141,7 @@ async def test_streams_that_are_compressed_are_right_to_their_end() -> None:
         assert inflate.eof
 
 
-async def unzipped(stream: Stream, text: str) -> list[str]:
+async def read_unzipped(stream: Stream, text: str) -> list[str]:
     """Read a compressed stream until a text has arrived, and return the data of its frames."""
     async with asyncio.timeout(patient(15)):
         while True:
@@ -150,9 +151,9 @@ async def unzipped(stream: Stream, text: str) -> list[str]:
             await stream.read()
 
 
-async def test_a_compressed_stream_that_is_not_read_does_not_hold_up_the_end() -> None:
+async def test_a_compressed_stream_that_is_not_read_does_not_delay_shutdown() -> None:
     app = build(middleware=[Middleware(GZipMiddleware, compresslevel=0, exclude_content_types=())])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         path = await site.get("/grant?channels=news")
         await site.open(path, headers=[GZIP], buffer=4096)
         await until(lambda: steppable(app) == [False])
@@ -160,10 +161,10 @@ async def test_a_compressed_stream_that_is_not_read_does_not_hold_up_the_end() -
 
 
 @pytest.mark.parametrize("enough", [0, 1000], ids=["at once", "held back"])
-async def test_a_stream_that_is_altered_is_altered_to_its_end(enough: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_middleware_that_alters_a_stream_alters_all_of_it(enough: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "PASS_ON_SECONDS", 0.05)
     app = build(middleware=[Middleware(Altering, enough=enough)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.open(await site.get("/grant?channels=news"))
         await until(lambda: steppable(app) == [False])
         await site.publish(count=40, size=100)
@@ -172,16 +173,16 @@ async def test_a_stream_that_is_altered_is_altered_to_its_end(enough: int, monke
         assert all(frame == frame.upper() for frame in stream.frames)
 
 
-async def test_what_a_session_remembers_is_sent_with_the_head() -> None:
+async def test_the_session_cookie_is_sent_with_the_response_head() -> None:
     app = build()
 
     @app.route("/visit")
     async def visit(request: Request) -> StreamResponse:
-        request.session["visited"] = True
+        request.session["seen"] = True
         stream: StreamResponse = await app.state.sse.stream(["news"])
         return stream
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await (await site.open("/visit")).until("sse:open")
         assert stream.headers["set-cookie"].startswith("session_=")
         await until(lambda: steppable(app) == [True])
@@ -190,14 +191,14 @@ async def test_what_a_session_remembers_is_sent_with_the_head() -> None:
 
 async def test_an_application_may_be_mounted_in_another() -> None:
     app = build()
-    async with in_a_thread(Starlette(routes=[Mount("/inner", app)])) as site:
+    async with serve_in_thread(Starlette(routes=[Mount("/inner", app)])) as site:
         path = await site.get("/inner/grant?channels=news")
         assert path.startswith(f"/inner{STREAM}?")
         stream = await (await site.open(path)).until("sse:open")
         await until(lambda: len(steppable(app)) == 1)
         await site.get("/inner/publish?channel=news&count=3")
         await stream.until("2.")
-        deaf = await site.open(path, buffer=4096)
+        stalled = await site.open(path, buffer=4096)
         await until(lambda: len(steppable(app)) == 2)
         await site.get("/inner/publish?channel=news&count=200&size=100000")
         reading = asyncio.create_task(stream.to_end())
@@ -205,13 +206,13 @@ async def test_an_application_may_be_mounted_in_another() -> None:
     await reading
     assert "sse:shutdown" in stream.frames[-1]
     with pytest.raises(ConnectionError):
-        await deaf.to_end()
+        await stalled.to_end()
 
 
-async def test_an_application_may_be_mounted_in_one_that_has_the_kit_too() -> None:
+async def test_an_application_may_be_mounted_in_another_one_with_the_kit() -> None:
     outer, inner = build(), build()
     outer.router.routes.insert(0, Mount("/inner", inner))
-    async with in_a_thread(outer) as site:
+    async with serve_in_thread(outer) as site:
         path = await site.get("/inner/grant?channels=news")
         stream = await (await site.open(path)).until("sse:open")
         await until(lambda: steppable(inner) == [True])
@@ -220,12 +221,12 @@ async def test_an_application_may_be_mounted_in_one_that_has_the_kit_too() -> No
         assert (await site.get("/grant?channels=news")).startswith(f"{STREAM}?")
 
 
-async def test_addresses_have_the_path_of_the_proxy_in_front() -> None:
-    async with in_a_thread(build(), root_path="/proxy") as site:
+async def test_urls_include_the_root_path_of_a_proxy() -> None:
+    async with serve_in_thread(build(), root_path="/proxy") as site:
         assert (await site.get("/grant?channels=news")).startswith(f"/proxy{STREAM}?")
 
 
-async def test_the_manager_lives_as_long_as_the_application() -> None:
+async def test_the_manager_starts_and_stops_with_the_application() -> None:
     published: list[str] = []
 
     async def lifespan(app: Any) -> AsyncIterator[None]:
@@ -242,7 +243,7 @@ async def test_the_manager_lives_as_long_as_the_application() -> None:
         with pytest.raises(NotRunning):
             sse.publish("news", "too early, and then too late")
         if end == "start-up":
-            async with in_a_thread(app):
+            async with serve_in_thread(app):
                 assert sse.running
     assert len(published) == 2
 
@@ -255,7 +256,7 @@ async def test_a_thread_and_a_sync_handler_publish() -> None:
         app.state.sse.publish("news", "from a sync handler")
         return "done"
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         thread = threading.Thread(target=app.state.sse.publish, args=["news", "from a thread"])
         thread.start()

@@ -1,4 +1,4 @@
-"""The examples of the reference's notebook with only their imports changed; `e2e/test_notebook.py` opens the page."""
+"""The examples of the cjm-fasthtml-sse notebook, with changed imports only; `e2e/test_notebook.py` opens the page."""
 
 from __future__ import annotations
 

@@ -9,22 +9,22 @@ from sse_components.presence import Person, Presence, Tab
 from tests.support.serving import until
 
 ALICE, BOB, GUEST = Principal("alice", "s1"), Principal("bob", "s2"), Principal(None, "s3")
-# Seconds: short, since these tests wait for it.
+# Seconds; short, because these tests wait for it.
 LEAVE = 0.05
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def told() -> list[str]:
-    """Give the rooms in which something has changed, as they are told of."""
+async def changes() -> list[str]:
+    """Return a list that collects the rooms of reported changes."""
     return []
 
 
 @pytest.fixture
-async def presence(told: list[str]) -> AsyncIterator[Presence]:
+async def presence(changes: list[str]) -> AsyncIterator[Presence]:
     presence = Presence(leave_after=LEAVE)
-    presence.listen(told.append)
+    presence.listen(changes.append)
     yield presence
     presence.close()
 
@@ -47,7 +47,7 @@ async def wait_for_leaving() -> None:
 
 
 def names(people: Iterable[Person]) -> list[str | None]:
-    return [one.user for one in people]
+    return [person.user for person in people]
 
 
 async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) -> None:
@@ -63,66 +63,66 @@ async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) ->
     assert (presence.tabs("hall"), presence.tabs("yard"), presence.tabs("cellar")) == (5, 1, 0)
 
 
-async def test_guests_are_told_apart_by_their_browsers(presence: Presence) -> None:
+async def test_guests_are_distinguished_by_their_browsers(presence: Presence) -> None:
     presence.report("c1", Principal(None, "s1"), [tab("t1"), tab("t2")])
     presence.report("c2", Principal(None, "s2"), [tab("t3")])
-    assert sorted(one.tabs for one in presence.people("hall")) == [1, 2]
+    assert sorted(person.tabs for person in presence.people("hall")) == [1, 2]
 
 
-async def test_a_tab_that_a_browser_no_longer_tells_of_has_left(presence: Presence) -> None:
+async def test_a_tab_leaves_when_its_browser_no_longer_reports_it(presence: Presence) -> None:
     presence.report("c1", ALICE, [tab("t1"), tab("t2")])
     presence.report("c1", ALICE, [tab("t2")])
     assert presence.tabs("hall") == 1
 
 
-async def test_a_tab_over_two_connections_is_one_and_the_latest_report_counts(presence: Presence) -> None:
+async def test_a_tab_on_two_connections_counts_once_with_the_latest_report(presence: Presence) -> None:
     presence.report("old", ALICE, [tab("t1", visible=False)])
     presence.report("new", ALICE, [tab("t1", visible=True)])
     assert presence.people("hall") == [Person("alice", browsers=1, tabs=1, visible=True)]
 
 
-async def test_nobody_takes_the_place_of_another_users_tab(presence: Presence) -> None:
+async def test_a_user_cannot_report_another_users_tab(presence: Presence) -> None:
     presence.report("c1", ALICE, [tab("t1")])
     presence.report("c2", BOB, [tab("t1")])
     assert names(presence.people("hall")) == ["alice", "bob"]
 
 
-async def test_who_loses_the_connection_leaves_a_little_later(presence: Presence, told: list[str]) -> None:
+async def test_a_tab_leaves_a_little_later_than_its_connection(presence: Presence, changes: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1")])
-    await until(lambda: told == ["hall"])
+    await until(lambda: changes == ["hall"])
     presence.end("c1")
     presence.end("c1")
     assert presence.tabs("hall") == 1
-    await until(lambda: told == ["hall", "hall"])
+    await until(lambda: changes == ["hall", "hall"])
     assert presence.tabs("hall") == 0
 
 
-async def test_who_comes_back_in_time_has_not_left(presence: Presence, told: list[str]) -> None:
+async def test_a_tab_that_reconnects_in_time_does_not_leave(presence: Presence, changes: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1")])
     presence.end("c1")
     presence.report("c2", ALICE, [tab("t1")])
     presence.report("other", BOB, [tab("t2", "yard")])
     await wait_for_leaving()
-    await until(lambda: "yard" in told)
+    await until(lambda: "yard" in changes)
     assert presence.tabs("hall") == 1
-    assert told == ["hall", "yard"]
+    assert changes == ["hall", "yard"]
 
 
-async def test_only_changes_are_told_and_together(presence: Presence, told: list[str]) -> None:
+async def test_changes_are_reported_together(presence: Presence, changes: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1", "hall", "yard")])
     presence.report("c2", BOB, [tab("t2", "hall")])
-    await until(lambda: bool(told))
-    assert told == ["hall", "yard"]
+    await until(lambda: bool(changes))
+    assert changes == ["hall", "yard"]
     presence.report("c2", BOB, [tab("t2", "hall")])
     presence.report("c1", ALICE, [tab("t1", "yard")])
-    await until(lambda: len(told) > 2)
-    assert told == ["hall", "yard", "hall"]
+    await until(lambda: len(changes) > 2)
+    assert changes == ["hall", "yard", "hall"]
 
 
-async def test_nobody_is_told_after_the_end(presence: Presence, told: list[str]) -> None:
+async def test_no_change_is_reported_after_close(presence: Presence, changes: list[str]) -> None:
     presence.report("c1", ALICE, [tab("t1")])
     presence.end("c1")
     presence.close()
     assert presence.people("hall") == []
     await wait_for_leaving()
-    assert told == []
+    assert changes == []

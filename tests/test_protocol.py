@@ -1,4 +1,4 @@
-"""`protocol.py` and `static/protocol.js` say the same, and nothing says it a second time."""
+"""`protocol.py` and `static/protocol.js` have the same values, and no other module repeats them."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def code_of(name: str) -> str:
     return re.sub(r"/\*\*.*?\*/|(?:^|\s)//.*?$", "", (STATIC / name).read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
-def test_each_side_has_the_names_and_values_of_the_other() -> None:
+def test_python_and_javascript_have_the_same_names_and_values() -> None:
     mirrored = {name: value for name, value in read_python().items() if name not in names_below_the_line()}
     assert len(mirrored) > 40
     assert read_javascript(MIRROR.read_text()) == mirrored
 
 
-def test_nothing_is_exported_that_is_not_compared() -> None:
+def test_every_exported_name_is_compared() -> None:
     source = MIRROR.read_text()
     assert source.count("export") == len(read_javascript(source))
 
@@ -78,7 +78,7 @@ def test_no_module_spells_out_a_shared_name(name: str) -> None:
     assert not (literals | attributes) & distinct
 
 
-def test_the_early_script_spells_out_the_names_that_python_writes() -> None:
+def test_the_early_script_uses_the_attribute_names_of_python() -> None:
     source = (STATIC / EARLY).read_text()
     [names] = re.findall(r"const \{ (.*?) \} = field\.dataset", source)
     attributes = {
@@ -88,6 +88,6 @@ def test_the_early_script_spells_out_the_names_that_python_writes() -> None:
     assert attributes == {protocol.SYNCED_ATTRIBUTE, *switch}
 
 
-def test_literals_are_read_as_javascript_reads_them() -> None:
+def test_literals_are_parsed_like_javascript() -> None:
     source = 'export const A = "a_1";\nexport const B = 30_000;\nexport const C = [\n  "x",\n  2.5,\n];\n'
     assert read_javascript(source) == {"A": "a_1", "B": 30000, "C": ["x", 2.5]}

@@ -1,4 +1,4 @@
-"""What `publish` returns: it can be awaited, waited for, given to asyncio like a coroutine, or ignored."""
+"""The result of `publish` can be awaited, waited for, passed to asyncio like a coroutine, or ignored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_while_this_loop_is_blocked(work: Coroutine[Any, Any, None]) -> None:
 # ---------------------------------------------------------------------- in the event loop
 
 
-async def test_it_is_published_at_once_whether_or_not_it_is_awaited(manager: BroadcastManager) -> None:
+async def test_publish_takes_effect_at_once_with_or_without_await(manager: BroadcastManager) -> None:
     publication = manager.publish("news", "1")
     assert texts(manager) == ["1"]
     assert isinstance(publication, Publication)
@@ -50,14 +50,14 @@ async def test_it_is_published_at_once_whether_or_not_it_is_awaited(manager: Bro
     assert await publication == await publication == id == str(manager.backend.cursor)
 
 
-async def test_a_result_that_is_there_is_awaited_without_letting_others_run(manager: BroadcastManager) -> None:
+async def test_awaiting_a_finished_publication_does_not_yield_to_the_loop(manager: BroadcastManager) -> None:
     ran: list[int] = []
     asyncio.get_running_loop().call_soon(ran.append, 1)
     await manager.publish("news", "1")
     assert ran == []
 
 
-async def test_an_outcome_that_shares_lets_others_run_now_and_then() -> None:
+async def test_awaiting_a_sharing_outcome_yields_to_the_loop_sometimes() -> None:
     ended: list[bool] = []
     asyncio.get_running_loop().call_soon(ended.append, True)
     async with asyncio.timeout(60):
@@ -65,7 +65,7 @@ async def test_an_outcome_that_shares_lets_others_run_now_and_then() -> None:
             await Outcome.of(None, shares=True)
 
 
-async def test_asyncio_takes_it_for_a_coroutine(manager: BroadcastManager) -> None:
+async def test_a_publication_works_like_a_coroutine_in_asyncio(manager: BroadcastManager) -> None:
     ids = [
         await asyncio.create_task(manager.publish("news", "1")),
         *await asyncio.gather(manager.publish("news", "2"), manager.publish("news", "3")),
@@ -81,7 +81,7 @@ async def test_asyncio_takes_it_for_a_coroutine(manager: BroadcastManager) -> No
 # ---------------------------------------------------------------------- in other threads
 
 
-async def test_a_thread_keeps_its_order_whichever_way_it_publishes(manager: BroadcastManager) -> None:
+async def test_the_order_of_a_thread_is_kept_with_every_way_to_publish(manager: BroadcastManager) -> None:
     async def in_a_loop_of_its_own() -> None:
         manager.publish("news", "3")
         await manager.publish("news", "4")
@@ -99,7 +99,7 @@ async def test_a_thread_keeps_its_order_whichever_way_it_publishes(manager: Broa
     assert texts(manager) == ["1", "2", "3", "4", "5", "6", "7", "8"]
 
 
-async def test_many_threads_publish_everything_once_and_each_in_its_order(manager: BroadcastManager) -> None:
+async def test_messages_of_many_threads_are_published_once_and_in_order_per_thread(manager: BroadcastManager) -> None:
     def work(name: str) -> None:
         for number in range(200):
             manager.publish("news", f"{name} {number}")
@@ -114,7 +114,7 @@ async def test_many_threads_publish_everything_once_and_each_in_its_order(manage
         thread.join()
 
 
-async def test_result_in_a_loops_thread_says_that_it_must_be_awaited(manager: BroadcastManager) -> None:
+async def test_result_in_the_loops_thread_raises_an_error_that_suggests_await(manager: BroadcastManager) -> None:
     async def elsewhere() -> None:
         publication = manager.publish("news", "1")
         with pytest.raises(RuntimeError, match=r"would block it: await the call instead$"):
@@ -124,7 +124,7 @@ async def test_result_in_a_loops_thread_says_that_it_must_be_awaited(manager: Br
     await until(lambda: texts(manager) == ["1"])
 
 
-async def test_cancelling_who_waits_does_not_undo_the_call(manager: BroadcastManager) -> None:
+async def test_cancelling_the_waiting_task_does_not_undo_the_call(manager: BroadcastManager) -> None:
     async def give_up() -> None:
         task = asyncio.create_task(manager.publish("news", "1"))
         await asyncio.sleep(0)
@@ -136,7 +136,7 @@ async def test_cancelling_who_waits_does_not_undo_the_call(manager: BroadcastMan
     await until(lambda: texts(manager) == ["1"])
 
 
-async def test_revoke_and_disconnect_work_everywhere_too(manager: BroadcastManager) -> None:
+async def test_revoke_and_disconnect_work_in_threads_and_without_await(manager: BroadcastManager) -> None:
     id, _ = await manager.register("mine")
     assert manager.revoke(connection="unknown").result() == 0
     ended = await asyncio.to_thread(lambda: manager.disconnect(connection=id).result(60))
@@ -163,7 +163,7 @@ def storing(manager: BroadcastManager, monkeypatch: pytest.MonkeyPatch) -> Stori
     return storing
 
 
-async def test_a_backend_may_take_its_time(manager: BroadcastManager, storing: Storing) -> None:
+async def test_a_publication_waits_for_a_slow_backend(manager: BroadcastManager, storing: Storing) -> None:
     publication = manager.publish("news", "1")
     assert not publication.done()
     waiting = asyncio.create_task(publication)
@@ -179,7 +179,7 @@ async def test_a_backend_may_take_its_time(manager: BroadcastManager, storing: S
         lambda manager: manager.publish("news", "1").done(),
     ],
 )
-async def test_a_failure_that_nobody_looks_at_is_logged_with_the_line_of_the_call(
+async def test_an_unretrieved_failure_is_logged_with_the_line_of_the_call(
     manager: BroadcastManager, storing: Storing, caplog: pytest.LogCaptureFixture, publish: Callable[[Any], object]
 ) -> None:
     publish(manager)
@@ -195,7 +195,7 @@ async def test_a_failure_that_nobody_looks_at_is_logged_with_the_line_of_the_cal
     assert str(record.exc_info[1]) == "the disk is full"
 
 
-async def test_a_failure_in_a_thread_is_logged_too(
+async def test_an_unretrieved_failure_in_a_thread_is_logged(
     manager: BroadcastManager, storing: Storing, caplog: pytest.LogCaptureFixture
 ) -> None:
     def work() -> None:
@@ -207,7 +207,7 @@ async def test_a_failure_in_a_thread_is_logged_too(
     assert caplog.messages[0].startswith(f"a publication failed that was called at {__file__}:")
 
 
-async def test_a_failure_that_is_looked_at_is_raised_and_not_logged(
+async def test_a_retrieved_failure_is_raised_and_not_logged(
     manager: BroadcastManager, storing: Storing, caplog: pytest.LogCaptureFixture
 ) -> None:
     publication = manager.publish("news", "1")
@@ -221,17 +221,17 @@ async def test_a_failure_that_is_looked_at_is_raised_and_not_logged(
     assert caplog.messages == []
 
 
-async def test_what_a_thread_hands_over_as_the_manager_stops_fails(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_thread_publishes_before_the_manager_stops_and_not_after(caplog: pytest.LogCaptureFixture) -> None:
     async with BroadcastManager() as manager:
         loop = asyncio.get_running_loop()
         handed: list[Publication] = []
         thread = threading.Thread(target=lambda: handed.append(manager.publish("news", "late")))
         stopping = asyncio.create_task(manager.stop())
         thread.start()
-        thread.join()  # it has handed over, and this loop has not run since
+        thread.join()  # the message is handed over, and this loop has not run since
         loop.call_soon(lambda: None)
         await stopping
-    # The hand-over came before the stop, so it is published; a later one is refused at once.
+    # The message was handed over before the stop, so it is published. A later one is refused at once.
     assert await handed[0] == str(manager.backend.cursor)
     with pytest.raises(NotRunning):
         manager.publish("news", "later")
@@ -251,7 +251,7 @@ async def test_the_first_call_starts_a_manager_and_the_calls_keep_their_order() 
     await manager.stop()
 
 
-async def test_a_start_that_fails_fails_the_calls_that_wait_for_it() -> None:
+async def test_a_failed_start_fails_the_waiting_calls() -> None:
     class Closed(Storing):
         async def open(self, listener: Any) -> None:
             raise OSError("no such file")
@@ -271,7 +271,7 @@ async def test_calls_at_the_same_time_share_one_start() -> None:
     await manager.stop()
 
 
-async def test_it_may_be_a_task_more_than_once(manager: BroadcastManager) -> None:
+async def test_a_publication_may_be_passed_to_create_task_several_times(manager: BroadcastManager) -> None:
     publication = manager.publish("news", "1")
     ids = [await asyncio.create_task(publication) for _ in range(3)]
     assert ids == 3 * [publication.result()]

@@ -1,4 +1,4 @@
-"""What the README shows runs: its example, its error, and the files that it names."""
+"""The example and the error in the README, and the files that it names."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-async def test_its_ten_lines_are_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # where FastHTML keeps the key that it makes
+async def test_the_ten_lines_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # FastHTML writes its key file here
     [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names: dict[str, Any] = {"__name__": "readme"}
     exec(example, names)
@@ -32,7 +32,7 @@ async def test_its_ten_lines_are_live(tmp_path: Path, monkeypatch: pytest.Monkey
         assert (await stream.until("milk")).texts == ['<div hx-swap-oob="beforeend:#list"><li>milk</li></div>']
 
 
-def test_its_error_is_the_one_that_is_raised() -> None:
+def test_the_error_in_the_readme_is_the_one_that_is_raised() -> None:
     [shown] = re.findall(r"MarkupError: (.*)", README)
     with pytest.raises(MarkupError) as caught:
         oob(Li("milk"), swap="insert")
@@ -40,5 +40,5 @@ def test_its_error_is_the_one_that_is_raised() -> None:
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\((?!https?:)([^)#]+)\)|ARGS=\"?([\w/. ]+)\"?`", README))
-def test_what_it_names_is_there(path: tuple[str, str]) -> None:
+def test_paths_in_the_readme_exist(path: tuple[str, str]) -> None:
     assert all((ROOT / name).exists() for name in "".join(path).split())

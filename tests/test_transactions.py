@@ -105,7 +105,7 @@ def fail_at_once() -> None:
 # ---------------------------------------------------------------------- commit and rollback
 
 
-async def test_what_is_published_waits_for_the_commit_and_keeps_its_order(sse: Kit, db: Any) -> None:
+async def test_publications_wait_for_the_commit_and_keep_their_order(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         insert(db, "milk")
         assert await sse.publish("todos", "1") == ""
@@ -117,7 +117,7 @@ async def test_what_is_published_waits_for_the_commit_and_keeps_its_order(sse: K
     assert await sse.publish("todos", "4") != ""
 
 
-async def test_a_plain_with_publishes_before_what_comes_after_it(sse: Kit, db: Any) -> None:
+async def test_a_sync_with_block_publishes_before_the_next_statement(sse: Kit, db: Any) -> None:
     for number in range(3):
         with sse.after_commit(db):
             insert(db, str(number))
@@ -169,7 +169,7 @@ async def test_nothing_is_published_when_the_commit_fails(sse: Kit, db: Any) -> 
     assert (titles(db), texts(sse)) == (["bread"], ["bread"])
 
 
-async def test_a_transaction_that_sqlite_has_rolled_back_itself_is_over(sse: Kit, db: Any) -> None:
+async def test_a_transaction_that_sqlite_rolled_back_publishes_nothing(sse: Kit, db: Any) -> None:
     async def break_a_rule() -> None:
         db.execute("INSERT OR ROLLBACK INTO todo (title) VALUES (NULL)")
 
@@ -178,13 +178,15 @@ async def test_a_transaction_that_sqlite_has_rolled_back_itself_is_over(sse: Kit
     assert (titles(db), texts(sse)) == ([], [])
 
 
-async def test_what_cannot_be_published_is_told_where_it_stands(sse: Kit, db: Any) -> None:
+async def test_an_invalid_publication_raises_at_its_line(sse: Kit, db: Any) -> None:
     with pytest.raises(MarkupError):
         await change(sse, db, "milk", lambda: sse.publish("todos", Li("no id"), swap=True))
     assert (titles(db), texts(sse)) == ([], [])
 
 
-async def test_what_cannot_be_published_any_more_is_logged(sse: Kit, db: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_publication_that_fails_after_the_commit_is_logged(
+    sse: Kit, db: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     async with sse.after_commit(db) as block:
         block.held.append(fail_at_once)
         await sse.publish("todos", "1")
@@ -198,7 +200,7 @@ async def test_what_cannot_be_published_any_more_is_logged(sse: Kit, db: Any, ca
 # ---------------------------------------------------------------------- blocks in blocks, and beside
 
 
-async def test_an_inner_block_is_decided_by_the_outer_one(sse: Kit, db: Any) -> None:
+async def test_an_inner_block_publishes_when_the_outer_one_commits(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         await sse.publish("todos", "1")
         with sse.after_commit(db):
@@ -209,7 +211,7 @@ async def test_an_inner_block_is_decided_by_the_outer_one(sse: Kit, db: Any) -> 
     assert (titles(db), texts(sse)) == (["milk"], ["1", "2", "3"])
 
 
-async def test_an_inner_block_that_raises_takes_back_its_own_part(sse: Kit, db: Any) -> None:
+async def test_an_inner_block_that_raises_discards_its_own_part(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         insert(db, "milk")
         await sse.publish("todos", "1")
@@ -219,7 +221,7 @@ async def test_an_inner_block_that_raises_takes_back_its_own_part(sse: Kit, db: 
     assert (titles(db), texts(sse)) == (["milk"], ["1", "3"])
 
 
-async def test_an_outer_block_that_raises_takes_back_the_inner_one(sse: Kit, db: Any) -> None:
+async def test_an_outer_block_that_raises_discards_the_inner_one(sse: Kit, db: Any) -> None:
     async def inner_and_fail() -> None:
         await change(sse, db, "bread")
         raise Failed
@@ -229,7 +231,7 @@ async def test_an_outer_block_that_raises_takes_back_the_inner_one(sse: Kit, db:
     assert (titles(db), texts(sse)) == ([], [])
 
 
-async def test_what_is_begun_inside_belongs_to_the_block(sse: Kit, db: Any) -> None:
+async def test_a_task_started_in_the_block_belongs_to_it(sse: Kit, db: Any) -> None:
     async with sse.after_commit(db):
         await asyncio.create_task(change(sse, db, "task"))
         await asyncio.to_thread(sse.publish, "todos", "thread")
@@ -237,7 +239,7 @@ async def test_what_is_begun_inside_belongs_to_the_block(sse: Kit, db: Any) -> N
     assert (titles(db), texts(sse)) == (["task"], ["task", "thread"])
 
 
-async def test_a_block_of_another_connection_is_one_of_its_own(sse: Kit, db: Any, tmp_path: Path) -> None:
+async def test_a_block_of_another_connection_is_independent(sse: Kit, db: Any, tmp_path: Path) -> None:
     other = with_apsw(tmp_path / "other.db")
     other.execute(CREATE)
 
@@ -251,7 +253,7 @@ async def test_a_block_of_another_connection_is_one_of_its_own(sse: Kit, db: Any
     other.close()
 
 
-async def test_blocks_beside_each_other_take_turns(sse: Kit, db: Any) -> None:
+async def test_concurrent_blocks_of_a_connection_take_turns(sse: Kit, db: Any) -> None:
     async def handler(name: str) -> None:
         async with sse.after_commit(db):
             insert(db, f"{name} 1")
@@ -266,7 +268,7 @@ async def test_blocks_beside_each_other_take_turns(sse: Kit, db: Any) -> None:
     assert (titles(db), texts(sse)) == (["a 1", "a 2", "c 1", "c 2"], ["a", "c"])
 
 
-async def test_who_gives_up_waiting_lets_the_next_one_have_the_turn(sse: Kit, db: Any) -> None:
+async def test_a_cancelled_waiter_passes_its_turn_on(sse: Kit, db: Any) -> None:
     end = asyncio.Event()
 
     async def handler(name: str) -> None:
@@ -283,7 +285,7 @@ async def test_who_gives_up_waiting_lets_the_next_one_have_the_turn(sse: Kit, db
     assert titles(db) == ["first", "patient"]
 
 
-async def test_a_plain_with_that_would_wait_for_ever_says_so(sse: Kit, db: Any) -> None:
+async def test_a_sync_with_block_that_would_deadlock_raises(sse: Kit, db: Any) -> None:
     began, end = asyncio.Event(), asyncio.Event()
 
     async def handler() -> None:
@@ -321,7 +323,7 @@ async def test_threads_take_turns_with_tasks(sse: Kit, db: Any) -> None:
     assert (titles(db), texts(sse)) == (["task", "thread"], ["task", "thread"])
 
 
-async def test_a_task_that_outlives_the_block_publishes_at_once(sse: Kit, db: Any) -> None:
+async def test_a_task_publishes_at_once_after_the_block_has_ended(sse: Kit, db: Any) -> None:
     over = asyncio.Event()
 
     async def later() -> str:
@@ -339,7 +341,7 @@ async def test_a_task_that_outlives_the_block_publishes_at_once(sse: Kit, db: An
 # ---------------------------------------------------------------------- components
 
 
-async def test_components_wait_for_the_commit_as_well(sse: Kit, db: Any) -> None:
+async def test_changes_of_components_wait_for_the_commit(sse: Kit, db: Any) -> None:
     text, items, rendered = sse.text("todos"), sse.list("todos"), []
 
     @sse.region("todos")
@@ -367,7 +369,7 @@ async def test_components_wait_for_the_commit_as_well(sse: Kit, db: Any) -> None
 # ---------------------------------------------------------------------- misuse
 
 
-async def test_a_transaction_that_is_open_already_is_told(sse: Kit, db: Any) -> None:
+async def test_an_open_transaction_is_refused(sse: Kit, db: Any) -> None:
     db.execute("BEGIN")
     with pytest.raises(RuntimeError, match=r"is in a transaction already"):
         async with sse.after_commit(db):
@@ -380,7 +382,7 @@ async def test_a_transaction_that_is_open_already_is_told(sse: Kit, db: Any) -> 
         block.__enter__()
 
 
-def test_anything_but_a_connection_is_told() -> None:
+def test_an_object_that_is_not_a_connection_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^after_commit needs a fastlite database or an SQLite connection, not str$"):
         Kit().after_commit("todos.db")
 
@@ -394,7 +396,7 @@ async def test_sync_and_async_handlers_of_an_application(tmp_path: Path) -> None
     db.execute(CREATE)
 
     @app.get("/sync")
-    def in_a_thread(title: str, fails: bool = False) -> str:
+    def serve_in_thread(title: str, fails: bool = False) -> str:
         with sse.after_commit(db):
             insert(db, title)
             sse.publish("todos", title)

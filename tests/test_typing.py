@@ -1,4 +1,4 @@
-"""A program that uses every handle and every component. mypy checks its types in strict mode; here it runs as well."""
+"""A program that uses every handle and every component. mypy checks it in strict mode; the tests also run it."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_jobs_and_answers() -> None:
         assert_type(sse.tokens("answer").stop(), Outcome[bool])
 
 
-async def test_a_publication_is_whatever_a_caller_needs() -> None:
+async def test_a_publication_is_awaitable_and_has_a_result() -> None:
     async with Kit() as sse:
         assert_type(sse.publish("news", "a"), Publication)
         assert_type(await asyncio.create_task(sse.text("cpu").set(1)), str)

@@ -1,4 +1,4 @@
-"""The wheel serves the gallery and every example, in environments that have only what they say they need."""
+"""The wheel serves the gallery and every example, in environments with only the named requirements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 RUNNING = re.compile(r"running on (http://\S+)")
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 SERVE_EXAMPLES = str(ROOT / "tests" / "support" / "serve_examples.py")
-# The line of an example that names packages beside the wheel.
+# The line of an example that names required packages beside the wheel.
 NEEDS = re.compile(r"^# Needs: (.+)$", re.MULTILINE)
 
 Install = Callable[..., str]
@@ -60,7 +60,7 @@ def serve_examples(wheel: Path, install: Install, tmp_path_factory: pytest.TempP
     def problems(packages: tuple[str, ...]) -> dict[str, str]:
         paths = [str(path) for path in EXAMPLES if needs(path) == packages]
         command = [install(str(wheel), *packages), SERVE_EXAMPLES, *paths]
-        # In an empty folder: not even this repository's package can be imported there.
+        # The folder is empty, so that this repository's package cannot be imported.
         run = subprocess.run(command, cwd=tmp_path_factory.mktemp("cwd"), check=True, stdout=subprocess.PIPE)
         return dict(json.loads(run.stdout))
 
@@ -106,12 +106,12 @@ def test_the_wheel_has_types_and_licence(wheel: Path) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs_with_the_wheel_and_what_it_says_it_needs(example: Path, serve_examples: Serve) -> None:
+def test_an_example_runs_with_the_wheel_and_its_named_requirements(example: Path, serve_examples: Serve) -> None:
     assert serve_examples(needs(example))[str(example)] == ""
 
 
 @pytest.mark.timeout(300)
-def test_an_example_that_does_not_say_what_it_needs_is_found(wheel: Path, install: Install, tmp_path: Path) -> None:
+def test_an_example_with_a_missing_requirement_is_found(wheel: Path, install: Install, tmp_path: Path) -> None:
     (tmp_path / "careless.py").write_text("import fastlite\n")
     command = [install(str(wheel)), SERVE_EXAMPLES, "careless.py"]
     run = subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.PIPE)

@@ -1,9 +1,9 @@
-// Pages that lose their stream: `node reconnect.js URL CLIENTS jitter|none`.
+// Clients that lose their stream and reconnect: `node reconnect.js URL CLIENTS jitter|none`.
 //
-// Each is a StreamReader, as browsers run it. When all are open it says "open". When all have been lost and are
-// open again, it says when they tried, and when those tries were that were answered (milliseconds since the epoch), and by
-// how many milliseconds at most this process was late. A try counts when it is due: a thousand browsers can begin at once,
-// where one process needs half a second.
+// Each client is a StreamReader, as in a browser. The program prints "open" when all streams are open. When all have been
+// lost and are open again, it prints JSON: the times of all tries, the times of those that were answered (milliseconds since
+// the epoch), and the largest delay of this process in milliseconds. A try counts from when it is due: a thousand browsers
+// can start at once, but this one process needs half a second.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { StreamReader } from "../../static/stream/stream-reader.js";
@@ -13,7 +13,7 @@ import { decide } from "../../static/stream/retry-policy.js";
 const [url, count, jitter] = process.argv.slice(2);
 const clients = Number(count);
 
-/** The same back-off without jitter: everybody waits to the end of each range, and for nobody the server's is another. */
+/** The same back-off without jitter: all clients wait until the end of each range, and ignore the server's `retry`. */
 const together = (loss) => decide({ ...loss, base: RETRY_BASE_MS, random: () => 1 });
 
 const lateness = monitorEventLoopDelay();
@@ -21,11 +21,11 @@ const tries = [];
 const answered = [];
 let opened = 0;
 
-function visit() {
+function connect() {
   let due = 0;
   let state = "new";
   const onLoss = ({ delay }) => {
-    if (state === "new") throw new Error("a client has not got its stream");
+    if (state === "new") throw new Error("a client could not open its stream");
     if (state === "back") return;
     state = "lost";
     due = Date.now() + delay;
@@ -53,4 +53,4 @@ function again(due) {
   process.exit();
 }
 
-for (let number = 0; number < clients; number++) visit();
+for (let number = 0; number < clients; number++) connect();

@@ -1,4 +1,4 @@
-"""A page that allows nothing but its own server's files; htmx and its extension are among them."""
+"""A page whose policy allows only files of its own server, including htmx and its extension."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ FILES = {
     2: ["htmx2/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js"],
     4: ["htmx4/dist/htmx.min.js", "htmx4/dist/ext/hx-sse.min.js"],
 }
-# htmx 2 writes a <style> for its indicators; htmx 4 has a style sheet that no policy forbids.
+# htmx 2 inserts a <style> for its indicators; htmx 4 uses a constructed style sheet, which a policy does not affect.
 NO_STYLE = Meta(name="htmx-config", content='{"includeIndicatorStyles": false}')
 
 
 def make_app(*, htmx4: bool) -> Any:
     generation = 4 if htmx4 else 2
-    # FastHTML serves the files of the working directory, which is the project's.
+    # FastHTML serves the working directory, which is the project's folder.
     own = [Script(src=f"/node_modules/{file}") for file in FILES[generation]]
     headers = [Link(rel="icon", href="/icon"), NO_STYLE, *own]
     app, rt = fast_app(default_hdrs=False, pico=False, surreal=False, secret_key="e2e", hdrs=headers)

@@ -1,4 +1,4 @@
-"""SSE elements that come and go, that stand side by side, and within each other."""
+"""SSE elements that are added and removed, side by side, and nested."""
 
 from __future__ import annotations
 

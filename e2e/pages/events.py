@@ -1,4 +1,4 @@
-"""Elements inside an SSE element that swap named events, or send a request when one comes."""
+"""Elements inside an SSE element that swap named events, or send a request when an event arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A numbered list that outlives its server. Its items have no ids: one that came twice would stand there twice."""
+"""A list of numbers that outlives its server. The items have no ids, so a duplicate event would show twice."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from fasthtml.common import Li, Ol
 from e2e.pages import page_app
 from sse_components import SSE, setup_sse
 
-# Seconds; a stream that is silent for two and a half of them is dead.
+# Seconds. A stream is dead after two and a half heartbeats of silence.
 HEARTBEAT = 0.4
 
 
 class Numbers:
-    """What was added, in a file."""
+    """The numbers that were added, in a database file."""
 
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.execute("PRAGMA synchronous = OFF")  # it has to survive the process, not the machine
+        self._database.execute("PRAGMA synchronous = OFF")  # the data must survive the process, not the machine
         self._database.execute("CREATE TABLE IF NOT EXISTS numbers (room, number, PRIMARY KEY (room, number))")
 
     def add(self, room: str, number: int) -> bool:
-        """Add a number, and tell whether it is new."""
+        """Add a number, and return whether it is new."""
         added = self._database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?)", (room, number))
         return added.rowcount > 0
 
@@ -52,5 +52,5 @@ def make_app(*, htmx4: bool) -> Any:
 
 
 def item(number: int) -> Any:
-    """Return an item of two lines: a stream that cuts it in two gives an empty one."""
+    """Return an item of two lines: if a reader split it there, the item would be empty."""
     return Li(f"\n{number}")

@@ -1,4 +1,4 @@
-"""Streams for which a page has no leave, or not the one that it says."""
+"""Elements with a forged grant, or without a grant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages whose log is soon past what a tab has seen. The test says what their address answers then."""
+"""Pages with a short log, so that a tab soon has a gap. The test sets how the page's URL answers then."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ LOG_LENGTH = 3
 
 @dataclass
 class Room:
-    """What a page shows, and how its address behaves."""
+    """The content of a page, and how its URL answers."""
 
     name: str
     sse: Kit
     numbers: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    asked: list[float] = field(default_factory=list)  # when the page was asked for, in seconds
-    answers: list[Response] = field(default_factory=list)  # in the page's place, one after the other
-    meanwhile: bool = False  # whether something is published while the page is made
-    over: bool = False  # whether there is nothing to follow any more
+    asked: list[float] = field(default_factory=list)  # times of the requests for the page, in seconds
+    answers: list[Response] = field(default_factory=list)  # responses to send instead of the page, in order
+    meanwhile: bool = False  # whether the page publishes while it is rendered
+    over: bool = False  # whether the page has no more channels
 
     async def add_number(self) -> None:
         number = len(self.numbers)
@@ -68,8 +68,10 @@ class Room:
 
     def follow(self, heal: str) -> Any:
         channels = [] if self.over else [self.name, f"{self.name}/notes"]
-        ours = [SSE(channels=one, swap="none", heal=heal, id=f"live-{index}") for index, one in enumerate(channels)]
-        return *ours, create_sse_element("/sse/broadcast", "reference", "beforeend")
+        live = [
+            SSE(channels=channel, swap="none", heal=heal, id=f"live-{index}") for index, channel in enumerate(channels)
+        ]
+        return *live, create_sse_element("/sse/broadcast", "reference", "beforeend")
 
 
 def make_app(*, htmx4: bool) -> Any:
@@ -77,12 +79,12 @@ def make_app(*, htmx4: bool) -> Any:
     sse = setup_sse(app, backend=MemoryBackend(EventLog(max_events=LOG_LENGTH)))
     rooms: dict[str, Room] = {}
 
-    def known(room: str) -> Room:
+    def find_room(room: str) -> Room:
         return rooms.setdefault(room, Room(room, sse))
 
     @rt("/{room}", methods=["GET"])
     async def page(room: str, heal: str = "page") -> Any:
-        state = known(room)
+        state = find_room(room)
         state.asked.append(time.monotonic())
         if state.answers:
             return state.answers.pop(0)
@@ -97,43 +99,43 @@ def make_app(*, htmx4: bool) -> Any:
 
     @rt("/{room}/form", methods=["GET"])
     def form(room: str) -> Any:
-        state = known(room)
+        state = find_room(room)
         state.asked.append(time.monotonic())
         return state.follow("page"), filled_in(len(state.asked)), *long_parts(state.numbers)
 
-    add_controls(rt, known)
+    add_controls(rt, find_room)
     return app
 
 
-def add_controls(rt: Any, known: Callable[[str], Room]) -> None:
-    """Add what the test says and asks beside the page."""
+def add_controls(rt: Any, find_room: Callable[[str], Room]) -> None:
+    """Add the routes with which the test controls the page."""
 
     @rt("/{room}/publish", methods=["POST"])
     async def publish(room: str, numbers: int = 0, notes: int = 0) -> None:
         for _ in range(numbers):
-            await known(room).add_number()
+            await find_room(room).add_number()
         for _ in range(notes):
-            await known(room).add_note(f"note {len(known(room).notes)}")
+            await find_room(room).add_note(f"note {len(find_room(room).notes)}")
 
     @rt("/{room}/fill", methods=["POST"])
     async def fill(room: str) -> None:
-        await known(room).sse.publish(f"{room}/notes", P("new", id="filling"), target="filled", swap="innerHTML")
+        await find_room(room).sse.publish(f"{room}/notes", P("new", id="filling"), target="filled", swap="innerHTML")
 
     @rt("/{room}/broadcast", methods=["POST"])
     async def broadcast(room: str) -> None:
-        await known(room).sse.broadcast("said", {"text": room})
+        await find_room(room).sse.broadcast("said", {"text": room})
 
     @rt("/{room}/answer", methods=["POST"])
     def answer(room: str, status: int, header: str = "", value: str = "") -> None:
-        known(room).answers.append(Response("not now", status, {header: value} if header else None))
+        find_room(room).answers.append(Response("not now", status, {header: value} if header else None))
 
     @rt("/{room}/will", methods=["POST"])
     def will(room: str, meanwhile: bool = False, over: bool = False) -> None:
-        known(room).meanwhile, known(room).over = meanwhile, over
+        find_room(room).meanwhile, find_room(room).over = meanwhile, over
 
     @rt("/{room}/asked", methods=["GET"])
     def asked(room: str) -> Any:
-        return JSONResponse(known(room).asked)
+        return JSONResponse(find_room(room).asked)
 
 
 def item(number: int) -> Any:
@@ -141,7 +143,7 @@ def item(number: int) -> Any:
 
 
 def filled_in(version: int) -> Any:
-    """Return a form with one of each field, which the server would fill in anew each time."""
+    """Return a form with each kind of field. The server fills it in differently each time."""
     return Form(
         P(f"version {version}", id="version"),
         Input(id="focused", value=f"old {version}"),
@@ -158,6 +160,6 @@ def filled_in(version: int) -> Any:
 
 
 def long_parts(numbers: list[int]) -> Any:
-    """Return two parts that scroll: one by itself, and one with the window."""
+    """Return two long parts: one with its own scroll bar, and one that scrolls with the window."""
     inner = Div(*[P(number) for number in range(50)], style="height: 100px; overflow: auto", id="scroller")
     return Ol(*map(item, numbers), id="items"), inner, Div(style="height: 5000px", id="below")

@@ -1,4 +1,4 @@
-"""Leave that runs out, is renewed, is taken back, or was never given: for each element by itself."""
+"""Elements whose grants expire, are renewed, are revoked, or are refused, each independently of the others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from fasthtml.common import Beforeware, P, RedirectResponse, Request, Response
 from e2e.pages import let_tests_publish, page_app
 from sse_components import SSE, create_sse_element, setup_sse
 
-# How long a grant is valid.
+# Seconds for which a grant is valid.
 SECONDS = 5
 
 
-def know_the_user(req: Request) -> Any:
-    """Let the members' pages, and every stream, be for those who have signed in."""
+def set_user(req: Request) -> Any:
+    """Set the user of a request, and redirect guests from the members' pages to the sign-in page."""
     user = req.scope["auth"] = req.session.get("user")
     if user is None and req.url.path.startswith("/members"):
         return RedirectResponse("/sign-in", status_code=303)
@@ -22,12 +22,12 @@ def know_the_user(req: Request) -> Any:
 
 
 def make_app(*, htmx4: bool) -> Any:
-    app, rt = page_app(htmx4=htmx4, before=Beforeware(know_the_user))
-    asked: list[str] = []
+    app, rt = page_app(htmx4=htmx4, before=Beforeware(set_user))
+    authorized: list[str] = []
     closed: set[str] = set()
 
     async def authorize(request: Request, channel: str) -> bool:
-        asked.append(channel)
+        authorized.append(channel)
         return channel not in closed and not channel.endswith("/forbidden")
 
     sse = setup_sse(app, grant_seconds=SECONDS, authorize=authorize)
@@ -59,8 +59,8 @@ def make_app(*, htmx4: bool) -> Any:
         return await sse.revoke(channel=channel)
 
     @rt("/{room}/asked", methods=["GET"])
-    def how_often(room: str) -> Any:
-        return str(asked.count(f"{room}/one"))
+    def count_authorizations(room: str) -> Any:
+        return str(authorized.count(f"{room}/one"))
 
     return app
 

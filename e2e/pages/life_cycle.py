@@ -1,4 +1,4 @@
-"""The numbered list again, and a page without one."""
+"""The list of numbers of `faults`, and a page without it."""
 
 from __future__ import annotations
 

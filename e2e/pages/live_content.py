@@ -1,4 +1,4 @@
-"""A value, lists and a region, each room with its own; and what a transaction holds back."""
+"""A value, lists and a region for each room; and changes inside a transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOSTILE = [
 ]
 
 
-# Seconds between two announcements: tests know the timer by it, and let it end when they like.
+# Seconds between two announcements. Tests recognize the timer by this number, and fire it themselves.
 PAUSE = 7.77
 
 
@@ -94,7 +94,7 @@ def add_moves(rt: Any, sse: Any) -> None:
 
     @rt("/{room}/moves", methods=["GET"])
     def page(room: str, only: str = "", channel: str = "") -> Any:
-        """Show both lists, or one of them; each on its channel, or both on one."""
+        """Show one list or both; each on its own channel, or both on the same."""
         lists = {
             name: LiveList(
                 *([item(f"{room}-item")] if name == "todo" else []), id=f"{room}-{name}", channel=channel or None
@@ -118,7 +118,7 @@ def add_table(rt: Any, sse: Any) -> None:
 
     @rt("/{room}/table", methods=["GET"])
     def table(room: str, max_length: int = 0) -> Any:
-        rows = [row(*one) for one in scores[room].items()]
+        rows = [row(name, score) for name, score in scores[room].items()]
         body = LiveList(
             *rows, id=room, tag="tbody", max_length=max_length or None, empty=Tr(Td("No scores", colspan=2))
         )
@@ -126,7 +126,7 @@ def add_table(rt: Any, sse: Any) -> None:
 
     @rt("/{room}/table/insert", methods=["POST"])
     async def insert(room: str, scores_: str) -> None:
-        for name, _, score in (one.partition("=") for one in scores_.split(",")):
+        for name, _, score in (pair.partition("=") for pair in scores_.split(",")):
             is_new = name not in scores[room]
             scores[room][name] = score
             (sse.list(room).insert if is_new else sse.list(room).update)(row(name, score))
@@ -152,8 +152,8 @@ def add_region(rt: Any, sse: Any) -> None:
 
     @rt("/{room}/region/add", methods=["POST"])
     async def add(room: str, text: str) -> None:
-        for one in HOSTILE if text == "hostile" else text.split(","):
-            rooms[room].append(one)
+        for value in HOSTILE if text == "hostile" else text.split(","):
+            rooms[room].append(value)
             region(room).refresh()
 
 

@@ -1,4 +1,4 @@
-"""Two different pages over the same channels: a list with its count, and a board that shows neither."""
+"""Two pages on the same channels: a list with its count, and a board that shows neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page with what stands between an application and its server: a session, compression, and a layer that waits."""
+"""A page behind middleware: a session, compression, and `BaseHTTPMiddleware`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from starlette.responses import Response
 from e2e.pages import let_tests_publish, page_app
 from sse_components import SSE, setup_sse
 
-# Seconds: no heartbeat comes to push out what a layer holds back.
+# Seconds: so long that no heartbeat flushes what a middleware buffers.
 SILENCE = 3600
 
 
 class Stamp(BaseHTTPMiddleware):
-    """The layer that people write, which reads responses in a task of its own."""
+    """A typical middleware: `BaseHTTPMiddleware` reads the response in a separate task."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         response = await call_next(request)

@@ -1,4 +1,4 @@
-"""Lists that grow while their page is made, elements that come late, and pages that are left for one another."""
+"""Lists that grow while the page is rendered, elements that are added later, and boosted navigation."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def make_app(*, htmx4: bool) -> Any:
 
 
 def add_growing_lists(rt: Any, sse: Kit) -> None:
-    """Add a page that publishes while it is made: items with ids, each in every place where an element can be put."""
+    """Add a page that publishes while it is rendered: items with ids, with each kind of swap."""
 
     async def publish(room: str, text: str) -> None:
         for place, swap in GROWING.items():
             target = place if swap in ("beforeend", "afterbegin") else f"of-{place}"
-            await sse.publish(room, named(place, text), target=target, swap=swap)
+            await sse.publish(room, item(place, text), target=target, swap=swap)
         for place in ("own-end", "own-begin", "target"):
-            await sse.publish(f"{room}/{place}", named(place, text))
+            await sse.publish(f"{room}/{place}", item(place, text))
 
     @rt("/{room}/growing", methods=["GET"])
     async def growing(room: str) -> Any:
@@ -41,15 +41,15 @@ def add_growing_lists(rt: Any, sse: Kit) -> None:
         return made
 
 
-def named(place: str, text: str) -> Any:
+def item(place: str, text: str) -> Any:
     return P(text, id=f"{place}-{text.replace(' ', '-')}")
 
 
 def lists(room: str, texts: list[str]) -> Any:
-    """Return a list for each place, with the latest items where their swaps put them."""
+    """Return a list for each kind of swap, with the items in the order in which the swap adds them."""
 
     def items(place: str) -> list[Any]:
-        return [named(place, text) for text in texts]
+        return [item(place, text) for text in texts]
 
     return (
         SSE(channels=room, swap="none"),
@@ -65,7 +65,7 @@ def lists(room: str, texts: list[str]) -> Any:
 
 
 def add_boosted_pages(rt: Any, sse: Kit) -> None:
-    """Add a list whose items have no ids, and two pages to go to from there: one follows the same channel."""
+    """Add a list whose items have no ids, and links to two pages, one of which follows the same channel."""
     numbers: defaultdict[str, list[int]] = defaultdict(list)
 
     def follow(room: str) -> Any:
@@ -94,7 +94,7 @@ def add_boosted_pages(rt: Any, sse: Kit) -> None:
 
 
 def add_late_elements(rt: Any, sse: Kit) -> None:
-    """Add a page with an element, and another one that comes later and follows the same channel, and all broadcasts."""
+    """Add a page with an element, and a second element, added later, on the same channel and on broadcasts."""
 
     @rt("/{room}/early", methods=["GET"])
     def early(room: str) -> Any:

@@ -1,4 +1,4 @@
-"""A page without a script, which tells the address of its stream."""
+"""A page without a script, and a route that returns the URL of its stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from e2e.pages import page_app
 from sse_components import SSE, setup_sse
 
-# What each line-oriented protocol gets wrong somewhere.
+# Texts that line-oriented protocols often break.
 TEXTS = [
     "a\nb",
     "a\r\nb\rc",

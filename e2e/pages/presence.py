@@ -1,4 +1,4 @@
-"""Rooms that several users, browsers and tabs are in."""
+"""Rooms with several users, browsers and tabs."""
 
 from __future__ import annotations
 

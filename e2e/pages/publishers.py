@@ -1,4 +1,4 @@
-"""Every place from which an application publishes, by `publish` and by the handle of a component."""
+"""Every place in which an application can publish, with `publish` and with a component's handle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STARTED = "started"
 
 
 class Room:
-    """What a room shows. It changes by turns with `publish`, and by a handle.
+    """The content of a room. It changes with `publish` and with a handle, in turns.
 
     Args:
         sse: publishes.
@@ -35,7 +35,7 @@ class Room:
         return Li(text, id=f"{self.name}-{text}")
 
     def publish(self, way: str) -> None:
-        """Publish many messages, and await none."""
+        """Publish many messages without `await`."""
         for number in range(0, MESSAGES, 2):
             first, second = f"{way}-{number}", f"{way}-{number + 1}"
             self.shown += [first, second]
@@ -67,7 +67,7 @@ def make_app(*, htmx4: bool) -> Any:
 
     @rt("/started/events")
     def events() -> Any:
-        """Return what has been published at start-up, before there was a page."""
+        """Return what was published at start-up, before there was a page."""
         log = sse.backend.since([STARTED], Cursor(sse.backend.cursor.epoch, 0))
         return PlainTextResponse("".join(event.frame.decode() for event in log))
 
@@ -99,7 +99,7 @@ def add_ways(rt: Any, room_of: Callable[[str], Room]) -> None:
 
 
 def add_failures(rt: Any, sse: Kit) -> None:
-    """Add handlers that call what fails later, and do not look."""
+    """Add handlers whose calls fail later, and which ignore the result."""
 
     async def broken() -> str:
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Pages for whoever is signed in, with each way to sign out."""
+"""Pages for signed-in users, with every way to sign out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Six different pages: each shows the numbers of its own channel, and all the same announcement."""
+"""Six pages: each shows the numbers of a separate channel, and all show the same announcement."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_app(*, htmx4: bool) -> Any:
 
     @rt("/{room}/add", methods=["POST"])
     async def add(room: str, number: int) -> None:
-        """Add a number to the page whose turn it is."""
+        """Add a number to one page after the other."""
         page, turn = number % PAGES, number // PAGES
         if numbers.add(f"{room}/{page}", turn):
             await sse.publish(f"{room}/{page}", item(turn), target="items", swap="beforeend")

@@ -1,4 +1,4 @@
-"""A stream of the kit's, and endpoints that answer otherwise."""
+"""A stream of the kit, and endpoints with other answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fasthtml.common import JSONResponse, P, Response
 from e2e.pages import let_tests_publish, page_app
 from sse_components import SSE, create_sse_element, setup_sse
 
-# Milliseconds that a stream asks to be left alone for.
+# The `retry` of a stream, in milliseconds.
 RETRY = 60_000
 
 

@@ -1,4 +1,4 @@
-"""A page that says how it is connected; one that must not, one that connects to nothing, and one with numbers."""
+"""Pages with a connection status: connected, refused, and without a stream; and a page with statistics."""
 
 from __future__ import annotations
 

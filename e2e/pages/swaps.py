@@ -1,4 +1,4 @@
-"""Every swap, side by side: each case has a box with what is there before, publishes, and says what is there after."""
+"""All swap styles, side by side. Each case has the content of a box before and after it publishes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sse_components import SSE, oob, setup_sse
 
 
 class Case(NamedTuple):
-    """What stands in the box, what is published, and what then stands in the box.
+    """The content of a box, the elements to publish, and the content afterwards.
 
     Attributes:
         before: the box's content.
         publish: makes the elements.
-        options: of `publish`.
+        options: options of `publish`.
         after: the box's content, as HTML.
     """
 
@@ -178,7 +178,7 @@ OUT_OF_BAND: dict[str, Case] = {
     ),
 }
 
-# What one SSE element swaps when messages come without a target.
+# Swaps of an SSE element, for messages without a target.
 MESSAGES: dict[str, Case] = {
     "innerHTML": case(B("old"), B("new"), P("er"), after="<b>new</b><p>er</p>"),
     "beforeend": case(B("old"), B("new"), after="<b>old</b><b>new</b>"),
@@ -188,7 +188,7 @@ MESSAGES: dict[str, Case] = {
 }
 
 
-# What it leaves in its parent when messages go around it: the text of each element there.
+# For swaps around the SSE element: the text of each element in its parent afterwards.
 AROUND = {"outerHTML": ["new"], "beforebegin": ["new", "old"], "afterend": ["old", "new"], "delete": []}
 
 

@@ -1,4 +1,4 @@
-"""Fields and switches that all tabs share: of a browser without the server, and of everybody through it."""
+"""Synced fields and switches: within a browser without the server, and for everybody through the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page with toasts, and ways to send them."""
+"""A page with toasts, and routes that send them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs and answers that the tests lead step by step."""
+"""Jobs and answers that the tests control step by step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)></textarea>&am
 
 
 class Orders:
-    """What goes on, by rooms: it brings what a test orders, and ends where the test says so."""
+    """A queue of orders for each room: the test sends the texts that a job or an answer yields, and ends it."""
 
     def __init__(self) -> None:
         self.queues: dict[str, asyncio.Queue[str | None]] = {}

@@ -1,6 +1,6 @@
 """The components: functions that return FT, take content as positional arguments, and pass `**kwargs` to the tag.
 
-Each stands in a file of its name, with its handle: the class whose methods change what pages show.
+Each is in the file with its name, beside its handle: the class whose methods change what pages show.
 """
 
 from __future__ import annotations

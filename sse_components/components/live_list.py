@@ -79,7 +79,7 @@ class ItemList(Handle):
             MarkupError, NotRunning, MessageTooLarge, ChannelError: as `append`.
 
         Example:
-            `sse.list('news').prepend(Li('It rains', id='news-7'))`
+            `sse.list('todos').prepend(Li('Water the plants', id='todo-7'))`
         """
         return self._put("afterbegin", *map(check_item, items), exclude=exclude)
 

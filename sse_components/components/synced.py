@@ -105,7 +105,7 @@ def enclose(tag: Callable[..., FT], inside: list[Any], value: str, scope: str, i
 
     Args:
         tag: makes the element.
-        inside: the field, with what stands beside it.
+        inside: the field and its label.
         value: the present value, as text.
         scope: `'browser'` or `'server'`.
         id: the id of the field.

@@ -23,7 +23,7 @@ SECONDS: dict[str, float | None] = {"info": 6.0, "success": 6.0, "warning": 12.0
 EVERYONE = KitChannel(f"{CONTROL_PREFIX}toasts")
 STACK = "sse-toasts"
 # The ids of the list that screen readers announce at once, and of the one that they announce in a pause.
-ALERTS, NEWS = f"{STACK}-alerts", f"{STACK}-news"
+ALERTS, NOTICES = f"{STACK}-alerts", f"{STACK}-news"
 LIMIT = 5
 # The session's key for toasts that the next page shows, after a form is sent; and how long and large they may be.
 SESSION_KEY = "sse_toasts"
@@ -138,7 +138,7 @@ def list_of(level: str) -> str:
     """
     if level not in SECONDS:
         raise MarkupError(f"unknown level {level!r}; allowed are: {', '.join(SECONDS)}")
-    return ALERTS if level in ("warning", "error") else NEWS
+    return ALERTS if level in ("warning", "error") else NOTICES
 
 
 def ToastStack(
@@ -173,7 +173,7 @@ def ToastStack(
     check_whole(limit=limit)
     page = this_page()
     kept = take_kept(page)
-    lists = [toast_list(NEWS, "status", kept, *children), toast_list(ALERTS, "alert", kept)]
+    lists = [toast_list(NOTICES, "status", kept, *children), toast_list(ALERTS, "alert", kept)]
     attributes = {**following(channels_of(page)), "aria_label": label, TOASTS_ATTRIBUTE: str(limit), **kwargs}
     return Section(*lists, id=id, cls=f"sse-toasts {cls}".strip(), **attributes)
 

@@ -68,11 +68,11 @@ class Connection(Protocol):
         ...
 
     def is_active(self) -> bool:
-        """Tell whether it can still be sent something."""
+        """Return whether it can still be sent something."""
         ...
 
     def offer(self, data: Any) -> bool:
-        """Send data to this connection only, if there is room; tell whether there was. It never waits."""
+        """Send data to this connection only, if there is room; return whether there was. It never waits."""
         ...
 
     async def deliver(self, message: BroadcastMessage, event: Event, timeout: float) -> bool:
@@ -102,7 +102,7 @@ _CLOSED = object()
 
 
 class ConnectionQueue(asyncio.Queue[Any]):
-    """A bounded queue that tells its readers when the connection is closed, as `Queue.shutdown` of Python 3.13 does.
+    """A bounded queue that wakes its readers when the connection is closed, like `Queue.shutdown` of Python 3.13.
 
     Once it is closed, `put` and `put_nowait` raise `ConnectionClosed`; `get` and `get_nowait` raise it when all items
     have been read.
@@ -117,7 +117,7 @@ class ConnectionQueue(asyncio.Queue[Any]):
             super().put_nowait(_CLOSED)  # behind all other items; it wakes a waiting reader
 
     def full(self) -> bool:
-        """Tell whether a `put` has to wait for room; after `close` it fails at once instead."""
+        """Return whether a `put` has to wait for room; after `close` it fails at once instead."""
         return not self.closed and super().full()
 
     def get_nowait(self) -> Any:

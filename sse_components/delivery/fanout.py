@@ -59,7 +59,7 @@ class FanOut:
         self._pending: list[Event] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._farewell: Callable[[], bytes] | None = None
+        self._make_shutdown_frame: Callable[[], bytes] | None = None
 
     def __len__(self) -> int:
         return sum(len(feed.connections) for feed in self.feeds.values())
@@ -152,8 +152,8 @@ class FanOut:
         connection.feed.connections[connection] = None
         if gaps:
             connection.backlog.insert(0, private_event(0, reset_frame(gaps, here)))
-        if self._farewell is not None:
-            connection.final_event = private_event(here.sequence, self._farewell())
+        if self._make_shutdown_frame is not None:
+            connection.final_event = private_event(here.sequence, self._make_shutdown_frame())
 
     def _joined(self, feed: Feed) -> Feed:
         if feed.key not in self.feeds:
@@ -288,17 +288,17 @@ class FanOut:
             connection.busy, connection.cursor = True, sequence
             self._spawn(self.catch_up(connection))
 
-    async def close(self, farewell: Callable[[], bytes], *, grace: float) -> None:
+    async def close(self, make_shutdown_frame: Callable[[], bytes], *, grace: float) -> None:
         """End every stream with a last frame. Cut the streams that cannot take it within `grace` seconds.
 
         Args:
-            farewell: makes the last frame of a connection.
+            make_shutdown_frame: returns the last frame for a connection.
             grace: seconds that busy connections have to read what they were sent.
         """
-        self._farewell = farewell
+        self._make_shutdown_frame = make_shutdown_frame
         everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
         for connection in everyone:
-            self.end(connection, farewell())
+            self.end(connection, make_shutdown_frame())
         holders = {connection.task for connection in everyone if connection.task is not None}
         if waited_for := holders | self._tasks:
             await asyncio.wait(waited_for, timeout=grace)

@@ -54,8 +54,8 @@ def find_transport(call: Any) -> Any:
 class ExitWatch:
     """Calls back once when the server that runs the application has begun to stop.
 
-    uvicorn (also with workers, `--reload`, gunicorn's worker, or in a thread) and hypercorn have state that tells it.
-    With any other server in the main thread, `SIGTERM` and `SIGINT` tell it; the server's handlers get them, too.
+    uvicorn (also with workers, `--reload`, gunicorn's worker, or in a thread) and hypercorn have state that shows it.
+    With any other server in the main thread, `SIGTERM` and `SIGINT` do; the server's own handlers still run.
     """
 
     def __init__(self, callback: Callable[[], None]) -> None:
@@ -145,7 +145,7 @@ def on_exit(callback: Callable[[], object]) -> Iterator[None]:
 
 
 def find_check() -> Check | None:
-    """Return a function that tells whether the server of the running event loop has begun to stop; None if unknown."""
+    """Return a function that checks whether the server of the running loop has begun to stop; None if unknown."""
     for variables in waiting_frames():
         server, context = variables.get("self"), variables.get("context")
         if hasattr(server, "should_exit") and hasattr(server, "server_state"):
@@ -156,7 +156,7 @@ def find_check() -> Check | None:
 
 
 def uvicorn_ends(server: Any) -> bool:
-    """Tell whether a uvicorn `Server` has begun to stop: with `limit_max_requests` it only closes its sockets."""
+    """Return whether a uvicorn `Server` has begun to stop: with `limit_max_requests` it only closes its sockets."""
     return server.should_exit or not all(listener.is_serving() for listener in getattr(server, "servers", ()))
 
 

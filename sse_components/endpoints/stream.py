@@ -77,13 +77,13 @@ def check_open(manager: BroadcastManager) -> None:
 def since(grant: Grant, text: str, last_event_id: str | None) -> Since:
     """Return a grant's channels, and the cursor from which they are sent.
 
-    A plain EventSource cannot change its address. It says in a header what it has seen.
+    A plain EventSource cannot change its URL. It sends its last event's id in a header.
     """
     seen = Cursor.parse(last_event_id) if last_event_id and CURSOR_SEPARATOR not in text else None
     return grant.channels, seen or grant.cursor
 
 
 def denial(index: int, error: GrantError) -> dict[str, Any]:
-    """Return what a client is told about a refused grant."""
+    """Return what the stream reports about a refused grant."""
     named = {"channels": sorted(error.channels)} if error.channels else {}
     return {"sub": index, **named, "reason": error.reason}

@@ -1,4 +1,4 @@
-"""The gallery's app: its pages, and what runs beside them."""
+"""The gallery's app: its pages and background tasks."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def create_app(*, db: str = "", htmx: int = 2) -> FastHTML:
     """Make the gallery.
 
     Args:
-        db: path of the todo list's database; the key that signs grants is kept beside it. By default both are
+        db: path of the todo list's database. The key that signs grants is stored next to it. By default, both are
             temporary.
-        htmx: generation of htmx on the pages, 2 or 4.
+        htmx: major version of htmx on the pages, 2 or 4.
     """
     app = FastHTML(
         htmx4=htmx == 4,
@@ -44,18 +44,18 @@ def create_app(*, db: str = "", htmx: int = 2) -> FastHTML:
         secret_key=None if db else secrets.token_urlsafe(),
         key_fname=f"{db}.key",
         lifespan=partial(live, db),
-        before=sign_in.who,
+        before=sign_in.set_user,
     )
     setup_sse(app)
     app.state.htmx = htmx
     app.add_middleware(access_log.AccessLog)
-    app.user_middleware.append(Middleware(connection.Refusal))  # inside of the one that knows the session
+    app.user_middleware.append(Middleware(connection.Refusal))  # innermost: it needs the session
     add_pages(app)
     return app
 
 
 def add_pages(app: FastHTML) -> None:
-    """Add the index, the examples, and what they call."""
+    """Add the index, and the pages and routes of the examples."""
 
     @app.get("/")
     async def index(request: Request) -> Any:
@@ -66,7 +66,7 @@ def add_pages(app: FastHTML) -> None:
 
 
 def add_example(app: FastHTML, example: ModuleType) -> None:
-    """Add an example's page at its own address, and the routes that it has beside."""
+    """Add an example's page, and its other routes."""
 
     @app.get(layout.path(example), name=layout.path(example))
     async def show(request: Request) -> Any:
@@ -77,7 +77,7 @@ def add_example(app: FastHTML, example: ModuleType) -> None:
 
 
 async def live(db: str, app: FastHTML) -> AsyncIterator[None]:
-    """Keep the database open, and what the examples do beside their pages running, while the app runs."""
+    """Lifespan: open the database, and run the examples' background tasks."""
     with closing(todos.connect(db)) as app.state.db:
         if not db:
             app.state.db.executemany("INSERT INTO todo (title) VALUES (?)", zip(WELCOME, strict=True))
@@ -91,5 +91,5 @@ async def live(db: str, app: FastHTML) -> AsyncIterator[None]:
 
 
 def hooks(name: str) -> list[Any]:
-    """Return the functions of that name of all examples that have one."""
+    """Return the functions with this name from all examples that define one."""
     return [getattr(example, name) for example in EXAMPLES if hasattr(example, name)]

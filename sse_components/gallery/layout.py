@@ -1,4 +1,4 @@
-"""What the gallery's pages have in common: header, navigation, cards, and an example beside its source."""
+"""The layout of the gallery's pages: header, navigation, cards, and an example beside its source."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from starlette.requests import Request
 
 from .. import __version__, components
 from .examples import EXAMPLES, connection, fields, presence, sign_in, toasts
-from .source import highlighted
+from .source import highlight
 
 NAME = "sse_components"
 PROMISE = "A handler publishes a piece of HTML, and every tab that shows it is up to date."
@@ -47,8 +47,8 @@ await sse.publish(     # in a handler
     target="todos",
     swap="beforeend",
 )"""
-# What an example's page names of the kit, if its source does.
-NAMED = (*components.__all__, "after_commit")
+# Names of the kit that the page of an example lists if its source uses them.
+LISTED_NAMES = (*components.__all__, "after_commit")
 ICON = (
     "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
     "<circle cx='8' cy='8' r='6' fill='%2318a06b'/></svg>"
@@ -56,7 +56,7 @@ ICON = (
 
 
 def head(stylesheet: str) -> list[FT]:
-    """Return what all pages load, beside htmx and the kit."""
+    """Return the head elements of all pages, without those of htmx and the kit."""
     return [
         Meta(name="color-scheme", content="light dark"),
         Meta(name="description", content="Live pages for FastHTML and htmx, each example beside its source."),
@@ -72,7 +72,7 @@ def index(request: Request) -> tuple[FT, ...]:
         "Gallery",
         Section(
             hero("Live pages, in every tab", PROMISE, "/"),
-            code(HELLO, "The two calls that it takes"),
+            code(HELLO, "The two calls that you need"),
             cls="opening",
         ),
         Section(*(card(example, request) for example in EXAMPLES), aria_label="Examples", cls="cards"),
@@ -80,40 +80,40 @@ def index(request: Request) -> tuple[FT, ...]:
 
 
 def card(example: ModuleType, request: Request) -> FT:
-    """Make the card that leads to an example, and shows something of it."""
-    title, about = words(example)
+    """Return the card of an example: a link to it, and a part of it, live."""
+    title, about = title_and_summary(example)
     glance = Div(example.glance(request), cls=f"glance {path(example)[1:]}")
     return Article(H2(A(title, href=path(example))), P(about), glance)
 
 
 def example_page(example: ModuleType, request: Request) -> tuple[FT, ...]:
     """Show an example beside the source that it runs."""
-    title, about = words(example)
+    title, about = title_and_summary(example)
     stage = Section(example.page(request), aria_label="The example", cls=f"stage {path(example)[1:]}")
     return shell(
         request,
         title,
-        hero(title, about, path(example), *parts(example)),
+        hero(title, about, path(example), *names_used(example)),
         Div(stage, listing(example), cls="beside"),
         here=path(example),
     )
 
 
-def hero(title: str, about: str, href: str, *parts: FT) -> FT:
-    """Say what a page is about, and offer to open it once more."""
+def hero(title: str, about: str, href: str, *names: FT) -> FT:
+    """Return the title and summary of a page, and a link that opens it in another tab."""
     again = A("Open in another tab", href=href, target="_blank", cls="button")
-    return Div(H1(title), P(about), P(again, *parts, cls="row"), cls="hero")
+    return Div(H1(title), P(about), P(again, *names, cls="row"), cls="hero")
 
 
-def parts(example: ModuleType) -> list[FT]:
-    """Name what an example has of the kit."""
+def names_used(example: ModuleType) -> list[FT]:
+    """Return the names of the kit that an example uses."""
     source = source_of(example).read_text("utf-8")
-    return [Code(name) for name in NAMED if re.search(rf"\b{name}\b", source)]
+    return [Code(name) for name in LISTED_NAMES if re.search(rf"\b{name}\b", source)]
 
 
 def shell(request: Request, title: str, *content: Any, here: str = "/") -> tuple[FT, ...]:
-    """Put a page's content between the gallery's header and footer. What is live there are the examples' own parts."""
-    links = [nav_link(words(example)[0], path(example), here) for example in EXAMPLES]
+    """Put a page's content between the gallery's header and footer. Their live parts come from the examples."""
+    links = [nav_link(title_and_summary(example)[0], path(example), here) for example in EXAMPLES]
     return (
         Title(f"{title} · {NAME}"),
         A("Skip to the content", href="#content", cls="skip"),
@@ -135,33 +135,33 @@ def shell(request: Request, title: str, *content: Any, here: str = "/") -> tuple
 
 
 def nav_link(text: str, href: str, here: str, **attrs: Any) -> FT:
-    """Make a link that tells whether it leads to the page that it is on."""
+    """Return a link. `aria-current` marks it if it points to `here`."""
     return A(text, href=href, aria_current="page" if href == here else None, **attrs)
 
 
 def listing(example: ModuleType) -> FT:
-    """Show the file that an example runs from."""
+    """Show the source file of an example."""
     source = source_of(example)
     caption = Figcaption(Code(source.name), Small("the file that runs here"))
     return Figure(caption, code(source.read_text("utf-8"), f"Source of {source.name}"), cls="source")
 
 
 def code(source: str, label: str) -> FT:
-    """Show source in a region that can be scrolled with the keyboard, too."""
-    return Pre(Code(highlighted(source)), role="region", aria_label=label, tabindex="0")
+    """Show source code in a region that the keyboard can scroll, too."""
+    return Pre(Code(highlight(source)), role="region", aria_label=label, tabindex="0")
 
 
 def source_of(example: ModuleType) -> Path:
-    """Return the file that an example runs from."""
+    """Return the source file of an example."""
     return Path(str(example.__file__))
 
 
 def path(example: ModuleType) -> str:
-    """Return the address of an example."""
+    """Return the URL path of an example."""
     return f"/{source_of(example).stem.replace('_', '-')}"
 
 
-def words(example: ModuleType) -> tuple[str, str]:
-    """Return the title of an example and what it is about, from its docstring."""
+def title_and_summary(example: ModuleType) -> tuple[str, str]:
+    """Return the title and summary of an example, from its docstring."""
     title, _, about = str(example.__doc__).partition(": ")
     return title, about[0].upper() + about[1:]

@@ -16,8 +16,8 @@ KINDS = {tokenize.COMMENT: "comment", tokenize.STRING: "string", tokenize.NUMBER
 
 
 @cache
-def highlighted(source: str) -> NotStr:
-    """Return source with its comments, strings, numbers, keywords and defined names in spans."""
+def highlight(source: str) -> NotStr:
+    """Return source code as HTML, with spans around comments, strings, numbers, keywords and defined names."""
     html, end = [], 0
     for kind, start, stop in marks(source):
         html += [escape(source[end:start]), f'<span class="{kind}">{escape(source[start:stop])}</span>']
@@ -26,7 +26,7 @@ def highlighted(source: str) -> NotStr:
 
 
 def marks(source: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the kind of what is to be marked, and where it begins and ends, in order."""
+    """Yield the kind, start and end of each token to highlight, in order."""
     lines = [0, *accumulate(map(len, io.StringIO(source)))]
     before = ""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -36,7 +36,7 @@ def marks(source: str) -> Iterator[tuple[str, int, int]]:
 
 
 def kind(token: tokenize.TokenInfo, before: str) -> str | None:
-    """Return what a token is, if that is to be seen; `before` is the token's predecessor."""
+    """Return the kind of a token, or None if it is not highlighted; `before` is the text of the previous token."""
     if token.type == tokenize.NAME:
         if before in ("def", "class"):
             return "name"

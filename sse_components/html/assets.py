@@ -43,14 +43,14 @@ def static_dir() -> Path:
 
 @cache
 def browser_files() -> dict[str, Path]:
-    """Return all browser files by their names, which say their folder: `page/heal.js`."""
+    """Return all browser files by their path below the folder, such as `page/heal.js`."""
     paths = sorted(path for path in static_dir().rglob("*") if path.suffix in MEDIA_TYPES and path.is_file())
     return {path.relative_to(static_dir()).as_posix(): path for path in paths}
 
 
 @cache
 def version() -> str:
-    """Return a hash of all browser files: a version stands in the path, so that relative imports keep it."""
+    """Return a hash of all browser files. It is part of their path, so that relative imports keep it."""
     digest = hashlib.sha256()
     for name, path in browser_files().items():
         digest.update(name.encode() + b"\0" + path.read_bytes())

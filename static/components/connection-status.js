@@ -12,7 +12,7 @@ const BRIEF = 250;
 const RETRYABLE = ["reconnecting", "offline", "stale"];
 
 /**
- * When the next attempt is due, by the element that has told, in milliseconds since the epoch. It outlives the component.
+ * When the next attempt is due, by the element that reported it, in milliseconds since the epoch. It outlives the component.
  *
  * @type {WeakMap<EventTarget, number>}
  */

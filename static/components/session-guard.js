@@ -15,8 +15,8 @@ const SIGNED_OUT = "signedOut";
 const CHANGED = "changed";
 
 /**
- * Shows a dialog while the browser's session is not that of the user for whom the page was made. Other tabs say whose it is;
- * when the server refuses a stream, the guard asks the server.
+ * Shows a dialog while the browser's session is not that of the user for whom the page was rendered. Other tabs report the
+ * user; when the server refuses a stream, the guard asks the server.
  */
 export class SessionGuard {
   #dialog;

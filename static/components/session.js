@@ -4,7 +4,7 @@ import { crosstab } from "./crosstab.js";
 const KEY = "sse:session";
 
 /**
- * Return whose session the browser has, as far as a tab has said so: the mark of a user, or "" for nobody.
+ * Return the user of the browser's session, if a tab has reported it: the mark of a user, or "" for nobody.
  *
  * @returns {string | undefined}
  */
@@ -13,7 +13,7 @@ export function currentSession() {
 }
 
 /**
- * Tell all tabs whose session it is now. What somebody else has typed is deleted from the browser's storage.
+ * Report the user of the session to all tabs. Fields that another user has typed are deleted from the browser's storage.
  *
  * @param {string} mark
  */
@@ -24,9 +24,9 @@ export function setSession(mark) {
 }
 
 /**
- * Call a listener when a tab says whose session it is.
+ * Call a listener when a tab reports the user of the session.
  *
- * @param {(mark: string, isOurs: boolean) => void} listener `isOurs` says whether this tab did
+ * @param {(mark: string, isOurs: boolean) => void} listener `isOurs` is true if this tab did
  * @returns {() => void} removes the listener
  */
 export function onSession(listener) {

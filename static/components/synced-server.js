@@ -8,8 +8,8 @@ const SEND_MS = 30_000;
 const PUBLISH_MS = 1_000;
 
 /**
- * Keeps a field the same as the server says: each message is a `data` element beside the field. What is typed here shows until
- * the server has published it, too; what the server published before that is then out of date.
+ * Keeps a field in sync with the server: each message is a `data` element beside the field. Text that is typed here stays until
+ * the server has published it, too; values that the server published before that are out of date.
  */
 export class SyncedByServer {
   #element;

@@ -4,7 +4,7 @@ import { TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE } from "../protocol.js";
 import { crosstab } from "./crosstab.js";
 import { ToastClock } from "./toast-clock.js";
 
-/** The cross-tab value that says which toasts are gone, and the key under which toasts wait for the next page of a tab. */
+/** The cross-tab value with the ids of closed toasts, and the key under which toasts wait for the next page of a tab. */
 const KEY = "sse-toasts";
 /** Set when the close buttons work: until then the style sheet hides them. */
 const READY_ATTRIBUTE = "data-sse-ready";
@@ -18,7 +18,7 @@ const FRESH_MS = 5_000;
 
 /**
  * Removes toasts when their time is up, or when somebody closes them with the button or Escape. A toast that is gone in one
- * tab is gone in all. Time stands still while nobody can see the page, or while the pointer or the focus is on a toast.
+ * tab is gone in all. The time does not pass while nobody can see the page, or while the pointer or the focus is on a toast.
  */
 export class ToastStack {
   #element;

@@ -68,7 +68,7 @@ export class Htmx2 {
   }
 
   /**
-   * Swap what is out of band here, once for all receivers of a message, and leave them the rest: if nothing is left, htmx would
+   * Swap out-of-band parts here, once for all receivers of a message, and pass on the rest: if nothing is left, htmx would
    * empty them, and where the swap is `textContent`, it would show HTML as text.
    *
    * @param {Event} event

@@ -8,8 +8,8 @@ const DATA_OOB = `data-${OOB}`;
  *
  * @param {string} html
  * @returns {{ outOfBand: string, rest: string | null, extras: Extra[] }} `outOfBand` is the whole message, prepared for htmx 2,
- *   or "" if it has no part that this page can swap out of band; `rest` is what stands beside such parts, or null if nothing
- *   does; `extras` are the parts of which htmx 2 does not know enough
+ *   or "" if it has no part that this page can swap out of band; `rest` is the content beside such parts, or null if there is none;
+ *   `extras` are the parts that htmx 2 cannot swap by itself
  */
 export function splitOutOfBand(html) {
   if (!html.includes(OOB)) return { outOfBand: "", rest: html, extras: [] };

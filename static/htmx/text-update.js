@@ -22,7 +22,7 @@ export function updateTexts(html) {
 }
 
 /**
- * A text that only grows keeps its node, so that the browser need not lay out again what stands before the new part.
+ * A text that only grows keeps its node, so that the browser does not have to lay out the text before the new part again.
  *
  * @param {Element} element
  * @param {string} text

@@ -57,7 +57,7 @@ export class Hub {
   }
 
   /**
-   * Serve a tab, until it says bye or has been silent for too long.
+   * Serve a tab until it says goodbye or has been silent for too long.
    *
    * @param {MessagePort} port
    */

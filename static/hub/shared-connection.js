@@ -134,7 +134,7 @@ export class SharedConnection {
   }
 
   /**
-   * Tell each subscription of its own channels that have a gap, and let it continue after the gap.
+   * Report to each subscription which of its channels have a gap, and let it continue after the gap.
    *
    * @param {StreamEvent} event
    * @param {{ channels: string[], cursor: string }} gap

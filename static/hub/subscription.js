@@ -11,7 +11,7 @@ import { isCoveredBy, parseCursor } from "../stream/cursor.js";
 
 /** What one element of one tab follows: its grant, and the cursor that it has reached. */
 export class Subscription {
-  /** What the grant names, as the server said. @type {Set<string> | null} */
+  /** The channels of the grant, as the server reported them. @type {Set<string> | null} */
   channels = null;
   /** When the grant expires, in milliseconds since the epoch. */
   expiresAt = Number.POSITIVE_INFINITY;

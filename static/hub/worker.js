@@ -12,7 +12,7 @@ addEventListener("unhandledrejection", ({ reason }) => hub.reportError(String(re
 
 /**
  * Hold a lock as long as this worker lives. Its tabs request the same lock, and get it when the worker has died. Where there
- * are no Web Locks, only pings tell.
+ * are no Web Locks, only pings detect a dead worker.
  *
  * @param {string} name
  * @returns {Promise<string>} the name, once the lock is held

@@ -5,7 +5,7 @@ import { decide } from "../stream/retry-policy.js";
 export const limits = { checkInterval: RETRY_CAP_MS, maxRetries: Number.POSITIVE_INFINITY, debug: false };
 
 /**
- * Decide as the limits say.
+ * Decide within the page's limits.
  *
  * @type {typeof decide}
  */

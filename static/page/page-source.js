@@ -35,7 +35,7 @@ const OUTDATED = ["expired", "foreign"];
 
 /**
  * The source of one element. It resumes after the cursor of the element's content and applies each event once. The cursor in
- * the element follows, so that a copy of the element, such as a history snapshot, says what it contains.
+ * the element follows, so that a copy of the element, such as a history snapshot, has the cursor of its content.
  *
  * The kit's own streams share a connection; any other address gets its own `StreamReader`.
  *

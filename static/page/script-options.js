@@ -4,7 +4,7 @@
  *
  * @template {Record<string, number | string | boolean>} Options
  * @param {string} marker
- * @param {Options} defaults these also say of which type a setting is
+ * @param {Options} defaults they also define the type of each setting
  * @returns {Options}
  */
 export function scriptOptions(marker, defaults) {

@@ -41,7 +41,7 @@ export class SharedSource {
   /**
    * @param {string} url
    * @param {import("../stream/stream-reader.js").StreamCallbacks} callbacks
-   * @param {{ lastEventId: string, sharedBy: string }} options `sharedBy` says whose subscriptions the connection serves: the
+   * @param {{ lastEventId: string, sharedBy: string }} options `sharedBy`: which subscriptions the connection serves: the
    *   `browser`'s, the `page`'s, or this `element`'s
    */
   constructor(url, callbacks, { lastEventId, sharedBy }, env = environment) {

@@ -43,7 +43,7 @@ const TRANSITIONS = {
  *
  * - A first attempt is `connecting`; every later one is `reconnecting`.
  * - A connection that the server refused (`denied`) or ended stays so until it has `moved`.
- * - `closed` is for good, and nobody is told.
+ * - `closed` is final, and fires no event.
  */
 export class ConnectionState {
   /** @type {State} */

@@ -12,8 +12,8 @@ export function parseCursor(id) {
 }
 
 /**
- * Tell whether whoever has reached `reached` has already had the event at `position`. Positions of different epochs say
- * nothing about each other.
+ * Return whether a client that has reached `reached` has already received the event at `position`. Positions of different
+ * epochs cannot be compared.
  *
  * @param {Cursor | null} position
  * @param {Cursor | null} reached

@@ -27,7 +27,7 @@ import { delay } from "./backoff.js";
  * Decide whether and when to try again.
  *
  * A stream resets the count only if it was open for longer than the delay that is due now. Otherwise the clients of a
- * server that accepts and hangs up at once would come back every half second for ever.
+ * server that accepts and hangs up at once would reconnect every half second for ever.
  *
  * @param {Attempt} attempt
  * @returns {Decision}

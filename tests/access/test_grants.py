@@ -25,45 +25,45 @@ NOT_OURS = "^the grant was not signed by this application: reload the page$"
 
 
 @given(st.lists(NAMES, min_size=1, max_size=5))
-def test_a_grant_is_read_as_it_was_signed(channels: list[str]) -> None:
+def test_a_signed_grant_is_read_back(channels: list[str]) -> None:
     assert GRANTS.read(GRANTS.sign(channels, HERE))[:2] == (frozenset(channels), HERE)
 
 
 @given(st.lists(NAMES, min_size=1, max_size=5))
-def test_a_grant_can_stand_in_a_url(channels: list[str]) -> None:
+def test_a_grant_needs_no_escaping_in_a_url(channels: list[str]) -> None:
     assert re.fullmatch(r"[\w.-]+", GRANTS.sign(channels, HERE), re.ASCII)
 
 
-def test_a_cursor_behind_the_grant_replaces_the_one_inside() -> None:
+def test_a_cursor_after_the_grant_replaces_the_one_inside() -> None:
     token = GRANTS.sign(["todos"], HERE)
     assert GRANTS.read(f"{token}~cd34-9")[:2] == (frozenset({"todos"}), Cursor("cd34", 9))
     assert GRANTS.read(f"{token}~").cursor == HERE
 
 
 @pytest.mark.parametrize("later", ["nonsense", "cd34-", "~", "cd34-9~"])
-def test_a_cursor_that_is_none_is_a_place_unknown(later: str) -> None:
+def test_an_invalid_cursor_after_the_grant_means_an_unknown_position(later: str) -> None:
     assert GRANTS.read(f"{GRANTS.sign(['todos'], HERE)}~{later}").cursor is None
 
 
 @pytest.mark.parametrize("text", ["", "~", "todos", "todos~ab12-7", "a.b.c", "\N{SNOWMAN}", "\0", '["todos"]'])
-def test_a_bare_channel_name_is_no_grant(text: str) -> None:
+def test_a_channel_name_is_not_a_grant(text: str) -> None:
     with pytest.raises(GrantError, match=NOT_OURS) as caught:
         GRANTS.read(text)
     assert (caught.value.reason, caught.value.channels) == ("forged", frozenset())
 
 
 @given(st.text())
-def test_no_text_that_was_not_signed_is_a_grant(text: str) -> None:
+def test_an_unsigned_text_is_refused(text: str) -> None:
     with pytest.raises(GrantError, match=NOT_OURS):
         GRANTS.read(text)
 
 
 @given(st.data())
-def test_an_altered_grant_is_refused_or_says_the_same(data: st.DataObject) -> None:
-    """The last character of a signature has bits that base64 leaves out."""
+def test_an_altered_grant_is_refused_or_equal(data: st.DataObject) -> None:
+    """Base64 ignores some bits of the last character of a signature."""
     token = TOKEN
     place = data.draw(st.integers(0, len(token) - 1))
-    other = data.draw(st.characters(codec="ascii").filter(lambda one: one not in (token[place], "~")))
+    other = data.draw(st.characters(codec="ascii").filter(lambda char: char not in (token[place], "~")))
     altered = f"{token[:place]}{other}{token[place + 1 :]}"
     if place == len(token) - 1:
         try:
@@ -76,18 +76,18 @@ def test_an_altered_grant_is_refused_or_says_the_same(data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("key", ["another key", "the application's key "])
-def test_a_grant_of_another_application_is_refused(key: str) -> None:
+def test_a_grant_signed_with_another_key_is_refused(key: str) -> None:
     with pytest.raises(GrantError, match=NOT_OURS):
         GRANTS.read(Grants(key).sign(["todos"], HERE))
 
 
-def test_what_the_key_has_signed_for_another_purpose_is_refused() -> None:
+def test_a_signature_for_another_purpose_is_refused() -> None:
     session = URLSafeSerializer("the application's key", salt="session").dumps([["todos"], str(HERE)])
     with pytest.raises(GrantError, match=NOT_OURS):
         GRANTS.read(str(session))
 
 
-def test_what_is_signed_and_yet_no_payload_is_refused() -> None:
+def test_a_signed_text_that_is_not_a_payload_is_refused() -> None:
     signer = URLSafeSerializer("the application's key", salt=SALT).make_signer(SALT)
     with pytest.raises(GrantError, match=NOT_OURS):
         GRANTS.read(signer.sign(b"!").decode())
@@ -99,13 +99,13 @@ def test_a_grant_needs_a_channel() -> None:
 
 
 @pytest.mark.parametrize("channel", ["", " a", "a\nb", "sse:broadcast", 201 * "a"])
-def test_only_channels_that_are_allowed_are_granted(channel: str) -> None:
+def test_a_channel_name_that_is_not_allowed_cannot_be_granted(channel: str) -> None:
     with pytest.raises(ChannelError):
         GRANTS.sign(["todos", channel], HERE)
 
 
 @pytest.mark.parametrize("key", ["", None])
-def test_a_key_is_needed(key: str) -> None:
+def test_a_key_must_not_be_empty(key: str) -> None:
     with pytest.raises(GrantError, match=r"secret key: give setup_sse\(\.\.\., secret_key=\.\.\.\)$"):
         Grants(key)
 
@@ -126,7 +126,7 @@ def reason(grants: Grants, token: str, who: Principal = ANN) -> str:
     return caught.value.reason
 
 
-def test_a_grant_is_for_the_user_or_else_the_session(grants: Grants) -> None:
+def test_a_grant_belongs_to_the_user_or_otherwise_to_the_session(grants: Grants) -> None:
     for_ann, for_session = grants.sign(["todos"], HERE, ANN), grants.sign(["todos"], HERE, Principal(None, "one"))
     assert grants.read(for_ann, Principal("ann", "another browser")).channels == {"todos"}
     assert grants.read(for_session, ANN).channels == {"todos"}
@@ -134,7 +134,7 @@ def test_a_grant_is_for_the_user_or_else_the_session(grants: Grants) -> None:
         assert reason(grants, for_ann, other) == reason(grants, for_session, other) == "foreign"
 
 
-def test_what_a_grant_says_of_its_holder_is_no_name(grants: Grants) -> None:
+def test_a_grant_does_not_contain_the_name_of_its_user(grants: Grants) -> None:
     payload = URLSafeSerializer("key", salt=SALT).loads(grants.sign(["todos"], HERE, ANN))
     assert "ann" not in str(payload)
     assert "one" not in str(payload)
@@ -149,7 +149,7 @@ def test_a_grant_expires(grants: Grants, clock: Clock) -> None:
     assert reason(grants, token) == "expired"
 
 
-def test_a_renewed_grant_is_the_same_from_now_on(grants: Grants, clock: Clock) -> None:
+def test_a_renewed_grant_keeps_its_content_and_expires_later(grants: Grants, clock: Clock) -> None:
     grant = grants.read(grants.sign([user_channel("ann")], HERE, ANN), ANN)
     clock.now += 50
     token, renewed = grants.renew(grant)
@@ -157,7 +157,7 @@ def test_a_renewed_grant_is_the_same_from_now_on(grants: Grants, clock: Clock) -
     assert grants.read(token, ANN) == renewed == grant._replace(issued=150)
 
 
-def test_what_is_revoked_is_refused_and_what_is_granted_later_is_not(grants: Grants, clock: Clock) -> None:
+def test_a_revocation_applies_only_to_earlier_grants(grants: Grants, clock: Clock) -> None:
     before = grants.sign(["todos"], HERE, ANN)
     grants.revocations.add(user="ann")
     clock.now += 0.001
@@ -165,7 +165,7 @@ def test_what_is_revoked_is_refused_and_what_is_granted_later_is_not(grants: Gra
     assert grants.read(grants.sign(["todos"], HERE, ANN), ANN).channels == {"todos"}
 
 
-def test_one_grant_can_be_revoked_with_all_that_renew_it(grants: Grants) -> None:
+def test_revoking_a_grant_also_revokes_its_renewals(grants: Grants) -> None:
     token, other = grants.sign(["todos"], HERE), grants.sign(["todos"], HERE)
     grant = grants.read(token)
     renewed, _ = grants.renew(grant)
@@ -174,7 +174,7 @@ def test_one_grant_can_be_revoked_with_all_that_renew_it(grants: Grants) -> None
     assert grants.read(other).channels == {"todos"}
 
 
-def test_revocations_are_remembered_as_long_as_the_grants_that_live_longest(clock: Clock) -> None:
+def test_revocations_are_kept_until_the_last_grant_has_expired(clock: Clock) -> None:
     revocations = Revocations(60, clock)
     assert Grants("key", max_age=60, revocations=revocations, clock=clock).revocations is revocations
     with pytest.raises(ValueError, match=r"^revocations must be kept for 61 s, as long as grants are valid$"):
@@ -182,6 +182,6 @@ def test_revocations_are_remembered_as_long_as_the_grants_that_live_longest(cloc
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_grant_is_valid_for_some_time(seconds: float) -> None:
+def test_grant_seconds_must_be_positive(seconds: float) -> None:
     with pytest.raises(ValueError, match=f"^max_age must be a number above 0, not {seconds}$"):
         Grants("key", max_age=seconds)

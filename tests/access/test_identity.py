@@ -45,11 +45,11 @@ class Known(Nameless):
         ({"auth": AuthCredentials(), "user": Nameless()}, None),
     ],
 )
-def test_the_user_is_whom_fasthtml_or_starlette_has_found(scope: dict[str, Any], user: str | None) -> None:
+def test_the_user_comes_from_the_scope_of_fasthtml_or_starlette(scope: dict[str, Any], user: str | None) -> None:
     assert user_of(scope) == user
 
 
-def test_a_session_gets_an_id_when_one_is_needed_and_keeps_it() -> None:
+def test_a_session_gets_an_id_on_demand_and_keeps_it() -> None:
     session: dict[str, Any] = {}
     assert session_id(session) is None
     assert principal_of({"session": session}) == Principal()
@@ -80,18 +80,18 @@ def test_without_a_session_there_is_no_id() -> None:
         (Principal("one"), Principal(None, "one"), False),
     ],
 )
-def test_what_is_for_a_user_is_theirs_in_every_session_and_else_the_sessions(
+def test_the_principal_is_the_user_in_every_session_or_otherwise_the_session(
     giver: Principal, taker: Principal, taken: bool
 ) -> None:
     assert taker.owns(giver.binding) is taken
 
 
-def test_a_mark_does_not_tell_whose_it_is() -> None:
+def test_a_mark_does_not_reveal_the_user() -> None:
     assert "ann" not in ANN.binding
     assert len(ANN.binding) == 23
 
 
-def test_the_kits_own_channels_are_names_of_their_own() -> None:
+def test_channels_of_the_kit_have_distinct_names() -> None:
     for channel in (user_channel("ann"), user_channel(7), session_channel("one")):
         assert re.fullmatch(r"sse:(user|session)/[\w-]{22}", channel)
         assert check_channel(channel) is channel
@@ -114,12 +114,12 @@ def test_the_kits_own_channels_are_names_of_their_own() -> None:
         ("", False),
     ],
 )
-def test_a_tab_is_known_by_its_name(name: str, tab: bool) -> None:
+def test_is_tab_recognizes_the_names_of_tabs(name: str, tab: bool) -> None:
     assert is_tab(name) is tab
     headers = [(b"sse-tab", name.encode())]
     assert tab_of({"headers": headers}) == (name if tab else None)
 
 
-def test_a_request_need_not_name_a_tab() -> None:
+def test_a_request_without_a_tab_header_has_no_tab() -> None:
     assert tab_of({"headers": []}) is None
     assert tab_of({}) is None

@@ -11,24 +11,24 @@ from sse_components.access.limits import RETRY_AFTER, overloaded, refusal
 NAMES = [field.name for field in fields(Limits)]
 
 
-def test_there_are_defaults() -> None:
+def test_every_limit_has_a_default() -> None:
     assert [getattr(Limits(), name) for name in NAMES] == [10_000, 100, 1_000, 8_192, 262_144, 2_000_000]
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [0, -1, 1.5, "1", None, True])
-def test_a_limit_is_a_whole_number_above_0(name: str, value: Any) -> None:
+def test_a_limit_must_be_a_positive_integer(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, not {value!r}$"):
         Limits(**{name: value})
 
 
-def test_limits_do_not_change() -> None:
+def test_limits_are_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         Limits().connections = 1  # type: ignore[misc]
 
 
 @pytest.mark.anyio
-async def test_a_message_is_bounded_by_the_limits_or_by_the_managers_own_bound() -> None:
+async def test_message_size_is_limited_by_limits_or_by_max_message_bytes() -> None:
     for options, most in (
         ({"limits": Limits(message_bytes=10)}, 10),
         ({"limits": Limits(message_bytes=10), "max_message_bytes": 20}, 20),
@@ -39,12 +39,12 @@ async def test_a_message_is_bounded_by_the_limits_or_by_the_managers_own_bound()
                 await manager.publish("todos", (most + 1) * "x")
 
 
-def test_a_crowd_that_found_no_room_does_not_come_back_as_one() -> None:
+def test_refused_clients_are_asked_to_retry_at_different_times() -> None:
     waits = {int(overloaded(503, "no room").response.headers["retry-after"]) for _ in range(500)}
     assert waits == set(range(RETRY_AFTER[0], RETRY_AFTER[1] + 1))
 
 
-def test_a_refusal_is_kept_by_no_cache() -> None:
+def test_a_refusal_is_not_cached() -> None:
     response = refusal(414, "too long").response
     assert (response.status_code, response.body, response.headers["cache-control"]) == (414, b"too long", "no-store")
     assert "retry-after" not in response.headers

@@ -14,7 +14,7 @@ def revoked(clock: Clock) -> Revocations:
     return Revocations(60, clock)
 
 
-def test_what_was_given_until_now_is_revoked_and_what_is_given_later_is_not(revoked: Revocations) -> None:
+def test_a_revocation_applies_only_to_earlier_grants(revoked: Revocations) -> None:
     revoked.add(user="ann")
     assert revoked.covers(ANN, ["todos"], 99)
     assert revoked.covers(ANN, ["todos"], 100)
@@ -22,7 +22,7 @@ def test_what_was_given_until_now_is_revoked_and_what_is_given_later_is_not(revo
     assert not revoked.covers(BOB, ["todos"], 99)
 
 
-def test_several_keys_mean_what_they_have_in_common(revoked: Revocations) -> None:
+def test_several_keys_must_all_match(revoked: Revocations) -> None:
     revoked.add(user="ann", channel="todos")
     assert revoked.covers(ANN, ["chat", "todos"], 99)
     assert not revoked.covers(ANN, ["chat"], 99)
@@ -30,19 +30,19 @@ def test_several_keys_mean_what_they_have_in_common(revoked: Revocations) -> Non
 
 
 @pytest.mark.parametrize("key", [{"user": "ann"}, {"session": "one"}, {"channel": "todos"}, {"serial": "7"}])
-def test_each_key_is_enough(revoked: Revocations, key: dict[str, str]) -> None:
+def test_a_single_key_is_sufficient(revoked: Revocations, key: dict[str, str]) -> None:
     revoked.add(**key)
     assert revoked.covers(ANN, ["todos"], 99, "7")
     assert not revoked.covers(BOB, ["chat"], 99, "8")
 
 
-def test_a_user_is_no_session_and_no_channel(revoked: Revocations) -> None:
+def test_keys_of_different_kinds_do_not_match(revoked: Revocations) -> None:
     revoked.add(user="one")
     revoked.add(session="todos")
     assert not revoked.covers(ANN, ["todos"], 99)
 
 
-def test_it_is_remembered_as_long_as_anything_given_lives(revoked: Revocations, clock: Clock) -> None:
+def test_a_revocation_is_kept_until_all_earlier_grants_have_expired(revoked: Revocations, clock: Clock) -> None:
     revoked.add(user="ann")
     clock.now = 130
     revoked.add(user="bob")

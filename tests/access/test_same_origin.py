@@ -34,11 +34,11 @@ HERE = {"host": "app.example.com"}
         ({"origin": "http://[::1]:8000", "host": "[::1]:8000"}, True),
     ],
 )
-def test_only_pages_of_the_same_origin_and_what_is_no_browser_pass(headers: dict[str, str], passes: bool) -> None:
+def test_only_same_origin_requests_and_non_browsers_are_accepted(headers: dict[str, str], passes: bool) -> None:
     assert is_same_origin(Headers({**HERE, **headers})) is passes
 
 
-def test_others_are_told() -> None:
+def test_the_refusal_names_the_reason() -> None:
     with pytest.raises(Refusal) as caught:
         check_same_origin(Headers({**HERE, "origin": "https://evil.com"}))
     assert caught.value.response.status_code == 403

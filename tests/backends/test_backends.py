@@ -1,4 +1,4 @@
-"""What every backend does. A further one passes the same tests with one line in `BACKENDS`."""
+"""The contract of a backend. To test another backend, add a line to `BACKENDS`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sse_components.events.wire import encode
 
 pytestmark = pytest.mark.anyio
 
-# Makes a backend, closed, with a log of its own that keeps so many events a channel.
+# Returns a closed backend with a separate log, which keeps this many events per channel.
 Make = Callable[[int], AbstractAsyncContextManager[Backend]]
 
 
@@ -37,8 +37,8 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 @asynccontextmanager
-async def opened(make: Make, max_events: int = 1_000) -> AsyncIterator[tuple[Backend, list[Event]]]:
-    """Yield an open backend, and what its listener has heard."""
+async def open_backend(make: Make, max_events: int = 1_000) -> AsyncIterator[tuple[Backend, list[Event]]]:
+    """Yield an open backend, and the list of events that its listener received."""
     heard: list[Event] = []
     async with make(max_events) as backend:
         await backend.open(heard.append)
@@ -61,7 +61,7 @@ def texts(events: list[Event]) -> list[bytes]:
 
 
 async def test_ids_grow_over_all_channels(make: Make) -> None:
-    async with opened(make) as (backend, _):
+    async with open_backend(make) as (backend, _):
         begin = backend.cursor
         appended = [await append(backend, channel, "x") for channel in ("a", "b", "a", "c")]
         assert [event.sequence for event in appended] == [cursor.sequence for cursor in cursors(appended) if cursor]
@@ -70,30 +70,30 @@ async def test_ids_grow_over_all_channels(make: Make) -> None:
         assert {cursor.epoch for cursor in cursors(appended) if cursor} == {begin.epoch}
 
 
-async def test_the_cursor_is_the_place_after_the_latest_event(make: Make) -> None:
-    async with opened(make) as (backend, _):
+async def test_the_cursor_is_at_the_latest_event(make: Make) -> None:
+    async with open_backend(make) as (backend, _):
         for channel in ("a", "b"):
             event = await append(backend, channel, "x")
             assert str(backend.cursor) == event.id
 
 
 async def test_an_event_has_its_frame(make: Make) -> None:
-    async with opened(make) as (backend, _):
+    async with open_backend(make) as (backend, _):
         event = await append(backend, "todos", "a\nb", event="added")
         assert event.frame == encode("a\nb", event="added", id=event.id, channel="todos")
         assert event.channel == "todos"
 
 
-async def test_the_listener_has_each_event_in_order_before_append_returns(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+async def test_the_listener_gets_each_event_in_order_before_append_returns(make: Make) -> None:
+    async with open_backend(make) as (backend, heard):
         for number in range(5):
             event = await append(backend, "ab"[number % 2], str(number))
             assert heard[-1] == event
         assert texts(heard) == [b"0", b"1", b"2", b"3", b"4"]
 
 
-async def test_appends_at_the_same_time_have_one_order_for_all(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+async def test_concurrent_appends_have_the_same_order_everywhere(make: Make) -> None:
+    async with open_backend(make) as (backend, heard):
         begin = backend.cursor
         appended = await asyncio.gather(*[append(backend, "ab"[number % 2], str(number)) for number in range(50)])
         assert heard == sorted(appended, key=lambda event: event.sequence)
@@ -101,8 +101,8 @@ async def test_appends_at_the_same_time_have_one_order_for_all(make: Make) -> No
         assert backend.since(["a", "b"], begin) == heard
 
 
-async def test_since_gives_what_came_after_the_cursor_on_those_channels(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+async def test_since_returns_the_events_of_the_channels_after_the_cursor(make: Make) -> None:
+    async with open_backend(make) as (backend, heard):
         begin = backend.cursor
         for number, channel in enumerate("abacb"):
             await append(backend, channel, str(number))
@@ -113,8 +113,8 @@ async def test_since_gives_what_came_after_the_cursor_on_those_channels(make: Ma
         assert backend.since(["a", "b", "c"], backend.cursor) == backend.since(["silent"], begin) == []
 
 
-async def test_what_was_appended_is_read_back_whole(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+async def test_an_appended_event_is_read_back_complete(make: Make) -> None:
+    async with open_backend(make) as (backend, heard):
         begin, message = backend.cursor, BroadcastMessage("note", {"n": 1}).to_json()
         await append(backend, "a", "x", event="note", exclude_connections=frozenset({"me", "you"}), message=message)
         assert backend.since(["a"], begin) == heard
@@ -122,8 +122,8 @@ async def test_what_was_appended_is_read_back_whole(make: Make) -> None:
         assert heard[0].message == message
 
 
-async def test_a_cursor_of_elsewhere_is_a_gap(make: Make) -> None:
-    async with opened(make) as (backend, _):
+async def test_a_cursor_of_another_epoch_raises_a_gap(make: Make) -> None:
+    async with open_backend(make) as (backend, _):
         await append(backend, "a", "x")
         here = backend.cursor
         for cursor in (None, Cursor(f"{here.epoch}0", here.sequence), Cursor(here.epoch, here.sequence + 1)):
@@ -133,12 +133,12 @@ async def test_a_cursor_of_elsewhere_is_a_gap(make: Make) -> None:
 
 
 async def test_another_log_has_another_epoch(make: Make) -> None:
-    async with opened(make) as (one, _), opened(make) as (other, _):
+    async with open_backend(make) as (one, _), open_backend(make) as (other, _):
         assert one.cursor.epoch != other.cursor.epoch
 
 
-async def test_a_log_that_has_moved_on_is_a_gap_where_something_is_missing(make: Make) -> None:
-    async with opened(make, max_events=2) as (backend, heard):
+async def test_a_cursor_older_than_the_log_raises_a_gap_for_channels_with_lost_events(make: Make) -> None:
+    async with open_backend(make, max_events=2) as (backend, heard):
         begin = backend.cursor
         for channel in "abaa":
             await append(backend, channel, "x")
@@ -150,8 +150,8 @@ async def test_a_log_that_has_moved_on_is_a_gap_where_something_is_missing(make:
 
 
 @pytest.mark.parametrize("fault", [{"event": "a\nb"}, {"channel": "a\nb"}, {"data": "\ud800"}])
-async def test_what_cannot_be_carried_is_not_appended(make: Make, fault: dict[str, str]) -> None:
-    async with opened(make) as (backend, heard):
+async def test_an_event_that_the_wire_cannot_carry_is_not_appended(make: Make, fault: dict[str, str]) -> None:
+    async with open_backend(make) as (backend, heard):
         begin = backend.cursor
         with pytest.raises(WireError):
             await append(backend, **{"channel": "a", "data": "x", **fault})
@@ -159,7 +159,7 @@ async def test_what_cannot_be_carried_is_not_appended(make: Make, fault: dict[st
 
 
 async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> None:
-    async with opened(make) as (backend, heard):
+    async with open_backend(make) as (backend, heard):
         before = await append(backend, "a", "before")
         await backend.close()
         await backend.close()
@@ -170,20 +170,20 @@ async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> No
         assert backend.since(["a"], Cursor.parse(before.id)) == [after]
 
 
-async def test_a_backend_that_is_opened_twice_hands_over_each_event_once(make: Make) -> None:
-    async with opened(make) as (backend, _):
+async def test_a_backend_that_is_opened_twice_delivers_each_event_once(make: Make) -> None:
+    async with open_backend(make) as (backend, _):
         heard: list[Event] = []
         await backend.open(heard.append)
         await append(backend, "a", "x")
         assert texts(heard) == [b"x"]
 
 
-async def test_memory_keeps_what_is_appended_while_it_is_closed() -> None:
+async def test_the_memory_backend_keeps_events_appended_while_it_is_closed() -> None:
     backend = MemoryBackend()
     event = backend.append("a", "x")
     assert backend.since(["a"], Cursor(backend.log.epoch, 0)) == [event]
 
 
-async def test_memory_keeps_the_log_that_it_was_given() -> None:
+async def test_the_memory_backend_uses_the_given_log() -> None:
     log = EventLog()
     assert MemoryBackend(log).log is log

@@ -8,14 +8,14 @@ from sse_components import ConnectionStats
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def test_numbers_are_painted_as_they_are_known() -> None:
+def test_stats_show_the_given_numbers() -> None:
     html = to_xml(ConnectionStats(stats={"active": 3, "total": 4}))
     assert '<dd data-sse-stats="active">3</dd>' in html
     assert '<dd data-sse-stats="total">4</dd>' in html
     assert '<dd data-sse-stats="active">…</dd>' in to_xml(ConnectionStats())
 
 
-def test_numbers_bring_the_monitor_and_take_more_pairs_and_other_words() -> None:
+def test_stats_load_the_monitor_and_take_children_and_words() -> None:
     stats = ConnectionStats(
         Dd(data_sse_stats="by_type.job"), interval=0.5, labels={"active": "Offen", "live": HOSTILE}, cls="wide"
     )
@@ -31,6 +31,6 @@ def test_numbers_bring_the_monitor_and_take_more_pairs_and_other_words() -> None
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("inf"), "1"])
-def test_an_interval_is_seconds_above_0(interval: float) -> None:
+def test_an_interval_must_be_positive(interval: float) -> None:
     with pytest.raises(ValueError, match=r"^interval must be a number above 0, not"):
         ConnectionStats(interval=interval)

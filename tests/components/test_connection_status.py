@@ -11,7 +11,7 @@ from sse_components.protocol import STATES
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def test_a_status_is_painted_as_connecting_with_words_for_every_state() -> None:
+def test_a_status_starts_as_connecting_with_words_for_every_state() -> None:
     status = ConnectionStatus(I("icon"), live="Verbunden", id="status", cls="wide", data_live_since="2026")
     assert status.attrs["data-sse-state"] == "connecting"
     assert {f"data-{state}" for state in STATES} < set(status.attrs)
@@ -27,11 +27,11 @@ def test_a_status_is_painted_as_connecting_with_words_for_every_state() -> None:
 
 
 @pytest.mark.parametrize("name", ["live", "connecting", "countdown", "retry", "noscript"])
-def test_its_words_are_text(name: str) -> None:
+def test_words_are_escaped(name: str) -> None:
     words: dict[str, Any] = {name: HOSTILE}
     assert HOSTILE not in to_xml(ConnectionStatus(**words))
     assert "script&gt;alert(1)" in to_xml(ConnectionStatus(**words))
 
 
-def test_an_attribute_of_the_users_has_the_last_word() -> None:
+def test_given_attributes_override_the_defaults() -> None:
     assert ConnectionStatus(tabindex="0").attrs["tabindex"] == "0"

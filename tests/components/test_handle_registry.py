@@ -53,7 +53,7 @@ def in_app(make: Callable[[Kit], Any]) -> str:
 # ---------------------------------------------------------------------- options
 
 
-def test_an_option_is_given_once_or_the_same_each_time() -> None:
+def test_an_option_with_another_value_is_refused() -> None:
     sse = Kit()
     log = sse.log("build", max_lines=5)
     assert sse.log("build") is sse.log("build", max_lines=5) is log
@@ -78,7 +78,7 @@ def test_an_option_may_be_given_later() -> None:
         sse.sparkline("a", label="CPU")
 
 
-def test_a_value_that_is_not_allowed_is_not_remembered() -> None:
+def test_an_invalid_option_is_not_remembered() -> None:
     sse = Kit()
     with pytest.raises(ValueError, match="max_lines must be a whole number of at least 1, not 0"):
         sse.log("build", max_lines=0)
@@ -94,7 +94,7 @@ def test_the_channel_of_a_handle_without_data_is_remembered_too(method: str) -> 
         get("a", channel="two")
 
 
-def test_kinds_do_not_share_ids() -> None:
+def test_handles_of_different_kinds_may_have_the_same_id() -> None:
     sse = Kit()
     sse.list("a", channel="lists")
     assert sse.text("a").channel == "a"
@@ -103,7 +103,7 @@ def test_kinds_do_not_share_ids() -> None:
 # ---------------------------------------------------------------------- life
 
 
-def test_a_handle_with_data_is_kept_until_it_is_forgotten() -> None:
+def test_a_handle_with_data_is_kept_until_forget() -> None:
     sse = Kit()
     sse.log("build", max_lines=2).remember(["1"], "info")
     for number in range(2_000):
@@ -129,7 +129,7 @@ def test_too_many_handles_with_data_are_refused_with_the_limit() -> None:
     get("c")
 
 
-def test_handles_without_data_are_as_many_as_there_are_users() -> None:
+def test_handles_without_data_are_not_limited() -> None:
     sse, handles = Kit(), HandleRegistry(max_handles=2, max_options=3)
     for number in range(10):
         handles.get(ItemList, f"of-{number}", lambda id=f"of-{number}", **options: ItemList(sse, id, **options))
@@ -185,7 +185,7 @@ def test_a_component_takes_its_handle_or_its_id(by_handle: Any, by_id: Any) -> N
     assert ">True</li>" in in_app(both)
 
 
-def test_what_is_given_to_a_component_differently_is_refused() -> None:
+def test_an_option_of_a_component_that_conflicts_with_the_handle_is_refused() -> None:
     sse = Kit()
     log, spark = sse.log("a", channel="logs"), sse.sparkline("a", label="Load")
     with rendering():

@@ -1,4 +1,4 @@
-"""What `LiveText`, `LiveList` and `LiveRegion` have in common."""
+"""Common behaviour of `LiveText`, `LiveList` and `LiveRegion`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_component_belongs_to_a_page(make: Callable[..., FT]) -> None:
 
 @pytest.mark.usefixtures("rendered_page")
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_is_text(text: str) -> None:
+def test_strings_are_escaped(text: str) -> None:
     escaped = to_xml(B(text)).removeprefix("<b>").removesuffix("</b>\n").removesuffix("</b>")
     assert "<" not in escaped
     for shown in (LiveText(text, id="x"), LiveRegion(text, id="x"), LiveList(Li(text, id="a"), id="x", empty=text)):

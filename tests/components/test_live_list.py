@@ -6,7 +6,7 @@ import pytest
 from fasthtml.common import Li, Table, Td, Tr, to_xml
 
 from sse_components import HandleError, Kit, LiveList, MarkupError
-from tests.support.published import out_of_band, published
+from tests.support.published import out_of_band, published_html
 
 pytestmark = pytest.mark.anyio
 
@@ -14,7 +14,7 @@ TAB = "tab_0123456789abcdef"
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_a_list_shows_what_is_there_and_what_it_says_without() -> None:
+def test_a_list_shows_its_items_or_the_text_for_an_empty_list() -> None:
     items = Li("a", id="a"), Li("b", id="b")
     assert LiveList(*items, id="todos").children == items
     shown = LiveList(*items, id="todos", tag="ol", empty="Nothing", max_length=5)
@@ -28,7 +28,7 @@ def test_a_list_shows_what_is_there_and_what_it_says_without() -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_a_list_is_shown_in_the_order_of_its_keys() -> None:
+def test_a_list_is_sorted_by_its_keys() -> None:
     keys = ["item 10", "B", "1e3", "ä", 9, "a", "item 9", "-1.5", "z", "item"]
     items = [Li(key, id=f"i{number}", data_sse_key=key) for number, key in enumerate(keys)]
     shown = [item.attrs["data-sse-key"] for item in LiveList(*items, id="todos").children]
@@ -40,7 +40,7 @@ def test_a_list_is_shown_in_the_order_of_its_keys() -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_what_a_list_cannot_be_is_refused() -> None:
+def test_invalid_options_of_a_list_are_refused() -> None:
     with pytest.raises(MarkupError, match=r"^tag must be one of ul, ol, tbody, not 'dl'$"):
         LiveList(id="todos", tag="dl")
     with pytest.raises(ValueError, match=r"^max_length must be a whole number of at least 1, not 0$"):
@@ -64,7 +64,7 @@ async def test_each_change_of_a_list_is_one_message(sse: Kit) -> None:
     await todos.remove("#b")
     await todos.remove(Li("c", id="1:c"))
     await todos.clear()
-    assert published(sse, "todos") == [
+    assert published_html(sse, "todos") == [
         out_of_band('<li id="a">a</li><li id="b">b</li>', into="todos"),
         out_of_band('<li id="c">c</li>', into="todos", swap="afterbegin"),
         out_of_band('<li id="d" data-sse-key="4">d</li>', into="todos"),
@@ -78,9 +78,9 @@ async def test_each_change_of_a_list_is_one_message(sse: Kit) -> None:
     ]
 
 
-async def test_rows_come_in_what_the_html_parser_needs_around_them(sse: Kit) -> None:
+async def test_table_rows_are_wrapped_for_the_html_parser(sse: Kit) -> None:
     await sse.list("rows", channel="board").append(Tr(Td("a"), id="a"))
-    [html] = published(sse, "board")
+    [html] = published_html(sse, "board")
     assert '<tbody hx-swap-oob="beforeend:#rows"><tr id="a"><td>a</td></tr></tbody>' in html
 
 
@@ -91,7 +91,7 @@ async def test_an_item_without_id_or_key_is_refused_and_not_sent(sse: Kit) -> No
             await change(Li("a"))
     with pytest.raises(MarkupError, match=r"^insert needs a sort key"):
         await todos.insert(Li("a", id="a"))
-    assert published(sse, "todos") == []
+    assert published_html(sse, "todos") == []
 
 
 async def test_an_item_is_not_altered_by_its_key(sse: Kit) -> None:
@@ -101,7 +101,7 @@ async def test_an_item_is_not_altered_by_its_key(sse: Kit) -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_its_id_may_be_its_handle() -> None:
+def test_a_handle_may_be_passed_as_the_id() -> None:
     assert LiveList(id=Kit().list("todos", channel="board")).attrs["id"] == "todos"
     with pytest.raises(HandleError, match=r"^ItemList 'todos' has channel='board' already"):
         LiveList(id=Kit().list("todos", channel="board"), channel="other")
@@ -111,7 +111,7 @@ async def test_an_item_moves_to_another_list_in_order(sse: Kit) -> None:
     todos, done = sse.list("todos"), sse.list("done")
     await todos.move(Li("a", id="a"), to=done)
     todos.move(Li("b", id="b"), to=done, key=7)
-    assert published(sse, "todos", "done") == [
+    assert published_html(sse, "todos", "done") == [
         out_of_band("", into="a", swap="delete"),
         out_of_band('<li id="a">a</li>', into="done"),
         out_of_band("", into="b", swap="delete"),
@@ -119,10 +119,10 @@ async def test_an_item_moves_to_another_list_in_order(sse: Kit) -> None:
     ]
     with pytest.raises(MarkupError, match="an item of a list needs an id"):
         todos.move(Li("c"), to=done)
-    assert len(published(sse, "todos", "done")) == 4
+    assert len(published_html(sse, "todos", "done")) == 4
 
 
-async def test_every_change_may_leave_a_tab_out(sse: Kit) -> None:
+async def test_every_change_takes_exclude(sse: Kit) -> None:
     begin, todos, item = sse.backend.cursor, sse.list("todos"), Li("a", id="a", data_sse_key=1)
     changes: list[Any] = [todos.append, todos.prepend, todos.insert, todos.update, todos.remove]
     for change in changes:

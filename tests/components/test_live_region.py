@@ -8,7 +8,7 @@ import pytest
 from fasthtml.common import FT, B, to_xml
 
 from sse_components import HandleError, Kit, LiveRegion, LiveText, MarkupError, Region, SetupError
-from tests.support.published import out_of_band, published
+from tests.support.published import out_of_band, published_html
 from tests.support.serving import until
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,7 @@ async def test_a_region_is_a_component_and_its_handle(sse: Kit) -> None:
     assert LiveRegion("first", id=board).attrs["id"] == "board"
     numbers.append(2)
     assert await board.refresh() != ""
-    assert published(sse, "boards") == [morphed("<b>2</b>&lt;i&gt;")]
+    assert published_html(sse, "boards") == [morphed("<b>2</b>&lt;i&gt;")]
 
 
 @pytest.mark.usefixtures("rendered_page")
@@ -47,10 +47,10 @@ async def test_a_region_may_be_rendered_by_an_async_function(sse: Kit) -> None:
     with pytest.raises(MarkupError, match=r"^an async function renders the region 'board': write `await region\(\)`"):
         LiveRegion(board)
     await board.refresh()
-    assert published(sse, "board") == [morphed("<b>now</b>")]
+    assert published_html(sse, "board") == [morphed("<b>now</b>")]
 
 
-async def test_of_a_burst_a_region_renders_the_first_and_the_last(sse: Kit) -> None:
+async def test_a_burst_of_refreshes_renders_only_the_first_and_the_last(sse: Kit) -> None:
     states, rendered = list[int](), list[int]()
 
     @sse.region("board", interval=0.05)
@@ -81,7 +81,7 @@ async def test_a_slow_function_is_not_called_again_before_it_has_returned(sse: K
     board.refresh()
     release.set()
     await first
-    await until(lambda: len(published(sse, "board")) == 2)
+    await until(lambda: len(published_html(sse, "board")) == 2)
     assert calls == ["begin", "end", "begin", "end"]
 
 
@@ -96,11 +96,11 @@ async def test_messages_of_a_thread_keep_their_order(sse: Kit) -> None:
         sse.publish("board", "after").result(5)
 
     await asyncio.to_thread(work)
-    assert published(sse, "board") == ["before", morphed("board"), "after"]
+    assert published_html(sse, "board") == ["before", morphed("board"), "after"]
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_nothing_that_is_granted_to_one_page_is_sent_to_all(sse: Kit) -> None:
+async def test_grants_of_a_page_are_not_published_with_a_region(sse: Kit) -> None:
     @sse.region("board")
     def board() -> FT:
         return LiveText("1", id="one")
@@ -108,10 +108,10 @@ async def test_nothing_that_is_granted_to_one_page_is_sent_to_all(sse: Kit) -> N
     assert "data-sse-connect" in to_xml(board())
     with pytest.raises(SetupError, match="granted to the page of a request"):
         await board.refresh()
-    assert published(sse, "board") == []
+    assert published_html(sse, "board") == []
 
 
-async def test_an_error_reaches_who_awaits_and_is_logged_otherwise(sse: Kit, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_is_raised_by_await_or_otherwise_logged(sse: Kit, caplog: pytest.LogCaptureFixture) -> None:
     errors = ["awaited", "nobody looks", "later"]
 
     @sse.region("board", interval=0.01)
@@ -155,7 +155,7 @@ async def test_an_error_of_a_sync_function_is_raised_by_the_call(sse: Kit) -> No
         await asyncio.to_thread(lambda: Region(sse, "other", board.render).refresh().result(5))
 
 
-def test_what_it_cannot_be_is_refused() -> None:
+def test_invalid_options_are_refused() -> None:
     sse = Kit()
     with pytest.raises(MarkupError, match=r"^a region needs an id"):
         sse.region("a b")

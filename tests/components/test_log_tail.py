@@ -33,7 +33,7 @@ class Sent:
         return "".join(self.frames)
 
 
-async def test_lines_that_are_written_at_once_are_sent_at_once(sse: Kit) -> None:
+async def test_lines_of_one_tick_are_sent_in_one_message(sse: Kit) -> None:
     log, sent = sse.log("build", interval=0.02), Sent(sse, "build")
     await log.write("one", "two\nthree\r\nfour\n")
     await log.write("five", level="error")
@@ -47,7 +47,7 @@ async def test_lines_that_are_written_at_once_are_sent_at_once(sse: Kit) -> None
     assert len(sent.frames) == 2
 
 
-async def test_of_a_burst_only_what_can_be_seen_is_sent_and_others_run_meanwhile(sse: Kit) -> None:
+async def test_of_a_burst_only_the_visible_lines_are_sent_without_blocking_the_loop(sse: Kit) -> None:
     log, sent, turns = sse.log("build", max_lines=10, interval=0.02), Sent(sse, "build"), 0
 
     async def other() -> None:
@@ -66,7 +66,7 @@ async def test_of_a_burst_only_what_can_be_seen_is_sent_and_others_run_meanwhile
     assert [line.text for line in log.lines] == [str(number) for number in range(19_990, 20_000)]
 
 
-async def test_a_page_shows_what_is_remembered_in_the_elements_that_messages_replace(sse: Kit) -> None:
+async def test_a_page_shows_the_remembered_lines_in_the_elements_that_messages_replace(sse: Kit) -> None:
     log, sent = sse.log("build", interval=0.02), Sent(sse, "build")
     await log.write("one")
     with rendering():
@@ -96,7 +96,7 @@ async def test_long_lines_are_bounded_and_so_are_messages(sse: Kit) -> None:
     assert max(map(len, sent.frames)) < sse.max_message_bytes
 
 
-async def test_what_cannot_be_seen_or_sent_is_made_legible(sse: Kit) -> None:
+async def test_control_characters_and_surrogates_are_made_visible(sse: Kit) -> None:
     log, sent = sse.log("build", interval=0.02), Sent(sse, "build")
     await log.write("\x1b[1;31mred\x1b[0m \x00\x1b\x7f\t\udc80 <b>&</b>")
     assert "<bdi>red ␀␛␡\t? &lt;b&gt;&amp;&lt;/b&gt;</bdi>" in await sent.lines(1)
@@ -119,7 +119,7 @@ async def test_logging_goes_to_the_log_from_any_thread(sse: Kit) -> None:
     assert html.count("<b>error</b><bdi>it failed: &lt;i&gt;\ndata: Traceback (most recent call last):") == 20
 
 
-async def test_what_is_logged_before_start_up_and_after_shutdown_is_remembered() -> None:
+async def test_lines_before_start_up_and_after_shutdown_are_remembered() -> None:
     manager = Kit()
     manager.start_with_application()
     log = manager.log("app", interval=0.02)
@@ -141,7 +141,7 @@ async def test_what_is_logged_before_start_up_and_after_shutdown_is_remembered()
     ]
 
 
-async def test_a_record_that_cannot_be_formatted_goes_where_logging_sends_it(
+async def test_a_record_that_fails_to_format_is_passed_to_handle_error(
     sse: Kit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sse.log("app").handler().handle(logging.makeLogRecord({"msg": "%d", "args": ("x",)}))
@@ -151,11 +151,11 @@ async def test_a_record_that_cannot_be_formatted_goes_where_logging_sends_it(
 @pytest.mark.parametrize(
     ("number", "level"), [(0, "debug"), (10, "debug"), (25, "info"), (30, "warning"), (40, "error"), (99, "critical")]
 )
-def test_the_numbers_of_logging_have_levels(number: int, level: str) -> None:
+def test_logging_levels_map_to_the_levels_of_the_log(number: int, level: str) -> None:
     assert level_of(number) == level
 
 
-async def test_a_log_is_the_same_one_wherever_it_is_asked_for(sse: Kit) -> None:
+async def test_an_id_always_returns_the_same_log(sse: Kit) -> None:
     assert sse.log("build", max_lines=3) is sse.log("build")
     assert sse.log("build") is not sse.log("other")
     assert sse.log("build").max_lines == 3
@@ -172,7 +172,7 @@ def test_lines_may_be_texts_pairs_and_elements() -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_its_parts_have_names() -> None:
+def test_the_parts_of_a_log_have_accessible_names() -> None:
     html = to_xml(LogTail(id="log", label="Build"), indent=False)
     assert 'role="log" tabindex="0" aria-label="Build"' in html
     assert 'aria-label="Filter lines by text"' in html
@@ -195,7 +195,7 @@ def test_its_parts_have_names() -> None:
         ([], {"id": "log", "max_lines": -1}, ValueError, "max_lines must be a whole number of at least 1, not -1"),
     ],
 )
-def test_what_a_log_tail_cannot_be_is_refused(
+def test_invalid_options_of_a_log_tail_are_refused(
     lines: list[Any], options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error) as caught:
@@ -203,7 +203,7 @@ def test_what_a_log_tail_cannot_be_is_refused(
     assert str(caught.value).startswith(message)
 
 
-async def test_what_a_log_cannot_be_is_refused(sse: Kit) -> None:
+async def test_invalid_options_of_a_log_are_refused(sse: Kit) -> None:
     with pytest.raises(MarkupError, match="unknown level 'loud'"):
         await sse.log("build").write("a", level="loud")
     with pytest.raises(MarkupError, match="a log needs an id"):
@@ -214,11 +214,11 @@ async def test_what_a_log_cannot_be_is_refused(sse: Kit) -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_html_is_taken_as_html_only_where_it_says_so() -> None:
+def test_only_marked_html_is_not_escaped() -> None:
     assert "<i>mine</i>" in to_xml(LogTail(Safe("<i>mine</i>"), id="log"))
 
 
-async def test_a_log_shows_what_goes_on_in_a_transaction(sse: Kit) -> None:
+async def test_a_log_is_published_inside_a_transaction(sse: Kit) -> None:
     sent, db = Sent(sse, "build"), sqlite3.connect(":memory:", isolation_level=None)
     async with sse.after_commit(db):
         sse.log("build", interval=0.01).write("going on")
@@ -226,7 +226,7 @@ async def test_a_log_shows_what_goes_on_in_a_transaction(sse: Kit) -> None:
     db.close()
 
 
-async def test_nobody_has_to_await_it_and_threads_keep_their_order(sse: Kit) -> None:
+async def test_write_works_without_await_and_keeps_the_order_of_threads(sse: Kit) -> None:
     log = sse.log("build", interval=0.01)
 
     def work(name: str) -> None:

@@ -18,37 +18,37 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sent(sse: Kit) -> list[str]:
-    """Collect what is published."""
-    found: list[str] = []
+    """Return a list that collects the frames of all published events."""
+    frames: list[str] = []
     enqueue = sse.fanout.enqueue
 
     def collect(event: Any) -> None:
-        found.append(event.frame.decode())
+        frames.append(event.frame.decode())
         enqueue(event)
 
     sse.fanout.enqueue = collect  # type: ignore[method-assign]
-    return found
+    return frames
 
 
-def said(frame: str) -> str:
-    """Return what an update shows and announces, as text."""
+def text_of(frame: str) -> str:
+    """Return the text that an update shows and announces."""
     return re.sub(r"<[^>]*>", " ", frame.partition("data: ")[2]).strip()
 
 
-async def test_a_job_tells_its_pages_when_it_begins_and_ends(sse: Kit, sent: list[str]) -> None:
+async def test_a_job_publishes_its_start_and_its_end(sse: Kit, sent: list[str]) -> None:
     async with sse.job("export", total=4, title="July") as job:
         assert (job.state, job.running, len(sent)) == ("running", True, 1)
         await job.step()
         await job.update(3, message="nearly there")
     assert (job.state, job.running) == ("done", False)
     assert "channel: export\n" in sent[0]
-    assert said(sent[0]).split() == ["0", "%", "July", "started"]
-    assert said(sent[-1]).split() == ["100", "%", "Done", "·", "July", "·", "nearly", "there", "Done"]
+    assert text_of(sent[0]).split() == ["0", "%", "July", "started"]
+    assert text_of(sent[-1]).split() == ["100", "%", "Done", "·", "July", "·", "nearly", "there", "Done"]
     assert 'hx-swap-oob="outerHTML:#export-now"' in sent[-1]
     assert 'hx-swap-oob="innerHTML:#export-said"' in sent[-1]
 
 
-async def test_a_million_steps_are_few_messages_and_leave_room_for_others(sse: Kit, sent: list[str]) -> None:
+async def test_a_million_steps_send_few_messages_and_do_not_block_the_loop(sse: Kit, sent: list[str]) -> None:
     turns = 0
 
     async def others() -> None:
@@ -69,12 +69,12 @@ async def test_a_million_steps_are_few_messages_and_leave_room_for_others(sse: K
     assert turns >= 2
 
 
-async def test_what_changes_is_refused_soon_though_the_job_goes_no_further(sse: Kit, sent: list[str]) -> None:
+async def test_the_last_change_is_sent_although_the_job_makes_no_more_steps(sse: Kit, sent: list[str]) -> None:
     async with sse.job("export", total=100) as job:
         for _ in range(60):
             await job.step()
         await until(lambda: len(sent) == 2)
-        assert said(sent[1]).split() == ["60", "%", "50", "%"]
+        assert text_of(sent[1]).split() == ["60", "%", "50", "%"]
         await job.step()
         await until(lambda: len(sent) == 3)
         assert "export-said" not in sent[2]
@@ -93,7 +93,7 @@ async def test_a_job_that_raises_has_failed_and_its_caller_gets_the_error(sse: K
     assert sse.job("export").present.state == "failed"
 
 
-async def test_cancel_leaves_the_block_and_nothing_more(sse: Kit, sent: list[str]) -> None:
+async def test_cancel_ends_only_the_block(sse: Kit, sent: list[str]) -> None:
     assert sse.job("export").cancel().result() is False
 
     async def work() -> str:
@@ -108,7 +108,7 @@ async def test_cancel_leaves_the_block_and_nothing_more(sse: Kit, sent: list[str
     sse.job("export").cancel()
     assert await task == "after it: True"
     assert task.cancelling() == 0
-    assert said(sent[-1]).split() == ["50", "%", "Cancelled", "Cancelled"]
+    assert text_of(sent[-1]).split() == ["50", "%", "Cancelled", "Cancelled"]
     assert sse.job("export").cancel().result() is False
 
 
@@ -140,7 +140,7 @@ async def test_a_task_that_is_cancelled_by_others_stays_cancelled(sse: Kit, sent
         assert sse.job("export").present.state == "cancelled"
 
 
-async def test_the_caller_gets_his_own_error_when_nobody_can_be_told(sse: Kit) -> None:
+async def test_the_caller_gets_the_original_error_when_publishing_fails(sse: Kit) -> None:
     async def work() -> None:
         async with sse.job("export"):
             await sse.stop()
@@ -152,7 +152,7 @@ async def test_the_caller_gets_his_own_error_when_nobody_can_be_told(sse: Kit) -
     assert sse.job("export").present.state == "failed"
 
 
-async def test_two_at_once_with_one_id_are_an_error(sse: Kit) -> None:
+async def test_two_running_jobs_with_the_same_id_are_an_error(sse: Kit) -> None:
     async with sse.job("export", total=2) as job:
         with pytest.raises(AlreadyRunning, match="Job 'export' is running"):
             async with sse.job("export"):
@@ -166,7 +166,7 @@ async def test_two_at_once_with_one_id_are_an_error(sse: Kit) -> None:
         assert (job.done, job.total, job.state) == (0, 2, "running")
 
 
-async def test_a_job_is_of_use_within_its_block_only(sse: Kit) -> None:
+async def test_a_job_can_be_updated_only_inside_its_block(sse: Kit) -> None:
     job = sse.job("export")
     for state in ("idle", "done"):
         with pytest.raises(NotRunning, match=f"Job 'export' is {state}: use it within its async with block"):
@@ -176,7 +176,7 @@ async def test_a_job_is_of_use_within_its_block_only(sse: Kit) -> None:
                 pass
 
 
-async def test_a_job_that_cannot_be_told_of_does_not_begin() -> None:
+async def test_a_job_that_cannot_be_published_does_not_begin() -> None:
     manager = Kit()
     await manager.start()
     await manager.stop()
@@ -199,7 +199,7 @@ async def test_threads_step_and_see_that_they_are_cancelled(sse: Kit, sent: list
     assert "counting" in sent[-1]
 
 
-def test_those_that_have_ended_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_jobs_are_forgotten_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     works = Works(lambda: now)
 
@@ -260,18 +260,18 @@ async def test_time_left_follows_the_recent_pace() -> None:
         (72 * 3600, "about 3 days left"),
     ],
 )
-def test_time_left_is_said_as_one_would_say_it(seconds: float, words: str) -> None:
+def test_time_left_is_formatted_in_words(seconds: float, words: str) -> None:
     assert describe_time(seconds) == words
 
 
-async def test_pages_say_how_long_it_takes_still(sse: Kit, sent: list[str]) -> None:
+async def test_pages_show_the_time_left(sse: Kit, sent: list[str]) -> None:
     now = 0.0
     sse.works.clock = lambda: now
     async with sse.job("export", total=100) as job:
         now = 10.0
         await job.step(10, message="row 10")
         await until(lambda: len(sent) == 2)
-        assert said(sent[1]).startswith("10 %")
+        assert text_of(sent[1]).startswith("10 %")
         assert "<bdi>row 10</bdi> · about 2 min left</div>" in sent[1]
     assert "left</div>" not in sent[-1]
 
@@ -297,7 +297,7 @@ async def test_a_page_begins_with_the_present_state(sse: Kit) -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_it_follows_its_channel_and_keeps_attributes() -> None:
+def test_a_bar_follows_its_channel_and_keeps_attributes() -> None:
     bar = ProgressBar(Kit().job("export", channel="exports"), "A", cls="wide", role="region", title="B")
     assert bar.attrs["class"] == "sse-progress wide"
     assert (bar.attrs["id"], bar.attrs["role"], bar.attrs["title"]) == ("export", "region", "B")
@@ -306,7 +306,7 @@ def test_it_follows_its_channel_and_keeps_attributes() -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_texts_are_text_and_short() -> None:
+def test_texts_are_escaped_and_truncated() -> None:
     job = Kit().job("export", title="<script>")
     assert "<script>" not in to_xml(ProgressBar(job, "<script>"))
     assert work.first_line("x" * 1_000_000) == "x" * 500 + "…"

@@ -11,7 +11,7 @@ from sse_components import MarkupError, SessionGuard, SetupError, setup_sse
 HOSTILE = '"><script>alert(1)</script>'
 
 
-def test_a_guard_is_a_closed_dialog_with_a_name() -> None:
+def test_a_guard_is_a_closed_dialog_with_an_accessible_name() -> None:
     guard = SessionGuard(user="ann", cls="wide", sign_in="/in?next=/a&b")
     html = to_xml(guard)
     assert guard.tag == "dialog"
@@ -23,14 +23,14 @@ def test_a_guard_is_a_closed_dialog_with_a_name() -> None:
     assert 'method="dialog"' in html
 
 
-def test_its_words_are_text_and_its_content_is_the_users() -> None:
+def test_words_are_escaped_and_children_replace_the_content() -> None:
     html = to_xml(SessionGuard(P("Save first."), user="ann", signed_out=HOSTILE, stay=HOSTILE))
     assert HOSTILE not in html
     assert "<p>Save first.</p>" in html
     assert "kept as it is" not in html
 
 
-def test_it_carries_a_hash_of_the_user_only() -> None:
+def test_a_guard_contains_only_a_hash_of_the_user() -> None:
     marks = [SessionGuard(user=user).attrs["data-sse-who"] for user in ("ann", "bob", 7, "7", "")]
     assert marks[0] != marks[1]
     assert marks[2] == marks[3]
@@ -38,18 +38,18 @@ def test_it_carries_a_hash_of_the_user_only() -> None:
     assert "ann" not in to_xml(SessionGuard(user="ann"))
 
 
-def test_an_id_that_could_not_be_named_is_refused() -> None:
+def test_an_id_that_selectors_cannot_name_is_refused() -> None:
     with pytest.raises(MarkupError, match=r"^a session guard needs an id"):
         SessionGuard(user="ann", id="a b")
 
 
-def test_without_a_request_it_must_be_told_the_user() -> None:
+def test_without_a_request_the_user_is_required() -> None:
     with pytest.raises(SetupError):
         SessionGuard()
 
 
 @pytest.mark.parametrize(("auth", "expected"), [("ann", SessionGuard(user="ann")), (None, SessionGuard(user=""))])
-def test_by_default_it_is_for_the_user_of_the_request(auth: Any, expected: Any) -> None:
+def test_the_default_is_the_user_of_the_request(auth: Any, expected: Any) -> None:
     def before(request: Request) -> None:
         request.scope["auth"] = auth
 

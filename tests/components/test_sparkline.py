@@ -26,7 +26,7 @@ def svg(values: Any, length: int = 0, **look: Any) -> ElementTree.Element:
 
 
 def path(drawn: ElementTree.Element, cls: str) -> str:
-    (found,) = [one.attrib["d"] for one in drawn if one.get("class") == cls]
+    (found,) = [element.attrib["d"] for element in drawn if element.get("class") == cls]
     return found
 
 
@@ -34,7 +34,7 @@ def title(drawn: ElementTree.Element) -> str | None:
     return drawn[0].text
 
 
-def test_a_line_goes_from_edge_to_edge_and_says_what_it_shows() -> None:
+def test_a_line_spans_the_drawing_and_has_a_text_alternative() -> None:
     drawn = svg([0, 5, 10], unit=" %")
     assert path(drawn, "sse-spark-line") == "M3.0,23.0 53.0,13.0 103.0,3.0h0"
     assert path(drawn, "sse-spark-area") == "M3.0,23.0 53.0,13.0 103.0,3.0 L103.0,26 3.0,26Z"
@@ -59,18 +59,18 @@ def test_gaps_and_extremes_are_drawn(values: list[float | None], line: str, said
     assert (path(drawn, "sse-spark-line"), title(drawn)) == (line, said)
 
 
-def test_few_values_stand_at_the_right_and_edges_may_be_given() -> None:
+def test_few_values_are_drawn_at_the_right_and_the_range_may_be_set() -> None:
     assert path(svg([50, 150], 3, low=0, high=100), "sse-spark-line") == "M53.0,13.0 103.0,3.0h0"
 
 
 @given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), max_size=30), st.integers(0, 40))
-def test_whatever_the_values_the_line_stays_in_its_drawing(values: list[float | None], length: int) -> None:
+def test_any_line_stays_inside_the_drawing(values: list[float | None], length: int) -> None:
     points = list(Look("any").points(values, max(length, len(values))))
     assert [point is None for point in points] == [value is None for value in values]
     assert all(3 <= x <= 157.001 and 3 <= y <= 37.001 for x, y in filter(None, points))
 
 
-async def test_values_that_are_pushed_at_once_are_sent_at_once(sse: Kit) -> None:
+async def test_values_of_one_tick_are_sent_in_one_message(sse: Kit) -> None:
     spark, start = sse.sparkline("load", label="<Load>", length=3, interval=0.02), sse.backend.cursor
     await spark.push(1, Decimal("2.5"))
     await spark.push(Fraction(1, 2), math.nan)
@@ -95,7 +95,7 @@ async def test_values_may_be_pushed_from_threads(sse: Kit) -> None:
 
 
 @pytest.mark.parametrize("value", ["7", b"7", [], object(), 10**400, 1j])
-async def test_what_is_no_number_is_refused(sse: Kit, value: Any) -> None:
+async def test_a_value_that_is_not_a_number_is_refused(sse: Kit, value: Any) -> None:
     spark = sse.sparkline("load")
     with pytest.raises(MarkupError) as caught:
         await spark.push(1, value)
@@ -104,13 +104,13 @@ async def test_what_is_no_number_is_refused(sse: Kit, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
-async def test_what_has_no_place_is_a_gap(sse: Kit, value: float | None) -> None:
+async def test_a_value_that_is_not_finite_is_a_gap(sse: Kit, value: float | None) -> None:
     spark = sse.sparkline("load")
     await spark.push(value)
     assert list(spark.values) == [None]
 
 
-async def test_a_line_is_pushed_between_start_up_and_shutdown() -> None:
+async def test_push_needs_a_running_manager() -> None:
     sse = Kit()
     sse.start_with_application()
     spark = sse.sparkline("load")
@@ -129,19 +129,19 @@ async def test_a_line_is_pushed_between_start_up_and_shutdown() -> None:
         ({"id": "load", "label": "L", "values": ["a"]}, "a sparkline's value must be a number or None, not 'a'"),
     ],
 )
-def test_what_a_sparkline_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_of_a_sparkline_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(MarkupError) as caught:
         Sparkline(**options)
     assert str(caught.value) == message
 
 
-def test_a_length_has_room_for_a_value() -> None:
+def test_the_length_must_be_positive() -> None:
     with pytest.raises(ValueError, match="length must be a whole number of at least 1, not 0"):
         Spark(Kit(), "load", length=0)
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_values_may_be_given_directly() -> None:
+def test_values_may_be_passed_directly() -> None:
     html = to_xml(Sparkline([1, None, 3], id="load", label="Load", latest=False))
     assert "Load: latest 3, lowest 1, highest 3" in html
     assert "aria-hidden" not in html

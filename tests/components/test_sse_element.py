@@ -41,23 +41,23 @@ def test_an_element_connects_on_htmx_2_and_on_htmx_4() -> None:
     ("channels", "granted"),
     [("todos", {"todos"}), (["todos", "chat"], {"todos", "chat"}), ((name for name in ("a", "b", "a")), {"a", "b"})],
 )
-def test_its_channels_are_granted_from_the_beginning_of_the_request_on(channels: Any, granted: set[str]) -> None:
+def test_channels_are_granted_with_the_cursor_of_the_requests_start(channels: Any, granted: set[str]) -> None:
     assert grant(SSE(channels=channels))[:2] == (frozenset(granted), HERE)
 
 
 @pytest.mark.usefixtures("rendered_page")
 @pytest.mark.parametrize(("event", "swapped"), [("done", "done"), (["a", "message"], "a,message"), (("b",), "b")])
-def test_it_swaps_the_events_it_is_told_to(event: Any, swapped: str) -> None:
+def test_the_event_argument_names_the_events_to_swap(event: Any, swapped: str) -> None:
     assert SSE(channels="todos", event=event).attrs["data-sse-swap"] == swapped
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_it_may_swap_no_event_itself() -> None:
+def test_an_empty_event_argument_swaps_nothing() -> None:
     assert "data-sse-swap" not in to_xml(SSE(channels="todos", event=()))
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_it_keeps_children_and_attributes_as_ft_does() -> None:
+def test_children_and_attributes_are_kept() -> None:
     element = SSE(Li("a"), Li("b"), channels="todos", swap="beforeend", id="feed", cls="wide", hx_target="#list")
     assert element.children == (Li("a"), Li("b"))
     kept = ("hx-swap", "id", "class", "hx-target")
@@ -66,13 +66,13 @@ def test_it_keeps_children_and_attributes_as_ft_does() -> None:
 
 @pytest.mark.usefixtures("rendered_page")
 @pytest.mark.parametrize(("heal", "attribute"), [("page", None), ("event", "event"), ("#a", "#a"), (".a", ".a")])
-def test_it_says_how_it_is_healed(heal: str, attribute: str | None) -> None:
+def test_the_heal_argument_becomes_an_attribute(heal: str, attribute: str | None) -> None:
     assert SSE(channels="todos", heal=heal).attrs.get("data-sse-heal") == attribute
 
 
 @pytest.mark.usefixtures("rendered_page")
 @pytest.mark.parametrize("heal", ["", "todos", "Page", None, 7])
-def test_an_unknown_way_to_heal_is_told(heal: Any) -> None:
+def test_an_unknown_heal_argument_is_refused(heal: Any) -> None:
     with pytest.raises(MarkupError) as caught:
         SSE(channels="todos", heal=heal)
     assert str(caught.value) == f"heal must be 'page', 'event' or a selector that starts with '#' or '.', not {heal!r}"
@@ -96,13 +96,13 @@ def test_an_unknown_way_to_heal_is_told(heal: Any) -> None:
         ),
     ],
 )
-def test_what_it_cannot_be_is_told(options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error) as caught:
         SSE(**options)
     assert str(caught.value).startswith(message)
 
 
-def test_outside_of_a_request_there_is_nobody_to_grant_channels_to() -> None:
+def test_outside_of_a_request_channels_cannot_be_granted() -> None:
     with pytest.raises(SetupError, match="channels are granted to the page of a request"):
         SSE(channels="todos")
 

@@ -27,7 +27,7 @@ def attributes(component: FT, tag: str = "input") -> dict[str, str | None]:
     return found[0]
 
 
-def test_a_field_of_the_browser_needs_no_server() -> None:
+def test_a_browser_field_needs_no_server() -> None:
     component = SyncedInput("title", "Title", value=HOSTILE, cls="wide", maxlength=9)
     field = attributes(component)
     assert component.tag == "label"
@@ -55,9 +55,7 @@ def test_a_textarea_keeps_its_first_newline_and_its_text() -> None:
         (lambda **options: SyncedToggle("Lamp", name="on", checked=True, **options), "true", "change"),
     ],
 )
-def test_a_field_of_the_server_follows_a_channel_and_sends_what_is_typed(
-    component: Any, said: str, trigger: str
-) -> None:
+def test_a_server_field_follows_a_channel_and_sends_its_value(component: Any, said: str, trigger: str) -> None:
     made = component(scope="server", id="it", hx_post="/save")
     assert made.attrs["data-sse-connect"].startswith("/live/stream?sub=")
     field = attributes(made)
@@ -80,17 +78,17 @@ def test_a_field_of_the_server_follows_a_channel_and_sends_what_is_typed(
         (lambda: SyncedToggle("a", attribute="onclick"), "a switch may set an attribute data-..., or class"),
     ],
 )
-def test_what_could_not_work_is_refused(make: Any, message: str) -> None:
+def test_invalid_combinations_of_options_are_refused(make: Any, message: str) -> None:
     with pytest.raises(MarkupError, match=f"^{message}"):
         make()
 
 
-def test_a_field_of_the_server_needs_a_request() -> None:
+def test_a_server_field_needs_a_request() -> None:
     with pytest.raises(SetupError):
         SyncedInput("a", scope="server", id="a")
 
 
-def test_a_switch_drives_an_attribute() -> None:
+def test_a_toggle_sets_an_attribute_of_html() -> None:
     theme = attributes(SyncedToggle("Dark", attribute="data-theme", on="dark", off="light"))
     assert (theme["role"], theme["type"]) == ("switch", "checkbox")
     assert theme["data-sse-synced"] == "sse:switch:data-theme"
@@ -106,7 +104,7 @@ def test_a_switch_drives_an_attribute() -> None:
 @pytest.mark.parametrize(
     ("value", "said"), [("a\nb", "a\nb"), (True, "true"), (False, "false"), (7, "7"), (HOSTILE, HOSTILE)]
 )
-async def test_the_server_says_what_a_field_holds(value: Any, said: str, sse: Kit) -> None:
+async def test_set_publishes_the_value_of_a_field(value: Any, said: str, sse: Kit) -> None:
     begin = sse.backend.cursor
     id = await sse.synced("title").set(value)
     (event,) = sse.backend.since({"title"}, begin)
@@ -120,6 +118,6 @@ async def test_the_server_says_what_a_field_holds(value: Any, said: str, sse: Ki
     assert found[-1] == ("data", {"value": said})
 
 
-async def test_the_server_names_a_field_that_selectors_can_name(sse: Kit) -> None:
+async def test_a_server_field_needs_an_id_that_selectors_can_name(sse: Kit) -> None:
     with pytest.raises(MarkupError, match=r"^a synced field needs an id"):
         sse.synced("a b")

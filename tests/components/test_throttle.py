@@ -35,12 +35,12 @@ class Sender:
 
 @pytest.mark.parametrize("leading", [True, False])
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), True])
-def test_an_interval_is_above_0(interval: float, leading: bool) -> None:
+def test_an_interval_must_be_positive(interval: float, leading: bool) -> None:
     with pytest.raises(ValueError, match=r"^interval must be a number above 0, not"):
         Throttle(Kit(), Sender(), interval, leading=leading)
 
 
-async def test_what_leads_is_sent_at_once_and_the_rest_when_the_interval_has_passed(sse: Kit) -> None:
+async def test_with_leading_the_first_change_is_sent_at_once_and_the_rest_after_the_interval(sse: Kit) -> None:
     send, loop = Sender(), asyncio.get_running_loop()
     throttle, began = Throttle(sse, send, 0.02, leading=True), loop.time()
     assert [await throttle.request() for _ in range(3)] == ["id", "", ""]
@@ -51,7 +51,7 @@ async def test_what_leads_is_sent_at_once_and_the_rest_when_the_interval_has_pas
     assert loop.time() - began >= 0.04
 
 
-async def test_what_follows_is_sent_together(sse: Kit) -> None:
+async def test_without_leading_all_changes_are_sent_together(sse: Kit) -> None:
     send, loop = Sender(), asyncio.get_running_loop()
     throttle, began = Throttle(sse, send, 0.02, leading=False), loop.time()
     assert [await throttle.request() for _ in range(3)] == ["", "", ""]
@@ -68,7 +68,7 @@ async def test_a_change_may_come_from_any_thread_and_is_sent_in_the_loop(sse: Ki
     assert send.threads == {threading.get_ident()}
 
 
-async def test_a_message_leaves_out_whom_every_change_leaves_out(sse: Kit) -> None:
+async def test_a_message_excludes_only_tabs_that_every_change_excludes(sse: Kit) -> None:
     send = Sender()
     throttle = Throttle(sse, send, 0.01, leading=False)
     throttle.request(frozenset("ab"))
@@ -80,7 +80,7 @@ async def test_a_message_leaves_out_whom_every_change_leaves_out(sse: Kit) -> No
     assert send.sent == [frozenset("b"), frozenset()]
 
 
-async def test_it_sends_again_only_when_the_last_message_is_sent(sse: Kit) -> None:
+async def test_a_throttle_waits_until_the_last_message_is_sent(sse: Kit) -> None:
     send, slow = Sender(), Future[str]()
     slow.set_running_or_notify_cancel()
     send.outcome = Outcome(slow)
@@ -93,7 +93,7 @@ async def test_it_sends_again_only_when_the_last_message_is_sent(sse: Kit) -> No
     await until(lambda: len(send.sent) == 2)
 
 
-async def test_what_is_sent_later_is_outside_of_the_context_of_who_asked(sse: Kit) -> None:
+async def test_a_delayed_message_is_sent_outside_of_the_callers_context(sse: Kit) -> None:
     send = Sender()
     throttle = Throttle(sse, send, 0.01, leading=True)
     request.set("mine")
@@ -103,7 +103,7 @@ async def test_what_is_sent_later_is_outside_of_the_context_of_who_asked(sse: Ki
     assert send.contexts == ["mine", "none"]
 
 
-async def test_it_goes_on_after_an_error(sse: Kit, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_throttle_continues_after_an_error(sse: Kit, caplog: pytest.LogCaptureFixture) -> None:
     errors, sent = [ValueError("at once"), ValueError("later")], list[str]()
 
     def send(exclude: frozenset[str]) -> Outcome[str]:
@@ -122,7 +122,7 @@ async def test_it_goes_on_after_an_error(sse: Kit, caplog: pytest.LogCaptureFixt
     await until(lambda: bool(sent))
 
 
-async def test_the_first_change_starts_a_manager_that_stands_alone() -> None:
+async def test_the_first_change_starts_a_manager_without_an_application() -> None:
     sse, send = Kit(), Sender()
     await Throttle(sse, send, 0.001, leading=False).request()
     assert sse.running

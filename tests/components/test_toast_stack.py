@@ -24,20 +24,20 @@ TAB = "tab_0123456789abcdef"
 def request(
     session: dict[str, Any] | None = None, user: str | None = None, tab: str = "", mode: str = "cors"
 ) -> AbstractContextManager[Page]:
-    """Be in a request, as `SSEMiddleware` and the application's own middleware leave it."""
+    """Run a block in the context of a request, as set by `SSEMiddleware` and the application's middleware."""
     headers = [(TAB_HEADER.lower().encode(), tab.encode()), (b"sec-fetch-mode", mode.encode())]
     return rendering(headers=headers, auth=user, session=session)
 
 
-def sent(sse: Kit, channel: str) -> Event:
-    """Return the one event of a channel."""
+def only_event(sse: Kit, channel: str) -> Event:
+    """Return the only event of a channel."""
     (event,) = sse.backend.since([channel], Cursor(sse.backend.cursor.epoch, 0))
     return event
 
 
 async def test_a_toast_goes_to_everyone(sse: Kit) -> None:
     await sse.toast("<b>Saved</b>", Safe("<i>now</i>"), level="success")
-    frame = sent(sse, EVERYONE).frame.decode()
+    frame = only_event(sse, EVERYONE).frame.decode()
     assert 'hx-swap-oob="beforeend:#sse-toasts-news"' in frame
     assert '<b>success</b><div class="sse-toast-text">&lt;b&gt;Saved&lt;/b&gt;<i>now</i></div>' in frame
     assert 'data-level="success" data-sse-toast="6000"' in frame
@@ -45,34 +45,34 @@ async def test_a_toast_goes_to_everyone(sse: Kit) -> None:
 
 async def test_a_toast_goes_to_a_user_or_a_session(sse: Kit) -> None:
     await sse.toast("a", user="alice")
-    assert b">a<" in sent(sse, user_channel("alice")).frame
+    assert b">a<" in only_event(sse, user_channel("alice")).frame
     await sse.toast("b", session="an id")
-    assert b">b<" in sent(sse, session_channel("an id")).frame
+    assert b">b<" in only_event(sse, session_channel("an id")).frame
     session = {"sse": "of the browser"}
     await sse.toast("c", session=session)
-    assert b">c<" in sent(sse, session_channel("of the browser")).frame
+    assert b">c<" in only_event(sse, session_channel("of the browser")).frame
     session.clear()
     with request(session) as page:
         await sse.toast("d", session=session)
     assert page.session_channel is not None
-    assert b">d<" in sent(sse, page.session_channel).frame
+    assert b">d<" in only_event(sse, page.session_channel).frame
 
 
-async def test_a_toast_goes_to_the_tab_that_asks_for_it(sse: Kit) -> None:
+async def test_a_toast_may_go_to_the_tab_of_the_request(sse: Kit) -> None:
     with request({}, tab=TAB) as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
-        assert f"\nonly: {TAB}\n" in sent(sse, page.session_channel).frame.decode()
+        assert f"\nonly: {TAB}\n" in only_event(sse, page.session_channel).frame.decode()
     with request(None, tab=TAB) as page:
         await sse.toast("b", tab=page.tab)
-        assert f"\nonly: {TAB}\n" in sent(sse, EVERYONE).frame.decode()
+        assert f"\nonly: {TAB}\n" in only_event(sse, EVERYONE).frame.decode()
 
 
-async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: Kit) -> None:
+async def test_an_unknown_tab_uses_the_channel_of_the_session(sse: Kit) -> None:
     with request({}) as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
-        assert "only" not in sent(sse, page.session_channel).frame.decode()
+        assert "only" not in only_event(sse, page.session_channel).frame.decode()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,9 @@ async def test_a_tab_that_is_not_known_is_any_of_the_session(sse: Kit) -> None:
         ({"user": "a", "tab": TAB}, "a toast has one recipient: user, session or tab, not user and tab"),
     ],
 )
-async def test_who_is_not_known_is_not_everyone(sse: Kit, options: dict[str, Any], message: str) -> None:
+async def test_invalid_options_of_a_toast_are_refused_and_nothing_is_sent(
+    sse: Kit, options: dict[str, Any], message: str
+) -> None:
     before = sse.backend.cursor
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         sse.toast("a", **options)
@@ -105,16 +107,16 @@ async def test_who_is_not_known_is_not_everyone(sse: Kit, options: dict[str, Any
         ("info", {"timeout": None}, "0", "news"),
     ],
 )
-async def test_a_toast_stays_as_its_level_has_it(
+async def test_the_level_of_a_toast_decides_how_long_it_is_shown(
     sse: Kit, level: str, timeout: dict[str, Any], milliseconds: str, shown_in: str
 ) -> None:
     await sse.toast("a", level=level, **timeout)
-    frame = sent(sse, EVERYONE).frame.decode()
+    frame = only_event(sse, EVERYONE).frame.decode()
     assert f'data-sse-toast="{milliseconds}"' in frame
     assert f"beforeend:#sse-toasts-{shown_in}" in frame
 
 
-def granted(stack: Any) -> frozenset[str]:
+def channels_of(stack: Any) -> frozenset[str]:
     grant = re.search(r"sub=([\w.-]+)", stack.attrs["data-sse-connect"])
     assert grant
     page = current_page.get()
@@ -123,12 +125,12 @@ def granted(stack: Any) -> frozenset[str]:
 
 def test_a_stack_follows_the_channels_of_its_page() -> None:
     with request():
-        assert granted(ToastStack()) == {EVERYONE}
+        assert channels_of(ToastStack()) == {EVERYONE}
     with request({}, user="alice") as page:
-        assert granted(ToastStack()) == {EVERYONE, page.session_channel, page.user_channel}
+        assert channels_of(ToastStack()) == {EVERYONE, page.session_channel, page.user_channel}
 
 
-def test_a_stack_has_its_parts_and_takes_attributes() -> None:
+def test_a_stack_has_two_lists_and_takes_attributes() -> None:
     with request():
         html = to_xml(ToastStack("hello", limit=2, cls="wide", title="t"), indent=False)
     assert 'class="sse-toasts wide"' in html
@@ -140,7 +142,7 @@ def test_a_stack_has_its_parts_and_takes_attributes() -> None:
         ToastStack(limit=0)
 
 
-async def test_a_toast_is_shown_once_by_the_page_to_which_its_request_leads(sse: Kit) -> None:
+async def test_a_toast_is_shown_once_by_the_page_after_a_redirect(sse: Kit) -> None:
     session: dict[str, Any] = {}
     with request(session, mode="navigate"):
         await sse.toast("<b>Saved</b>", level="success")
@@ -163,7 +165,7 @@ def sent_first(sse: Kit) -> str:
     return sse.backend.since([EVERYONE], Cursor(sse.backend.cursor.epoch, 0))[0].frame.decode()
 
 
-async def test_what_is_kept_is_bounded_by_time_and_size(sse: Kit) -> None:
+async def test_toasts_kept_for_the_next_page_are_limited_in_time_and_size(sse: Kit) -> None:
     session: dict[str, Any] = {}
     with request(session, mode="navigate"):
         for number in range(20):
@@ -178,4 +180,4 @@ async def test_what_is_kept_is_bounded_by_time_and_size(sse: Kit) -> None:
 
 async def test_a_toast_may_be_sent_from_a_sync_handler(sse: Kit) -> None:
     await asyncio.to_thread(lambda: sse.toast("a", level="error").result(5))
-    assert b">a<" in sent(sse, EVERYONE).frame
+    assert b">a<" in only_event(sse, EVERYONE).frame

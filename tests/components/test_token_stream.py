@@ -21,16 +21,16 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sent(sse: Kit) -> list[str]:
-    """Collect what is published, as the browser reads it."""
-    found: list[str] = []
+    """Return a list that collects the data of all published events."""
+    data: list[str] = []
     enqueue = sse.fanout.enqueue
 
     def collect(event: Any) -> None:
-        found.append("\n".join(re.findall(r"^data: ?(.*)", event.frame.decode(), re.MULTILINE)))
+        data.append("\n".join(re.findall(r"^data: ?(.*)", event.frame.decode(), re.MULTILINE)))
         enqueue(event)
 
     sse.fanout.enqueue = collect  # type: ignore[method-assign]
-    return found
+    return data
 
 
 PART = re.compile(
@@ -66,7 +66,7 @@ async def words(*tokens: str) -> AsyncIterator[str]:
         yield token
 
 
-async def test_an_answer_comes_as_it_is_written(sse: Kit, sent: list[str]) -> None:
+async def test_an_answer_is_published_as_it_is_written(sse: Kit, sent: list[str]) -> None:
     async with sse.tokens("answer") as answer:
         assert answer.state == "streaming"
         assert 'aria-busy="true"' in sent[0]
@@ -80,7 +80,7 @@ async def test_an_answer_comes_as_it_is_written(sse: Kit, sent: list[str]) -> No
     assert 'data-answer="done"' in sent[-1]
 
 
-async def test_thousands_of_tokens_and_a_megabyte_are_few_messages_and_elements(sse: Kit, sent: list[str]) -> None:
+async def test_a_long_answer_is_sent_in_few_messages_and_elements(sse: Kit, sent: list[str]) -> None:
     clock = asyncio.get_running_loop().time
     began = clock()
     tokens = [*(f"{number} " for number in range(5_000)), "<" * 1_000_000, *(f"{number} " for number in range(5_000))]
@@ -92,7 +92,7 @@ async def test_thousands_of_tokens_and_a_megabyte_are_few_messages_and_elements(
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_a_page_made_in_the_middle_goes_on_without_loss_or_doubling(sse: Kit, sent: list[str]) -> None:
+async def test_a_page_rendered_during_an_answer_gets_each_token_once(sse: Kit, sent: list[str]) -> None:
     pages: list[tuple[int, str, str]] = []
 
     def look(answer: Answer, cursor: int) -> None:
@@ -114,7 +114,7 @@ async def test_a_page_made_in_the_middle_goes_on_without_loss_or_doubling(sse: K
 
 
 @given(st.lists(st.text(alphabet="a \n", max_size=2 * BLOCK), max_size=5))
-def test_blocks_are_the_text_whatever_it_is(tokens: list[str]) -> None:
+def test_blocks_add_up_to_the_text(tokens: list[str]) -> None:
     blocks = [""]
     for token in tokens:
         blocks[-1:] = blocks_of(blocks[-1] + token)
@@ -123,12 +123,12 @@ def test_blocks_are_the_text_whatever_it_is(tokens: list[str]) -> None:
     assert all(blocks[:-1])
 
 
-def test_blocks_end_with_a_line_where_there_is_one() -> None:
+def test_blocks_end_at_a_line_end_if_possible() -> None:
     text = "a line of some words\n" * 1_000
     assert all(block.endswith("\n") for block in list(blocks_of(text))[:-1])
 
 
-async def test_blocks_of_a_paragraph_stand_in_an_element_of_their_own(sse: Kit, sent: list[str]) -> None:
+async def test_each_block_of_a_paragraph_has_a_separate_element(sse: Kit, sent: list[str]) -> None:
     long = "word " * 300
     async with sse.tokens("answer") as answer:
         await answer.write(f"{'line ' * 100}\n" * 2 + long)
@@ -141,12 +141,12 @@ async def test_blocks_of_a_paragraph_stand_in_an_element_of_their_own(sse: Kit, 
         assert re.findall(r'id="answer-from-\d"', render(*answer.elements())) == [
             f'id="answer-from-{number}"' for number in (0, 1, 2)
         ]
-        # Where a block only grows, a page has nothing to swap.
+        # If a block only grows, a page has nothing to swap.
         assert sent[2].count("<span") == 1
         assert sent[2].startswith('<span aria-busy="true" data-sse-text id="answer-3"')
 
 
-def test_blocks_end_after_white_space_where_there_is_some() -> None:
+def test_blocks_end_after_white_space_if_possible() -> None:
     text = "word " * 1_000
     assert all(block.endswith(" ") for block in list(blocks_of(text))[:-1])
 
@@ -170,12 +170,12 @@ async def test_stop_ends_the_iteration(sse: Kit, sent: list[str]) -> None:
         assert await asyncio.to_thread(lambda: sse.tokens("answer").stop().result()) is True
         assert (await task).startswith("word ")
         assert closed.pop() == "closed"
-        assert 'data-answer="stopped"' in "".join(sent[-2:])  # the last part of a long text may be a message apart
+        assert 'data-answer="stopped"' in "".join(sent[-2:])  # the last part of a long text may be a separate message
         assert sse.tokens("answer").present.stopped
     assert sse.tokens("answer").stop().result() is False
 
 
-async def test_a_model_that_fails_is_told_and_raises(sse: Kit, sent: list[str]) -> None:
+async def test_an_error_of_the_model_is_published_and_raised(sse: Kit, sent: list[str]) -> None:
     async def model() -> AsyncIterator[str]:
         yield "word "
         raise ConnectionError("key <sk-1> is refused")
@@ -191,14 +191,14 @@ async def test_a_model_that_fails_is_told_and_raises(sse: Kit, sent: list[str]) 
         assert Tab().apply(sent).text == "word "
 
 
-async def test_a_second_answer_at_once_is_an_error_and_a_later_one_begins_anew(sse: Kit, sent: list[str]) -> None:
+async def test_a_second_answer_is_an_error_while_the_first_runs(sse: Kit, sent: list[str]) -> None:
     left = words("never")
     async with sse.tokens("answer") as answer:
         await answer.write("first " * 1_000)
         with pytest.raises(AlreadyRunning, match="Answer 'answer' is running"):
             await sse.tokens("answer").stream(left)
         async with sse.job("answer"):
-            pass  # a job is something else
+            pass  # a job with the same id is independent
     assert [token async for token in left] == []
     with pytest.raises(NotRunning, match="Answer 'answer' is done"):
         await answer.write("late")
@@ -208,7 +208,7 @@ async def test_a_second_answer_at_once_is_an_error_and_a_later_one_begins_anew(s
         assert answer.text == ""
 
 
-async def test_sentences_are_announced_seldom_and_the_end_at_once(sse: Kit, sent: list[str]) -> None:
+async def test_sentences_are_announced_rarely_and_the_end_at_once(sse: Kit, sent: list[str]) -> None:
     now = 100.0
     sse.works.clock = lambda: now
 
@@ -238,7 +238,7 @@ async def test_threads_write(sse: Kit, sent: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-def test_it_shows_its_children_until_there_is_an_answer() -> None:
+def test_children_are_shown_until_there_is_an_answer() -> None:
     stream = TokenStream(Kit().tokens("answer"), P("Ask <me>"), stop="/stop", label="Reply", cls="wide", title="A")
     page = to_xml(stream)
     assert "<p>Ask &lt;me&gt;</p>" in page
@@ -248,7 +248,7 @@ def test_it_shows_its_children_until_there_is_an_answer() -> None:
 
 
 @pytest.mark.usefixtures("rendered_page")
-async def test_a_page_has_the_text_as_it_is(sse: Kit) -> None:
+async def test_a_page_contains_the_text_unchanged(sse: Kit) -> None:
     text = "  a\n\n  b </textarea><script>" + "long " * 1_000
     await sse.tokens("answer").stream(words(text))
     page = to_xml(TokenStream(sse.tokens("answer"), P("Ask me")))
@@ -259,6 +259,6 @@ async def test_a_page_has_the_text_as_it_is(sse: Kit) -> None:
     assert "Ask me" not in page
 
 
-def test_an_id_that_selectors_cannot_name_is_told() -> None:
+def test_an_id_that_selectors_cannot_name_is_refused() -> None:
     with pytest.raises(MarkupError, match=r"^an answer needs an id of letters, digits, - and _"):
         Kit().tokens("a b")

@@ -1,4 +1,4 @@
-"""Streams whose grants expire or are revoked: real streams, by a real server."""
+"""Streams whose grants expire or are revoked, served by uvicorn."""
 
 from __future__ import annotations
 
@@ -12,174 +12,174 @@ from sse_components import BroadcastManager, ChannelError, NotRunning
 from sse_components.access.grants import Grants
 from sse_components.access.identity import user_channel
 from sse_components.delivery.connection import Connection
+from tests.support.live_app import Browser, LiveApp, PendingAuthorization, connection_of, data_of, run_live_app
 from tests.support.serving import Stream, until
-from tests.support.visiting import Browser, Decision, House, connection_of, data_of, visited
 
 pytestmark = pytest.mark.anyio
 
 
-async def ended(stream: Stream) -> Any:
-    """Return what a stream says that ends."""
+async def read_denial(stream: Stream) -> Any:
+    """Read a stream to its end, and return the denied grants in its last frame; None without a denial."""
     await stream.to_end()
     return data_of(stream, "sse:denied")["denied"] if "sse:denied" in stream.body.decode() else None
 
 
-class Visit:
+class ThreeStreams:
     """Ann in two browsers and Bob in one, each with a stream of two channels."""
 
-    def __init__(self, house: House) -> None:
-        self.house, self.sse = house, house.sse
+    def __init__(self, live_app: LiveApp) -> None:
+        self.live_app, self.sse = live_app, live_app.sse
         self.browsers: dict[str, Browser] = {}
         self.grants: dict[str, list[str]] = {}
         self.streams: dict[str, Stream] = {}
 
-    async def begin(self) -> Visit:
+    async def open(self) -> ThreeStreams:
         for name in ("ann", "anns phone", "bob"):
-            self.browsers[name] = browser = await self.house.browser().login("bob" if name == "bob" else "ann")
+            self.browsers[name] = browser = await self.live_app.browser().login("bob" if name == "bob" else "ann")
             self.grants[name] = await browser.grants("todos,chat")
             self.streams[name] = await browser.follow(self.grants[name])
-        await until(lambda: len(self.house.streams) == 3)
+        await until(lambda: len(self.live_app.streams) == 3)
         return self
 
     async def check_open(self, *names: str) -> None:
-        """Check that exactly these streams are open, and get what is published."""
-        await until(lambda: len(self.house.streams) == len(names))
+        """Check that exactly these streams are open and receive events."""
+        await until(lambda: len(self.live_app.streams) == len(names))
         await self.sse.publish("todos", "still here")
         for name in names:
             await self.streams[name].until("still here")
 
 
-async def test_a_user_is_cut_in_all_browsers_and_what_was_granted_is_not_to_be_replayed() -> None:
-    async with visited() as house:
-        visit = await Visit(house).begin()
-        assert await house.sse.revoke(user="ann") == 2
+async def test_revoking_a_user_ends_the_streams_in_all_browsers_and_old_grants_stay_refused() -> None:
+    async with run_live_app() as live_app:
+        clients = await ThreeStreams(live_app).open()
+        assert await live_app.sse.revoke(user="ann") == 2
         for name in ("ann", "anns phone"):
-            assert await ended(visit.streams[name]) == [{"channels": ["chat", "todos"], "reason": "revoked"}]
-            status, denied = await visit.browsers[name].refused(visit.grants[name])
-            assert (status, [one["reason"] for one in denied]) == (403, ["revoked", "revoked"])
-            assert await visit.browsers[name].renew(visit.grants[name]) == [{"denied": "revoked"}] * 2
-        await visit.check_open("bob")
-        visit.streams["ann"] = await visit.browsers["ann"].follow(await visit.browsers["ann"].grants("todos"))
-        await visit.check_open("bob", "ann")
+            assert await read_denial(clients.streams[name]) == [{"channels": ["chat", "todos"], "reason": "revoked"}]
+            status, denied = await clients.browsers[name].refusal(clients.grants[name])
+            assert (status, [grant["reason"] for grant in denied]) == (403, ["revoked", "revoked"])
+            assert await clients.browsers[name].renew(clients.grants[name]) == [{"denied": "revoked"}] * 2
+        await clients.check_open("bob")
+        clients.streams["ann"] = await clients.browsers["ann"].follow(await clients.browsers["ann"].grants("todos"))
+        await clients.check_open("bob", "ann")
 
 
-async def test_a_channel_is_cut_for_everyone_and_the_other_channels_come_back() -> None:
-    async with visited() as house:
-        visit = await Visit(house).begin()
-        assert await house.sse.revoke(channel="chat") == 3
-        for name, stream in visit.streams.items():
-            assert await ended(stream) == [{"channels": ["chat"], "reason": "revoked"}]
-            visit.streams[name] = await visit.browsers[name].follow(visit.grants[name])
-            denied = data_of(await visit.streams[name].until("sse:denied"), "sse:denied")["denied"]
+async def test_revoking_a_channel_ends_it_for_everyone_and_keeps_the_other_channels() -> None:
+    async with run_live_app() as live_app:
+        clients = await ThreeStreams(live_app).open()
+        assert await live_app.sse.revoke(channel="chat") == 3
+        for name, stream in clients.streams.items():
+            assert await read_denial(stream) == [{"channels": ["chat"], "reason": "revoked"}]
+            clients.streams[name] = await clients.browsers[name].follow(clients.grants[name])
+            denied = data_of(await clients.streams[name].until("sse:denied"), "sse:denied")["denied"]
             assert denied == [{"sub": 1, "channels": ["chat"], "reason": "revoked"}]
-        await visit.check_open("ann", "anns phone", "bob")
+        await clients.check_open("ann", "anns phone", "bob")
 
 
-async def test_one_connection_is_cut_with_its_grants_and_no_other() -> None:
-    async with visited() as house:
-        visit = await Visit(house).begin()
-        ann = visit.browsers["ann"]
+async def test_revoking_a_connection_ends_only_its_own_grants() -> None:
+    async with run_live_app() as live_app:
+        clients = await ThreeStreams(live_app).open()
+        ann = clients.browsers["ann"]
         more = await ann.grants("todos")
-        assert await house.sse.revoke(connection=connection_of(visit.streams["ann"])) == 1
-        assert [one["reason"] for one in await ended(visit.streams["ann"])] == ["revoked"]
-        assert (await ann.refused(visit.grants["ann"]))[0] == 403
+        assert await live_app.sse.revoke(connection=connection_of(clients.streams["ann"])) == 1
+        assert [grant["reason"] for grant in await read_denial(clients.streams["ann"])] == ["revoked"]
+        assert (await ann.refusal(clients.grants["ann"]))[0] == 403
         await ann.follow(more)
-        assert await house.sse.revoke(connection=connection_of(visit.streams["ann"])) == 0
+        assert await live_app.sse.revoke(connection=connection_of(clients.streams["ann"])) == 0
 
 
-async def test_of_one_connection_one_channel_can_be_cut() -> None:
-    async with visited() as house:
-        visit = await Visit(house).begin()
-        bob = connection_of(visit.streams["bob"])
-        assert await house.sse.revoke(connection=bob, channel="other") == 0
-        assert await house.sse.revoke(connection=bob, user="ann") == 0
-        assert await house.sse.revoke(connection=bob, channel="chat") == 1
-        assert await ended(visit.streams["bob"]) == [{"channels": ["chat"], "reason": "revoked"}]
-        stream = await (await visit.browsers["bob"].post(visit.grants["bob"])).until("sse:denied")
-        assert [one["sub"] for one in data_of(stream, "sse:denied")["denied"]] == [1]
+async def test_revoking_a_channel_of_one_connection() -> None:
+    async with run_live_app() as live_app:
+        clients = await ThreeStreams(live_app).open()
+        bob = connection_of(clients.streams["bob"])
+        assert await live_app.sse.revoke(connection=bob, channel="other") == 0
+        assert await live_app.sse.revoke(connection=bob, user="ann") == 0
+        assert await live_app.sse.revoke(connection=bob, channel="chat") == 1
+        assert await read_denial(clients.streams["bob"]) == [{"channels": ["chat"], "reason": "revoked"}]
+        stream = await (await clients.browsers["bob"].post(clients.grants["bob"])).until("sse:denied")
+        assert [grant["sub"] for grant in data_of(stream, "sse:denied")["denied"]] == [1]
 
 
-async def test_several_arguments_mean_what_all_of_them_apply_to() -> None:
-    async with visited() as house:
-        visit = await Visit(house).begin()
-        assert await house.sse.revoke(user="ann", channel="other") == 0
-        assert await house.sse.revoke(user="ann", channel="chat") == 2
-        assert await ended(visit.streams["ann"]) == [{"channels": ["chat"], "reason": "revoked"}]
-        await visit.check_open("bob")
+async def test_several_arguments_select_only_what_matches_all_of_them() -> None:
+    async with run_live_app() as live_app:
+        clients = await ThreeStreams(live_app).open()
+        assert await live_app.sse.revoke(user="ann", channel="other") == 0
+        assert await live_app.sse.revoke(user="ann", channel="chat") == 2
+        assert await read_denial(clients.streams["ann"]) == [{"channels": ["chat"], "reason": "revoked"}]
+        await clients.check_open("bob")
 
 
-async def test_a_stream_that_is_revoked_while_it_opens_is_told_when_it_comes_back(
+async def test_a_stream_that_is_revoked_while_it_opens_is_refused_when_it_reconnects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The rule is there before the stream has joined: as if it had been made while the first frame was sent."""
-    async with visited() as house:
-        ann = house.browser()
+    """The revocation comes before the stream has joined, as if it came while the first frame was sent."""
+    async with run_live_app() as live_app:
+        ann = live_app.browser()
         grants = await ann.grants()
-        admit = house.sse.enforcement.admit
+        admit = live_app.sse.enforcement.admit
 
         def revoke_first(connection: Connection) -> bool:
-            house.sse.revocations.add(channel="todos")
+            live_app.sse.revocations.add(channel="todos")
             return admit(connection)
 
-        monkeypatch.setattr(house.sse.enforcement, "admit", revoke_first)
-        await house.sse.publish("todos", "secret")
+        monkeypatch.setattr(live_app.sse.enforcement, "admit", revoke_first)
+        await live_app.sse.publish("todos", "secret")
         stream = await (await ann.post(grants)).to_end()
         assert "secret" not in stream.body.decode()
-        assert [one["reason"] for one in (await ann.refused(grants))[1]] == ["revoked"]
+        assert [grant["reason"] for grant in (await ann.refusal(grants))[1]] == ["revoked"]
 
 
-async def test_disconnected_streams_come_back_and_are_looked_at_anew() -> None:
+async def test_disconnected_streams_reconnect_and_are_authorized_again() -> None:
     allowed = {"todos", "chat"}
-    async with visited(authorize=lambda request, channel: channel in allowed) as house:
-        visit = await Visit(house).begin()
+    async with run_live_app(authorize=lambda request, channel: channel in allowed) as live_app:
+        clients = await ThreeStreams(live_app).open()
         allowed.remove("chat")
-        assert await house.sse.disconnect(user="ann") == 2
+        assert await live_app.sse.disconnect(user="ann") == 2
         for name in ("ann", "anns phone"):
-            assert await ended(visit.streams[name]) is None
-            stream = await (await visit.browsers[name].post(visit.grants[name])).until("sse:denied")
+            assert await read_denial(clients.streams[name]) is None
+            stream = await (await clients.browsers[name].post(clients.grants[name])).until("sse:denied")
             denied = [{"sub": 1, "channels": ["chat"], "reason": "forbidden"}]
             assert data_of(stream, "sse:denied") == {"denied": denied}
-            visit.streams[name] = stream
-        await visit.check_open("ann", "anns phone", "bob")
+            clients.streams[name] = stream
+        await clients.check_open("ann", "anns phone", "bob")
 
 
-async def test_who_is_sent_away_while_the_application_is_asked_is_looked_at_anew() -> None:
-    decision = Decision()
-    async with visited(authorize=decision) as house:
-        ann = await house.browser().login("ann")
+async def test_a_stream_that_is_disconnected_during_authorization_is_authorized_again() -> None:
+    authorize = PendingAuthorization()
+    async with run_live_app(authorize=authorize) as live_app:
+        ann = await live_app.browser().login("ann")
         request = asyncio.create_task(ann.follow(await ann.grants()))
-        await decision.asked.wait()
-        await house.sse.disconnect(user="ann")
-        decision.made.set()
-        assert await ended(await request) is None
+        await authorize.called.wait()
+        await live_app.sse.disconnect(user="ann")
+        authorize.granted.set()
+        assert await read_denial(await request) is None
         await ann.follow(await ann.grants())
-        await until(lambda: len(house.streams) == 1)
+        await until(lambda: len(live_app.streams) == 1)
 
 
-async def test_the_present_session_is_sent_away_from_all_tabs_and_no_other_browser() -> None:
-    async with visited() as house:
-        visit = await Visit(house).begin()
-        assert await visit.browsers["ann"].get("/end-mine") == "1"
-        assert await ended(visit.streams["ann"]) is None
-        await visit.check_open("anns phone", "bob")
+async def test_disconnecting_a_session_ends_its_streams_and_no_others() -> None:
+    async with run_live_app() as live_app:
+        clients = await ThreeStreams(live_app).open()
+        assert await clients.browsers["ann"].get("/end-mine") == "1"
+        assert await read_denial(clients.streams["ann"]) is None
+        await clients.check_open("anns phone", "bob")
 
 
 @pytest.mark.parametrize("way", ["revoke", "disconnect"])
-async def test_one_who_does_not_read_is_cut_all_the_same(way: str) -> None:
-    async with visited() as house:
-        ann = house.browser()
+async def test_a_client_that_does_not_read_is_cut(way: str) -> None:
+    async with run_live_app() as live_app:
+        ann = live_app.browser()
         (grant,) = await ann.grants()
         await ann.open(f"/sse/stream?sub={grant}", buffer=4096)
-        await until(lambda: len(house.streams) == 1)
-        (stream,) = house.streams
+        await until(lambda: len(live_app.streams) == 1)
+        (stream,) = live_app.streams
         while not stream.busy:
-            await house.sse.publish("todos", 500_000 * "x")
+            await live_app.sse.publish("todos", 500_000 * "x")
             await asyncio.sleep(0)
-        assert await getattr(house.sse, way)(channel="todos") == 1
-        await until(lambda: house.streams == [])
+        assert await getattr(live_app.sse, way)(channel="todos") == 1
+        await until(lambda: live_app.streams == [])
 
 
-async def test_a_queue_is_a_connection_too() -> None:
+async def test_disconnect_ends_a_registered_queue() -> None:
     async with BroadcastManager() as manager:
         id, _ = await manager.register("mine")
         assert await manager.disconnect(user="ann") == 0
@@ -190,7 +190,7 @@ async def test_a_queue_is_a_connection_too() -> None:
 
 
 @pytest.mark.parametrize("way", ["revoke", "disconnect"])
-async def test_somebody_has_to_be_meant(way: str) -> None:
+async def test_revoke_and_disconnect_need_an_argument(way: str) -> None:
     async with BroadcastManager() as manager:
         with pytest.raises(TypeError, match=r"^say what to end: user=, session=, connection= or channel=$"):
             await getattr(manager, way)()
@@ -202,15 +202,15 @@ async def test_somebody_has_to_be_meant(way: str) -> None:
         await getattr(manager, way)(user="ann")
 
 
-async def test_a_stream_lives_as_long_as_each_of_its_channels_has_a_grant() -> None:
-    async with visited(secret_key="key", grant_seconds=60) as house:
-        here = house.sse.backend.cursor
+async def test_a_stream_lives_until_a_channel_has_no_valid_grant() -> None:
+    async with run_live_app(secret_key="key", grant_seconds=60) as live_app:
+        here = live_app.sse.backend.cursor
         lasting = Grants("key").sign(["todos"], here)
         short = Grants("key", clock=lambda: time.time() - 59.5)
-        ann = house.browser()
+        ann = live_app.browser()
         covered = await ann.follow([lasting, short.sign(["todos"], here)])
         partly = await ann.follow([lasting, short.sign(["chat"], here)])
         assert (await partly.to_end(3)) is partly
         assert data_of(partly, "sse:denied")["denied"] == [{"channels": ["chat"], "reason": "expired"}]
-        await house.sse.publish("todos", "milk")
+        await live_app.sse.publish("todos", "milk")
         await covered.until("milk")

@@ -1,4 +1,4 @@
-"""Each connection gets what was published for it, once and in order, and none of them costs another anything."""
+"""Each connection gets its events once and in order, and a slow connection does not delay the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sse_components.delivery.fanout import CHUNK_BYTES, FanOut, resume
 from sse_components.delivery.feed import StreamConnection
 from sse_components.events.log import Cursor, Event
 from tests.support.served import build
-from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Stream, in_a_thread, serving, until
+from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Stream, serve_in_thread, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -59,12 +59,12 @@ class Client:
 
     @property
     def texts(self) -> list[str]:
-        """What it got beside heartbeats."""
+        """The data of all frames except heartbeats."""
         return [frame.partition("data: ")[2] for frame in self.frames if frame != ":"]
 
 
-class House:
-    """A fan-out over a log, and clients of it."""
+class FanOutRig:
+    """A fan-out with its log, and connections that follow it."""
 
     def __init__(self, *, heartbeat: float = 60.0, **log: Any) -> None:
         self.log = EventLog(**log)
@@ -73,7 +73,7 @@ class House:
         self.heartbeat = heartbeat
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> House:
+    async def __aenter__(self) -> FanOutRig:
         await self.backend.open(self.fanout.enqueue)
         return self
 
@@ -95,7 +95,7 @@ class House:
         steppable: bool = True,
         **options: Any,
     ) -> tuple[StreamConnection, Client]:
-        """Let a connection join and catch up, in a task that then waits as one that holds a stream."""
+        """Let a connection join and catch up, in a task that then waits like the task of a real stream."""
         feed = self.fanout.feed(channels, heartbeat=self.heartbeat, **options)
         connection, client = StreamConnection(id, self.fanout, feed, private_limit=3), Client()
         connection.send_raw, connection.steppable = client.send, steppable
@@ -108,7 +108,7 @@ class House:
         await self.fanout.catch_up(connection)
         await asyncio.Event().wait()
 
-    async def joined(self, *args: Any, **options: Any) -> tuple[StreamConnection, Client]:
+    async def join_and_wait(self, *args: Any, **options: Any) -> tuple[StreamConnection, Client]:
         """Let a connection join, and wait until it has caught up."""
         connection, client = self.join(*args, **options)
         await until(lambda: not connection.busy)
@@ -123,7 +123,7 @@ OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), CHANNELS, st.sets(READER, max_size=2)),
         st.tuples(st.just("join"), st.frozensets(CHANNELS, min_size=1), st.none() | st.integers(0, 6), st.booleans()),
-        st.tuples(st.sampled_from(["leave", "stall", "go on", "post"]), READER),
+        st.tuples(st.sampled_from(["leave", "stall", "go on", "send private"]), READER),
         st.tuples(st.just("tick")),
     ),
     max_size=50,
@@ -131,44 +131,44 @@ OPERATIONS = st.lists(
 
 
 class Reader:
-    """A connection of the property test, with what it must get: sequences, and texts."""
+    """A connection of the property test, with the sequences and texts that it must receive."""
 
-    def __init__(self, connection: StreamConnection, client: Client, wanted: list[tuple[int, str]]) -> None:
-        self.connection, self.client, self.wanted = connection, client, wanted
+    def __init__(self, connection: StreamConnection, client: Client, expected: list[tuple[int, str]]) -> None:
+        self.connection, self.client, self.expected = connection, client, expected
         self.left = False
 
-    def want(self, event: Event) -> None:
+    def expect(self, event: Event) -> None:
         follows = event.channel in self.connection.feed.channels
         if follows and not self.left and self.connection.connection_id not in event.exclude_connections:
-            self.wanted.append((event.sequence, str(event.sequence)))
+            self.expected.append((event.sequence, str(event.sequence)))
 
 
-class Play:
-    """Does what Hypothesis says, one operation after the other."""
+class Scenario:
+    """Runs the operations that Hypothesis generates, one after the other."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, rig: FanOutRig) -> None:
+        self.rig = rig
         self.readers: list[Reader] = []
         self.events: list[Event] = []
 
     async def publish(self, channel: str, excluded: set[int]) -> None:
-        text = str(self.house.log.sequence + 1)
-        event = await self.house.publish(text, channel, [str(number) for number in excluded])
+        text = str(self.rig.log.sequence + 1)
+        event = await self.rig.publish(text, channel, [str(number) for number in excluded])
         self.events.append(event)
         for reader in self.readers:
-            reader.want(event)
+            reader.expect(event)
 
     async def join(self, channels: frozenset[str], back: int | None, steppable: bool) -> None:
-        here = self.house.log.cursor
+        here = self.rig.log.cursor
         after = None if back is None else Cursor(here.epoch, max(0, here.sequence - back))
-        connection, client = self.house.join(str(len(self.readers)), channels, after=after, steppable=steppable)
+        connection, client = self.rig.join(str(len(self.readers)), channels, after=after, steppable=steppable)
         reader = Reader(connection, client, [])
         for event in self.events[after.sequence :] if after else ():
-            reader.want(event)
+            reader.expect(event)
         self.readers.append(reader)
 
     async def leave(self, reader: Reader) -> None:
-        self.house.fanout.leave(reader.connection)
+        self.rig.fanout.leave(reader.connection)
         reader.left = True
 
     async def stall(self, reader: Reader) -> None:
@@ -177,10 +177,10 @@ class Play:
     async def go_on(self, reader: Reader) -> None:
         reader.client.go_on()
 
-    async def post(self, reader: Reader) -> None:
-        text = f"letter after {self.house.log.sequence}"
-        if self.house.fanout.send_private(reader.connection, f"data: {text}\n\n".encode()):
-            reader.wanted.append((self.house.log.sequence, text))
+    async def send_private(self, reader: Reader) -> None:
+        text = f"private after {self.rig.log.sequence}"
+        if self.rig.fanout.send_private(reader.connection, f"data: {text}\n\n".encode()):
+            reader.expected.append((self.rig.log.sequence, text))
 
     async def tick(self) -> None:
         await asyncio.sleep(0)
@@ -192,32 +192,32 @@ class Play:
             args = (self.readers[args[0]],)
         await getattr(self, name.replace(" ", "_"))(*args)
 
-    async def all(self, operations: list[tuple[Any, ...]]) -> None:
+    async def run(self, operations: list[tuple[Any, ...]]) -> None:
         for operation in operations:
             await self.do(*operation)
         for reader in self.readers:
             reader.client.go_on()
-        await until(lambda: not any(one.connection.busy for one in self.readers if not one.left))
-        self.house.fanout.flush()
-        await until(lambda: not any(one.connection.busy for one in self.readers if not one.left))
+        await until(lambda: not any(reader.connection.busy for reader in self.readers if not reader.left))
+        self.rig.fanout.flush()
+        await until(lambda: not any(reader.connection.busy for reader in self.readers if not reader.left))
 
 
 @given(OPERATIONS)
-def test_nothing_is_missed_doubled_or_out_of_order(operations: list[tuple[Any, ...]]) -> None:
-    async def play() -> None:
-        async with House() as house:
-            played = Play(house)
-            await played.all(operations)
-        for reader in played.readers:
-            wanted = [text for _, text in reader.wanted]
+def test_no_event_is_lost_duplicated_or_out_of_order(operations: list[tuple[Any, ...]]) -> None:
+    async def run() -> None:
+        async with FanOutRig() as rig:
+            scenario = Scenario(rig)
+            await scenario.run(operations)
+        for reader in scenario.readers:
+            expected = [text for _, text in reader.expected]
             got = reader.client.texts
-            assert got == (wanted[: len(got)] if reader.left else wanted)
+            assert got == (expected[: len(got)] if reader.left else expected)
 
-    asyncio.run(play())
+    asyncio.run(run())
 
 
-def after_gap(frame: str) -> int | None:
-    """Return the sequence from which a stream goes on, if a frame says so."""
+def resumes_after(frame: str) -> int | None:
+    """Return the sequence after which a stream resumes, if the frame is a reset event."""
     if "event: sse:reset" not in frame:
         return None
     cursor = Cursor.parse(json.loads(frame.partition("data: ")[2])["cursor"])
@@ -225,25 +225,25 @@ def after_gap(frame: str) -> int | None:
 
 
 @given(OPERATIONS)
-def test_what_the_log_no_longer_has_is_told(operations: list[tuple[Any, ...]]) -> None:
-    async def play() -> None:
-        async with House(max_events=3) as house:
-            played = Play(house)
-            await played.all([one for one in operations if one[0] != "post"])
-        for reader in played.readers:
-            wanted = list(reader.wanted)
+def test_a_reset_event_reports_events_that_the_log_has_dropped(operations: list[tuple[Any, ...]]) -> None:
+    async def run() -> None:
+        async with FanOutRig(max_events=3) as rig:
+            scenario = Scenario(rig)
+            await scenario.run([operation for operation in operations if operation[0] != "send private"])
+        for reader in scenario.readers:
+            expected = list(reader.expected)
             for frame in reader.client.frames:
-                if (sequence := after_gap(frame)) is not None:
-                    wanted = [one for one in wanted if one[0] > sequence]
+                if (sequence := resumes_after(frame)) is not None:
+                    expected = [(at, text) for at, text in expected if at > sequence]
                 elif frame != ":":
-                    assert frame.partition("data: ")[2] == wanted.pop(0)[1]
-            assert wanted == [] or reader.left
+                    assert frame.partition("data: ")[2] == expected.pop(0)[1]
+            assert expected == [] or reader.left
 
-    asyncio.run(play())
+    asyncio.run(run())
 
 
 async def test_200_connections_get_500_events_while_others_join_and_leave() -> None:
-    async with in_a_thread(build()) as site:
+    async with serve_in_thread(build()) as site:
         streams = await site.streams(200)
         passing: list[Stream] = []
 
@@ -260,16 +260,16 @@ async def test_200_connections_get_500_events_while_others_join_and_leave() -> N
             for burst in (1, 50, 7, 1, 100):
                 await site.publish(count=100, burst=burst)
             await site.publish(first=100, count=400, burst=400)
-        wanted = [f"{number}." for number in [*range(100)] * 5 + [*range(100, 500)]]
-        assert all(stream.texts == wanted for stream in streams)
+        expected = [f"{number}." for number in [*range(100)] * 5 + [*range(100, 500)]]
+        assert all(stream.texts == expected for stream in streams)
         for stream in passing[::3]:
             await stream.until("499.")
-            assert stream.texts == wanted[-len(stream.texts) :]
+            assert stream.texts == expected[-len(stream.texts) :]
     assert len(passing) > 3
 
 
 @pytest.mark.parametrize("command", [pytest.param(HYPERCORN, id="hypercorn"), pytest.param(GRANIAN, id="granian")])
-async def test_servers_that_are_not_stepped_give_the_same(command: tuple[str, ...], tmp_path: Path) -> None:
+async def test_servers_whose_streams_are_not_stepped_deliver_the_same(command: tuple[str, ...], tmp_path: Path) -> None:
     async with serving(command, tmp_path) as server:
         streams = await server.streams(50)
         for burst in (1, 50):
@@ -277,41 +277,41 @@ async def test_servers_that_are_not_stepped_give_the_same(command: tuple[str, ..
         await server.publish(first=100)
         await asyncio.gather(*[stream.until("100.", 20) for stream in streams])
         assert server.trouble == []
-    wanted = [f"{number}." for number in [*range(100)] * 2 + [100]]
-    assert all(stream.texts == wanted for stream in streams)
+    expected = [f"{number}." for number in [*range(100)] * 2 + [100]]
+    assert all(stream.texts == expected for stream in streams)
 
 
 # ---------------------------------------------------------------------- slow readers
 
 
-async def test_clients_that_do_not_read_cost_little_memory_and_hear_what_they_missed(tmp_path: Path) -> None:
+async def test_clients_that_do_not_read_cost_little_memory_and_get_reset_events(tmp_path: Path) -> None:
     log = {"max_bytes": 1_000_000}
     async with serving(UVICORN, tmp_path, log=log) as server:
         memory = psutil.Process(server.process.pid).memory_info
-        deaf = await server.streams(20, buffer=2**17)
+        stalled = await server.streams(20, buffer=2**17)
         [good] = await server.streams(1)
         reading = asyncio.create_task(good.until("-2001\n", 20))
         before = memory().rss
-        # 20 MB: bit by bit, and then in one tick of the loop.
+        # Twice 20 MB: in small bursts, and then in one tick of the event loop.
         await server.publish(count=1000, size=20_000, burst=10)
         await server.publish(count=1000, size=20_000, burst=1000)
         grown = memory().rss - before
         await server.publish()
         await reading
-        await asyncio.gather(*[stream.until("-2001\n", 20) for stream in deaf])
-    # A log, a buffer and a chunk for each, and the events of that one tick: not 40 MB for each of them.
+        await asyncio.gather(*[stream.until("-2001\n", 20) for stream in stalled])
+    # The log, and for each client a buffer, a chunk and the events of the last burst; never 40 MB for each.
     assert grown < 60_000_000, f"{grown / 1e6:.0f} MB for 20 clients that do not read"
-    for stream in deaf:
-        check_what_was_missed(stream)
+    for stream in stalled:
+        check_gaps_are_reported(stream)
 
 
-def check_what_was_missed(stream: Stream) -> None:
-    """Fail unless a stream's events follow on one another, but for gaps that it was told of."""
+def check_gaps_are_reported(stream: Stream) -> None:
+    """Fail unless the ids of a stream are consecutive, except for gaps that a reset event reports."""
     last, resets = 0, 0
     for frame in stream.frames[1:]:
         found = re.match(r"id: \w+-(\d+)\n", frame)
         assert found is not None
-        if (sequence := after_gap(frame)) is not None:
+        if (sequence := resumes_after(frame)) is not None:
             resets += 1
             last = sequence
         else:
@@ -321,12 +321,12 @@ def check_what_was_missed(stream: Stream) -> None:
     assert resets
 
 
-async def test_what_is_in_the_log_is_caught_up_in_parts() -> None:
-    async with House() as house:
-        _, client = await house.joined()
+async def test_a_connection_catches_up_in_chunks() -> None:
+    async with FanOutRig() as rig:
+        _, client = await rig.join_and_wait()
         client.stall()
         for number in range(40):
-            await house.publish(f"{number} ".ljust(50_000, "x"))
+            await rig.publish(f"{number} ".ljust(50_000, "x"))
             await asyncio.sleep(0)
         client.go_on()
         await until(lambda: len(client.texts) == 40)
@@ -335,11 +335,11 @@ async def test_what_is_in_the_log_is_caught_up_in_parts() -> None:
     assert len(client.sizes) < 15
 
 
-async def test_a_large_batch_goes_out_in_parts_so_that_a_full_buffer_stops_it() -> None:
-    async with House(max_bytes=100_000_000) as house:
-        _, client = await house.joined()
+async def test_a_large_batch_is_sent_in_chunks() -> None:
+    async with FanOutRig(max_bytes=100_000_000) as rig:
+        _, client = await rig.join_and_wait()
         for number in range(40):
-            await house.publish(f"{number} ".ljust(50_000, "x"))
+            await rig.publish(f"{number} ".ljust(50_000, "x"))
         await until(lambda: len(client.texts) == 40)
     assert max(client.sizes) <= CHUNK_BYTES
 
@@ -348,7 +348,7 @@ async def test_a_large_batch_goes_out_in_parts_so_that_a_full_buffer_stops_it() 
 async def test_publishing_never_waits_for_a_client(steppable: bool) -> None:
     manager = BroadcastManager()
     async with manager:
-        connection = StreamConnection("deaf", manager.fanout, manager.fanout.feed(["news"], heartbeat=60))
+        connection = StreamConnection("stalled", manager.fanout, manager.fanout.feed(["news"], heartbeat=60))
         client = Client()
         connection.send_raw, connection.steppable = client.send, steppable
         manager.fanout.join(connection)
@@ -368,47 +368,47 @@ async def test_publishing_never_waits_for_a_client(steppable: bool) -> None:
 
 
 @both_modes
-async def test_an_excluded_connection_gets_the_rest_and_never_falls_silent(steppable: bool) -> None:
-    async with House() as house:
-        _, other = await house.joined("other", steppable=steppable)
-        _, reader = await house.joined("reader", steppable=steppable)
-        await house.publish("1")
-        await house.publish("2", exclude=["reader"])
-        await house.publish("3")
+async def test_an_excluded_connection_gets_all_other_events_and_heartbeats(steppable: bool) -> None:
+    async with FanOutRig() as rig:
+        _, other = await rig.join_and_wait("other", steppable=steppable)
+        _, reader = await rig.join_and_wait("reader", steppable=steppable)
+        await rig.publish("1")
+        await rig.publish("2", exclude=["reader"])
+        await rig.publish("3")
         await until(lambda: other.texts == ["1", "2", "3"])
         await until(lambda: reader.texts == ["1", "3"])
-        await house.publish("4", exclude=["reader", "stranger"])
+        await rig.publish("4", exclude=["reader", "stranger"])
         await until(lambda: other.texts[3:] == ["4"])
         await until(lambda: reader.frames[-1] == ":")
     assert reader.texts == ["1", "3"]
 
 
 @both_modes
-async def test_a_letter_stands_between_what_was_published_before_and_after_it(steppable: bool) -> None:
-    async with House() as house:
-        connection, client = await house.joined(steppable=steppable)
+async def test_a_private_event_keeps_its_place_between_published_events(steppable: bool) -> None:
+    async with FanOutRig() as rig:
+        connection, client = await rig.join_and_wait(steppable=steppable)
         for stalled in (False, True):
             if stalled:
                 client.stall()
-            await house.publish("1")
+            await rig.publish("1")
             assert await connection.send("2")
-            await house.publish("3")
+            await rig.publish("3")
             assert connection.offer(b"data: 4\n\n")
             assert connection.offer("5")
             await asyncio.sleep(0)
-            await house.publish("6")
+            await rig.publish("6")
         client.go_on()
         await until(lambda: not connection.busy)
     assert client.texts == list("123456" * 2)
     assert connection.message_count == 12
 
 
-async def test_a_letter_keeps_its_place_among_events_that_do_not_fit_into_one_chunk() -> None:
-    async with House() as house:
-        connection, client = await house.joined()
+async def test_a_private_event_keeps_its_place_among_events_larger_than_one_chunk() -> None:
+    async with FanOutRig() as rig:
+        connection, client = await rig.join_and_wait()
         client.stall()
         for number in range(8):
-            await house.publish(str(number) * 100_000)
+            await rig.publish(str(number) * 100_000)
             if number in (3, 4):
                 connection.offer(f"after {number}")
             await asyncio.sleep(0)
@@ -417,40 +417,40 @@ async def test_a_letter_keeps_its_place_among_events_that_do_not_fit_into_one_ch
     assert [text[-1] if text.startswith("a") else text[0] for text in client.texts] == list("0123344567")
 
 
-async def test_a_client_that_does_not_read_its_letters_is_offered_no_more() -> None:
-    async with House() as house:
-        connection, client = await house.joined()
+async def test_offer_returns_false_when_the_private_queue_is_full() -> None:
+    async with FanOutRig() as rig:
+        connection, client = await rig.join_and_wait()
         client.stall()
-        # One is on its way, and three are in its private_queue.
+        # One is being sent, and three are in the private queue.
         assert [connection.offer(str(number)) for number in range(6)] == [True] * 4 + [False] * 2
         client.go_on()
         await until(lambda: client.texts == list("0123"))
-        house.fanout.leave(connection)
+        rig.fanout.leave(connection)
         assert not connection.offer("6")
 
 
-async def test_connections_under_one_id_each_get_everything() -> None:
-    async with House() as house:
-        one, first = await house.joined("same")
-        _, second = await house.joined("same")
-        await house.publish("1")
+async def test_connections_with_the_same_id_each_get_every_event() -> None:
+    async with FanOutRig() as rig:
+        connection, first = await rig.join_and_wait("same")
+        _, second = await rig.join_and_wait("same")
+        await rig.publish("1")
         await until(lambda: first.texts == second.texts == ["1"])
-        house.fanout.leave(one)
-        await house.publish("2")
+        rig.fanout.leave(connection)
+        await rig.publish("2")
         await until(lambda: second.texts == ["1", "2"])
     assert first.texts == ["1"]
 
 
 async def test_messages_are_counted() -> None:
-    async with House() as house:
-        start = house.log.cursor
-        await house.joined("early")
-        await house.publish("1")
-        connection, client = house.join(after=start)
+    async with FanOutRig() as rig:
+        start = rig.log.cursor
+        await rig.join_and_wait("early")
+        await rig.publish("1")
+        connection, client = rig.join(after=start)
         before = connection.last_activity
         await until(lambda: client.texts == ["1"])
         assert connection.message_count == 1
-        await house.publish("2")
+        await rig.publish("2")
         connection.offer("3")
         await until(lambda: client.texts == ["1", "2", "3"])
     assert connection.message_count == 3
@@ -462,33 +462,33 @@ async def test_messages_are_counted() -> None:
 
 @both_modes
 async def test_heartbeats_come_when_a_feed_is_idle(steppable: bool) -> None:
-    async with House(heartbeat=0.1) as house:
-        idle = [(await house.joined(str(number), ["idle"], steppable=steppable))[1] for number in range(3)]
-        _, stalled = await house.joined("stalled", ["idle"], steppable=steppable)
-        _, lively = await house.joined("lively", steppable=steppable)
+    async with FanOutRig(heartbeat=0.1) as rig:
+        idle = [(await rig.join_and_wait(str(number), ["idle"], steppable=steppable))[1] for number in range(3)]
+        _, stalled = await rig.join_and_wait("stalled", ["idle"], steppable=steppable)
+        _, lively = await rig.join_and_wait("lively", steppable=steppable)
         stalled.stall()
 
         async def heard() -> bool:
-            await house.publish("x")
+            await rig.publish("x")
             return all(len(client.frames) > 5 for client in idle)
 
         await until(heard)
         stalled.go_on()
-        # A busy machine may let a heartbeat slip in between two events.
+        # On a busy machine, a heartbeat may come between two events.
         assert lively.frames.count(":") < 3
         assert all(set(client.frames) == {":"} for client in idle)
-        # The one that was on its way, and none of those that it was not there for.
+        # Only the heartbeat that was being sent when it stalled.
         await until(lambda: len(stalled.frames) > 0)
         assert len(stalled.frames) < 3
 
 
-async def test_one_look_at_the_feeds_serves_those_that_are_nearly_due() -> None:
-    async with House(heartbeat=1) as house:
+async def test_one_timer_sends_the_heartbeats_of_all_feeds_that_are_nearly_due() -> None:
+    async with FanOutRig(heartbeat=1) as rig:
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        _, first = await house.joined("first", ["one"])
+        _, first = await rig.join_and_wait("first", ["one"])
         await until(lambda: loop.time() > begin + 0.03)
-        _, second = await house.joined("second", ["another"])
+        _, second = await rig.join_and_wait("second", ["another"])
         await until(lambda: first.frames == [":"])
         assert second.frames == [":"]
 
@@ -498,84 +498,84 @@ async def test_one_look_at_the_feeds_serves_those_that_are_nearly_due() -> None:
 
 @both_modes
 @pytest.mark.parametrize("waiting", [False, True], ids=["at once", "after waiting"])
-async def test_a_connection_whose_send_raises_is_let_go(steppable: bool, waiting: bool) -> None:
-    async with House() as house:
-        connection, client = await house.joined("broken", steppable=steppable)
-        _, other = await house.joined("other", steppable=steppable)
+async def test_a_connection_whose_send_raises_is_removed(steppable: bool, waiting: bool) -> None:
+    async with FanOutRig() as rig:
+        connection, client = await rig.join_and_wait("broken", steppable=steppable)
+        _, other = await rig.join_and_wait("other", steppable=steppable)
         holder = connection.task
         client.breaks = True
         if waiting:
             client.stall()
-        await house.publish("1")
+        await rig.publish("1")
         await asyncio.sleep(0)
         client.go_on()
         await until(lambda: holder is not None and holder.cancelled())
-        assert len(house.fanout) == 1
+        assert len(rig.fanout) == 1
         assert connection.state is ConnectionState.ERROR
-        await house.publish("2")
+        await rig.publish("2")
         await until(lambda: other.texts == ["1", "2"])
 
 
-async def test_a_stream_is_ended_after_what_was_published_before() -> None:
-    async with House() as house:
-        connection, client = await house.joined("idle")
-        stalled, slow = await house.joined("stalled")
+async def test_an_ended_stream_first_gets_the_events_published_before() -> None:
+    async with FanOutRig() as rig:
+        connection, client = await rig.join_and_wait("idle")
+        stalled, slow = await rig.join_and_wait("stalled")
         slow.stall()
-        await house.publish("1")
+        await rig.publish("1")
         await asyncio.sleep(0)
-        await house.publish("2")
-        for one in (connection, stalled):
-            house.fanout.end(one, b"data: bye\n\n")
-            house.fanout.end(one, b"data: again\n\n")
-            assert not one.offer("too late")
-        await house.publish("3")
+        await rig.publish("2")
+        for ending in (connection, stalled):
+            rig.fanout.end(ending, b"data: bye\n\n")
+            rig.fanout.end(ending, b"data: again\n\n")
+            assert not ending.offer("too late")
+        await rig.publish("3")
         await until(lambda: client.ended)
         assert not slow.ended
         slow.go_on()
         await until(lambda: slow.ended)
-        await until(lambda: all(task.cancelled() for task in house.tasks))
-        assert len(house.fanout) == 0
-        assert house.fanout.feeds == {}
+        await until(lambda: all(task.cancelled() for task in rig.tasks))
+        assert len(rig.fanout) == 0
+        assert rig.fanout.feeds == {}
     assert client.texts == slow.texts == ["1", "2", "bye"]
 
 
-async def test_closing_says_farewell_to_all_and_cuts_those_that_do_not_read() -> None:
-    async with House() as house:
+async def test_close_sends_every_stream_a_last_frame_and_cuts_stalled_ones() -> None:
+    async with FanOutRig() as rig:
         before = asyncio.all_tasks()
         numbers = iter(range(100))
-        _, idle = await house.joined("idle")
-        _, task = await house.joined("task", steppable=False)
-        deaf, cut = await house.joined("deaf")
+        _, idle = await rig.join_and_wait("idle")
+        _, task = await rig.join_and_wait("task", steppable=False)
+        stalled, cut = await rig.join_and_wait("stalled")
         cut.stall()
-        await house.publish("1")
-        await house.fanout.close(lambda: f"data: bye {next(numbers)}\n\n".encode(), grace=0.1)
-        await until(lambda: all(task.cancelled() for task in house.tasks))
-        assert len(house.fanout) == 0
-        late, client = house.join("late")
+        await rig.publish("1")
+        await rig.fanout.close(lambda: f"data: bye {next(numbers)}\n\n".encode(), grace=0.1)
+        await until(lambda: all(task.cancelled() for task in rig.tasks))
+        assert len(rig.fanout) == 0
+        late, client = rig.join("late")
         await until(lambda: client.ended)
         assert not late.following
-        await until(lambda: asyncio.all_tasks() - before <= {late.task, *house.tasks})
+        await until(lambda: asyncio.all_tasks() - before <= {late.task, *rig.tasks})
     assert [idle.texts, task.texts, cut.texts, client.texts] == [["1", "bye 0"], ["1", "bye 1"], [], ["bye 3"]]
-    assert not deaf.following
+    assert not stalled.following
 
 
-async def test_an_event_that_cannot_be_rendered_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_event_that_fails_to_render_is_skipped_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     def render(event: Event) -> bytes:
         if event.sequence == 2:
             raise RuntimeError("no form for this one")
         return f"data: <{event.sequence}>\n\n".encode()
 
-    async with House() as house:
-        _, rendered = await house.joined("rendered", render=render)
-        _, plain = await house.joined("plain")
+    async with FanOutRig() as rig:
+        _, rendered = await rig.join_and_wait("rendered", render=render)
+        _, plain = await rig.join_and_wait("plain")
         for number in range(3):
-            await house.publish(str(number))
+            await rig.publish(str(number))
         await until(lambda: rendered.texts == ["<1>", "<3>"])
         assert plain.texts == ["0", "1", "2"]
     assert "no form for this one" in caplog.text
 
 
-async def test_a_stepped_coroutine_goes_on_in_a_task_and_is_closed_with_it() -> None:
+async def test_a_stepped_coroutine_resumes_in_a_task_and_is_closed_with_it() -> None:
     event, done = asyncio.Event(), []
 
     async def wait() -> None:

@@ -1,4 +1,4 @@
-"""A stream's response: what it says first, how it ends, and what is left of it."""
+"""The response of a stream: its first frame, its end, and its clean-up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sse_components import BroadcastManager
 from sse_components.delivery.feed import StreamConnection
 from sse_components.delivery.response import StreamResponse
 from tests.support.served import build
-from tests.support.serving import in_a_thread, until
+from tests.support.serving import serve_in_thread, until
 
 pytestmark = pytest.mark.anyio
 
@@ -28,9 +28,9 @@ def connections(manager: BroadcastManager) -> Iterator[StreamConnection]:
         yield from list(feed.connections)
 
 
-async def test_the_head_and_the_first_frame_come_at_once() -> None:
+async def test_the_head_and_the_first_frame_are_sent_at_once() -> None:
     app = build(heartbeat=7)
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await site.stream()
         assert stream.status == 200
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -45,7 +45,7 @@ async def test_the_head_and_the_first_frame_come_at_once() -> None:
 
 
 async def test_a_head_request_opens_no_stream() -> None:
-    async with in_a_thread(build()) as site:
+    async with serve_in_thread(build()) as site:
         path = await site.get("/grant?channels=news")
         head = await site.open(path, method="HEAD")
         await until_head(head)
@@ -60,7 +60,7 @@ async def until_head(stream: Any) -> None:
         await stream.read()
 
 
-async def test_a_stream_needs_no_kit_around_it() -> None:
+async def test_a_stream_works_without_setup_sse() -> None:
     manager = BroadcastManager()
 
     async def news(request: Request) -> StreamResponse:
@@ -71,7 +71,7 @@ async def test_a_stream_needs_no_kit_around_it() -> None:
         return await manager.stream(["news"])
 
     app = Starlette(routes=[Route("/news", news), Route("/publish", publish)])
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await (await site.open("/news")).until("sse:open")
         await until(lambda: len(list(connections(manager))) == 1)
         [connection] = connections(manager)
@@ -80,7 +80,7 @@ async def test_a_stream_needs_no_kit_around_it() -> None:
         await stream.until("data: hello")
 
 
-async def test_what_is_to_be_done_after_a_stream_is_done_after_it() -> None:
+async def test_background_tasks_run_after_the_stream() -> None:
     done: list[str] = []
     app = build()
 
@@ -90,7 +90,7 @@ async def test_what_is_to_be_done_after_a_stream_is_done_after_it() -> None:
         response.background = BackgroundTask(done.append, "done")
         return response
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         stream = await (await site.open("/news")).until("sse:open")
         await site.publish()
         await stream.until("0.")
@@ -99,9 +99,9 @@ async def test_what_is_to_be_done_after_a_stream_is_done_after_it() -> None:
         await until(lambda: done == ["done"])
 
 
-async def test_a_stream_that_is_unregistered_ends_as_it_should() -> None:
+async def test_unregistering_a_stream_ends_it() -> None:
     app = build()
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
 
         @app.route("/unregister")
         async def unregister(id: str) -> str:
@@ -143,7 +143,7 @@ class ActiveGrant:
 
     async def hold(self) -> None:
         await self.response.run(self.receive, self.send)
-        # Whatever ended the stream must not reach what comes after it.
+        # A cancellation that ended the stream must not reach the code after it.
         self.reads.set()
         for _ in range(5):
             await asyncio.sleep(0)
@@ -156,7 +156,7 @@ async def hold(sse: BroadcastManager) -> ActiveGrant:
     return held
 
 
-async def test_a_stream_that_the_kit_ends_is_no_failure_of_its_task(sse: BroadcastManager) -> None:
+async def test_a_stream_that_the_kit_ends_does_not_cancel_its_task(sse: BroadcastManager) -> None:
     held = await hold(sse)
     sse.fanout.end(held.response.connection)
     await held.task
@@ -166,7 +166,7 @@ async def test_a_stream_that_the_kit_ends_is_no_failure_of_its_task(sse: Broadca
     assert sse.get_connection_count() == 0
 
 
-async def test_a_stream_whose_client_is_gone_is_no_failure_of_its_task(sse: BroadcastManager) -> None:
+async def test_a_disconnected_client_does_not_cancel_the_task_of_its_stream(sse: BroadcastManager) -> None:
     held = await hold(sse)
     held.breaks = True
     await sse.publish("news", "text")
@@ -175,7 +175,7 @@ async def test_a_stream_whose_client_is_gone_is_no_failure_of_its_task(sse: Broa
     assert sse.get_connection_count() == 0
 
 
-async def test_a_client_that_is_gone_before_it_has_caught_up_is_no_failure(sse: BroadcastManager) -> None:
+async def test_a_client_may_disconnect_before_it_has_caught_up(sse: BroadcastManager) -> None:
     start = sse.backend.cursor
     await sse.publish("news", "text")
     response = await sse.stream(["news"], since=[(frozenset({"news"}), start)])
@@ -186,7 +186,7 @@ async def test_a_client_that_is_gone_before_it_has_caught_up_is_no_failure(sse: 
     assert sse.get_connection_count() == 0
 
 
-async def test_a_client_that_is_gone_while_its_stream_is_ended_is_no_failure(sse: BroadcastManager) -> None:
+async def test_a_client_may_disconnect_while_its_stream_is_ended(sse: BroadcastManager) -> None:
     held = await hold(sse)
     held.reads.clear()
     sse.fanout.end(held.response.connection)
@@ -197,7 +197,7 @@ async def test_a_client_that_is_gone_while_its_stream_is_ended_is_no_failure(sse
     assert held.sent[-1]["more_body"] is False
 
 
-async def test_a_task_that_another_cancels_is_cancelled(sse: BroadcastManager) -> None:
+async def test_a_task_that_the_caller_cancels_is_cancelled(sse: BroadcastManager) -> None:
     held = await hold(sse)
     held.task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -206,7 +206,7 @@ async def test_a_task_that_another_cancels_is_cancelled(sse: BroadcastManager) -
     assert len(sse.fanout) == 0
 
 
-async def test_a_task_that_both_cancel_is_cancelled(sse: BroadcastManager) -> None:
+async def test_a_task_that_the_kit_and_the_caller_cancel_is_cancelled(sse: BroadcastManager) -> None:
     held = await hold(sse)
     sse.fanout.cut(held.response.connection)
     held.task.cancel()

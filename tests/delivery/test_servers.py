@@ -1,4 +1,4 @@
-"""Real servers end within two seconds, their streams closed as they should be; clients that leave are gone at once."""
+"""Servers with open streams stop by themselves, and remove disconnected clients at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from sse_components.delivery import servers
 from tests.support.patience import patient
-from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, in_a_thread, serving, until
+from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, serve_in_thread, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -24,12 +24,12 @@ ASYNCIO = (*UVICORN, "--loop", "asyncio")
 UVLOOP = (*UVICORN, "--loop", "uvloop")
 WORKERS = (*UVICORN, "--workers", "2")
 THREAD = ("served", "{port}")
-FAREWELL = re.compile(r"event: sse:shutdown\nretry: (\d+)\ndata: \{\}")
+SHUTDOWN_FRAME = re.compile(r"event: sse:shutdown\nretry: (\d+)\ndata: \{\}")
 
 
 async def exit_code(command: Iterable[str], number: signal.Signals, folder: Path) -> int | None:
     """Return how a server ends that does not know of the kit."""
-    async with serving(command, folder, app="serving:plain") as server:
+    async with serving(command, folder, app="serving:minimal_app") as server:
         server.stop(number)
         await server.ended()
         return server.process.returncode
@@ -43,9 +43,9 @@ async def end(server: Server, number: signal.Signals | None, streams: list[Strea
     return await seconds
 
 
-def farewells(streams: list[Stream]) -> list[int]:
-    """Return in how many milliseconds each stream's client is to come back, as its last frame says."""
-    return [int(found[1]) for stream in streams if (found := FAREWELL.fullmatch(stream.frames[-1]))]
+def retry_delays(streams: list[Stream]) -> list[int]:
+    """Return the `retry` of each stream's shutdown frame, in milliseconds."""
+    return [int(found[1]) for stream in streams if (found := SHUTDOWN_FRAME.fullmatch(stream.frames[-1]))]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_a_server_with_1000_streams_ends(
         streams = await server.streams(1000)
         seconds = await end(server, number, streams)
     record_property("seconds", seconds)
-    returns = farewells(streams)
+    returns = retry_delays(streams)
     assert len(returns) == 1000
     assert min(returns) >= 1000
     assert len(set(returns)) > 500, "the clients come back together"
@@ -83,7 +83,7 @@ async def test_a_server_in_a_background_thread_ends(tmp_path: Path) -> None:
     async with serving(THREAD, tmp_path) as server:
         streams = await server.streams(1000)
         assert await end(server, None, streams) < 2
-    assert len(farewells(streams)) == 1000
+    assert len(retry_delays(streams)) == 1000
     assert (server.marks, server.trouble, server.process.returncode) == (["started", "stopped"], [], 0)
 
 
@@ -96,7 +96,7 @@ async def test_a_server_in_a_background_thread_ends(tmp_path: Path) -> None:
         pytest.param(GRANIAN, id="granian"),
     ],
 )
-async def test_streams_of_the_application_s_own_sources_end_too(command: tuple[str, ...], tmp_path: Path) -> None:
+async def test_streams_of_create_sse_endpoint_end_too(command: tuple[str, ...], tmp_path: Path) -> None:
     async with serving(command, tmp_path) as server:
         streams = [await (await server.open("/endless")).until("data: 1") for _ in range(20)]
         assert await end(server, None if command is THREAD else SIGTERM, streams) < 2
@@ -113,7 +113,7 @@ async def test_a_reload_and_then_a_signal_end_the_streams(tmp_path: Path) -> Non
         await until(server.answers, 10)
         after = await server.streams(200)
         assert await end(server, SIGTERM, after) < 2
-    assert len(farewells(before)) == len(farewells(after)) == 200
+    assert len(retry_delays(before)) == len(retry_delays(after)) == 200
     assert server.marks == ["started", "stopped"] * 2
     assert server.trouble == []
 
@@ -127,30 +127,30 @@ async def test_a_reload_and_then_a_signal_end_the_streams(tmp_path: Path) -> Non
         pytest.param(HYPERCORN, 1, id="hypercorn"),
     ],
 )
-async def test_clients_that_do_not_read_hold_nothing_up(
+async def test_clients_that_do_not_read_do_not_delay_shutdown(
     command: tuple[str, ...], processes: int, tmp_path: Path
 ) -> None:
     async with serving(command, tmp_path) as server:
-        deaf = await server.streams(20, "deaf", buffer=4096)
+        unread = await server.streams(20, "unread", buffer=4096)
         streams = await server.streams(100)
         publishers: set[str] = set()
         while len(publishers) < processes:
-            publishers.add(await server.publish("deaf", count=100, size=100_000))
+            publishers.add(await server.publish("unread", count=100, size=100_000))
         assert await end(server, SIGTERM, streams) < 2
         with pytest.raises(ConnectionError):
-            await deaf[0].to_end()
-    assert len(farewells(streams)) == 100
+            await unread[0].to_end()
+    assert len(retry_delays(streams)) == 100
     assert server.marks.count("stopped") == server.marks.count("started") > 0
     assert server.trouble == []
 
 
 async def test_granian_needs_its_own_setting_for_clients_that_do_not_read(tmp_path: Path) -> None:
     async with serving((*GRANIAN, "--workers-kill-timeout", "1"), tmp_path) as server:
-        await server.streams(20, "deaf", buffer=4096)
+        await server.streams(20, "unread", buffer=4096)
         streams = await server.streams(100)
-        await server.publish("deaf", count=200, size=100_000)
+        await server.publish("unread", count=200, size=100_000)
         assert await end(server, SIGTERM, streams) < 2
-    assert len(farewells(streams)) == 100
+    assert len(retry_delays(streams)) == 100
 
 
 @pytest.mark.parametrize(
@@ -166,16 +166,16 @@ async def test_a_server_without_lifespan_starts_with_the_first_request(command: 
         await server.publish(count=3)
         assert await end(server, SIGTERM, streams) < 2
     assert [stream.texts for stream in streams] == [["0.", "1.", "2."]] * 10
-    assert len(farewells(streams)) == 10
+    assert len(retry_delays(streams)) == 10
     assert (server.marks, server.trouble) == ([], [])
 
 
-async def test_a_server_that_has_served_its_share_of_requests_ends(tmp_path: Path) -> None:
+async def test_a_server_with_limit_max_requests_ends(tmp_path: Path) -> None:
     async with serving((*UVICORN, "--limit-max-requests", "20"), tmp_path) as server:
         streams = await server.streams(5)
         await asyncio.gather(*[server.report() for _ in range(20)])
         await asyncio.gather(server.ended(), *[stream.to_end() for stream in streams])
-    assert len(farewells(streams)) == 5
+    assert len(retry_delays(streams)) == 5
     assert (server.marks, server.trouble) == (["started", "stopped"], [])
 
 
@@ -189,14 +189,14 @@ async def test_a_second_signal_ends_uvicorn_at_once(tmp_path: Path) -> None:
         assert server.process.returncode is None, "it waits for the other response"
         server.stop(SIGINT)
         assert await server.ended() < 2
-    assert len(farewells(streams)) == 5
+    assert len(retry_delays(streams)) == 5
 
 
 @pytest.mark.parametrize(
     "command",
     [pytest.param(UVICORN, id="uvicorn"), pytest.param(HYPERCORN, id="hypercorn"), pytest.param(GRANIAN, id="granian")],
 )
-async def test_clients_that_leave_are_gone_at_once(command: tuple[str, ...], tmp_path: Path) -> None:
+async def test_disconnected_clients_are_removed_at_once(command: tuple[str, ...], tmp_path: Path) -> None:
     async with serving(command, tmp_path) as server:
         await server.streams(1)
         before = await server.report()
@@ -204,22 +204,22 @@ async def test_clients_that_leave_are_gone_at_once(command: tuple[str, ...], tmp
         async def back() -> bool:
             return await server.report() == before
 
-        # They close, or reset, while nothing is on its way.
+        # They close or reset idle connections.
         for stream in await server.streams(25):
             await stream.close()
         for stream in await server.streams(25):
             await stream.reset()
         await until(back, 1)
 
-        # They leave while they are busy: the one never reads, the other is sent what it will not take.
-        deaf = await server.streams(10, "deaf", buffer=4096)
-        await server.publish("deaf", count=100, size=100_000)
-        for number, stream in enumerate(deaf):
+        # They leave with unread data.
+        unread = await server.streams(10, "unread", buffer=4096)
+        await server.publish("unread", count=100, size=100_000)
+        for number, stream in enumerate(unread):
             await (stream.reset() if number % 2 else stream.close())
-        await server.publish("deaf", count=10, size=1_000)
+        await server.publish("unread", count=10, size=1_000)
         await until(back, 1)
 
-        # They leave before their first frame.
+        # They leave before the first frame.
         path = await server.get("/grant?channels=news")
         for number in range(50):
             stream = await Stream.open(server.port, path)
@@ -231,7 +231,7 @@ async def test_clients_that_leave_are_gone_at_once(command: tuple[str, ...], tmp
 
 
 class Calls:
-    """A handler of signals that only remembers."""
+    """A signal handler that records its calls."""
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
@@ -253,7 +253,7 @@ def handler(number: signal.Signals) -> Any:
     return signal.getsignal(number)
 
 
-async def test_signals_go_on_to_the_server_and_back_to_it(handlers: Any) -> None:
+async def test_signals_reach_the_servers_handlers_which_are_restored(handlers: Any) -> None:
     server, ended = Calls(), asyncio.Event()
     signal.signal(SIGTERM, server)
     watch = servers.ExitWatch(ended.set)
@@ -270,7 +270,7 @@ async def test_signals_go_on_to_the_server_and_back_to_it(handlers: Any) -> None
     assert handler(SIGINT) is handlers[SIGINT]
 
 
-async def test_signals_that_nobody_handles_stay_so(handlers: Any) -> None:
+async def test_default_and_ignored_signals_get_no_handler(handlers: Any) -> None:
     signal.signal(SIGTERM, signal.SIG_DFL)
     signal.signal(SIGINT, signal.SIG_IGN)
     watch = servers.ExitWatch(lambda: None)
@@ -279,7 +279,7 @@ async def test_signals_that_nobody_handles_stay_so(handlers: Any) -> None:
     watch.stop()
 
 
-async def test_a_handler_that_came_later_is_left_alone(handlers: Any) -> None:
+async def test_a_handler_that_was_installed_later_is_kept(handlers: Any) -> None:
     signal.signal(SIGTERM, Calls())
     watch = servers.ExitWatch(lambda: None)
     watch.first_stream()
@@ -289,7 +289,7 @@ async def test_a_handler_that_came_later_is_left_alone(handlers: Any) -> None:
     assert handler(SIGTERM) is later
 
 
-def test_signals_are_not_touched_in_a_thread(handlers: Any) -> None:
+def test_no_signal_handler_is_installed_in_a_thread(handlers: Any) -> None:
     async def watch() -> None:
         watch = servers.ExitWatch(lambda: None)
         watch.first_stream()
@@ -302,7 +302,7 @@ def test_signals_are_not_touched_in_a_thread(handlers: Any) -> None:
     assert handler(SIGTERM) is server
 
 
-async def test_granians_handlers_are_back_when_it_has_ended(tmp_path: Path) -> None:
+async def test_granians_signal_handlers_are_restored(tmp_path: Path) -> None:
     async with serving(GRANIAN, tmp_path) as server:
         before = (await server.report())["handlers"]
         await server.streams(1)
@@ -314,7 +314,7 @@ async def test_granians_handlers_are_back_when_it_has_ended(tmp_path: Path) -> N
     assert server.marks == ["started", "stopped"]
 
 
-def test_only_sends_that_are_proven_are_stepped() -> None:
+def test_only_known_implementations_of_send_are_stepped() -> None:
     async def send(message: Any) -> None: ...
 
     assert not servers.can_step(send)
@@ -330,7 +330,7 @@ async def test_uvicorns_send_is_stepped_and_its_connection_can_be_cut() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-    async with in_a_thread(app) as site:
+    async with serve_in_thread(app) as site:
         with pytest.raises(ConnectionError):
             await site.get("/")
     [(steppable, check)] = seen

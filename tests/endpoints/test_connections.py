@@ -31,8 +31,8 @@ class AsksTheDatabase:
 
 
 @asynccontextmanager
-async def served(**options: Any) -> AsyncIterator[tuple[BroadcastManager, httpx.AsyncClient]]:
-    """Give the manager of an app with the kit, and a client; the app runs in this event loop."""
+async def serve_app(**options: Any) -> AsyncIterator[tuple[BroadcastManager, httpx.AsyncClient]]:
+    """Yield the manager of an app with the kit, and a client. The app runs in this event loop."""
     app = FastHTML(secret_key="tests")
     manager = setup_sse(app, **options)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
@@ -40,8 +40,8 @@ async def served(**options: Any) -> AsyncIterator[tuple[BroadcastManager, httpx.
         yield manager, client
 
 
-async def test_counts_for_everyone() -> None:
-    async with served() as (manager, client):
+async def test_everyone_gets_the_counts() -> None:
+    async with serve_app() as (manager, client):
         await manager.registry.add_connection("one", "job")
         await manager.registry.add_connection("two", metadata={"user": "ann"})
         await manager.send_to("two", "greeting", {})
@@ -59,8 +59,8 @@ async def test_counts_for_everyone() -> None:
 
 
 @pytest.mark.parametrize("authorize_admin", [is_root, is_root_after_all, AsksTheDatabase()])
-async def test_details_for_whom_authorize_admin_admits(authorize_admin: Callable[[Request], Any]) -> None:
-    async with served(authorize_admin=authorize_admin) as (manager, client):
+async def test_authorize_admin_decides_who_gets_the_details(authorize_admin: Callable[[Request], Any]) -> None:
+    async with serve_app(authorize_admin=authorize_admin) as (manager, client):
         began = datetime.now(UTC)
         await manager.registry.add_connection("one", "job", metadata={"user": "ann", "since": began})
         assert "connections" not in (await client.get("/sse/connections")).json()
@@ -76,12 +76,12 @@ async def test_details_for_whom_authorize_admin_admits(authorize_admin: Callable
         }
 
 
-async def test_the_numbers_stand_below_the_prefix() -> None:
-    async with served(prefix="/live") as (_, client):
+async def test_the_route_is_below_the_prefix() -> None:
+    async with serve_app(prefix="/live") as (_, client):
         assert (await client.get("/live/connections")).json()["total"] == 0
         assert (await client.get("/sse/connections")).status_code == 404
 
 
-async def test_only_reading() -> None:
-    async with served() as (_, client):
+async def test_only_get_is_allowed() -> None:
+    async with serve_app() as (_, client):
         assert (await client.post("/sse/connections")).status_code == 405

@@ -11,7 +11,7 @@ from sse_components.html.page_context import Page, kit_prefix, session_of_reques
 from tests.support.rendering import GRANTS, HERE, rendering
 
 
-def test_a_stream_has_its_channels_and_the_pages_cursor_in_its_address(rendered_page: Page) -> None:
+def test_the_url_of_a_stream_has_its_channels_and_the_pages_cursor(rendered_page: Page) -> None:
     path, query = urlsplit(rendered_page.stream_url(["todos", "chat"]))[2:4]
     assert path == "/live/stream"
     ((name, (token,)),) = parse_qs(query, strict_parsing=True).items()
@@ -24,7 +24,7 @@ def test_a_page_without_channels_has_no_stream(rendered_page: Page) -> None:
         rendered_page.stream_url([])
 
 
-def test_a_request_knows_its_page_and_where_the_kit_is(rendered_page: Page) -> None:
+def test_a_request_has_its_page_and_the_prefix_of_the_kit(rendered_page: Page) -> None:
     assert this_page() is rendered_page
     assert kit_prefix() == "/live"
 
@@ -45,7 +45,7 @@ def grant_of(page: Page) -> str:
     return parse_qs(urlsplit(page.stream_url(["todos"])).query)["sub"][0]
 
 
-def test_a_page_knows_whose_it_is_as_soon_as_the_scope_does() -> None:
+def test_a_page_gets_its_user_as_soon_as_the_scope_has_it() -> None:
     scope: dict[str, Any] = {"headers": []}
     page = request()
     page.enter(scope)
@@ -67,12 +67,12 @@ def test_a_session_is_written_to_only_when_something_is_granted_to_it() -> None:
     assert page.session_channel == session_channel(session["sse"])
 
 
-def test_without_sessions_a_grant_is_for_whoever_has_it() -> None:
+def test_without_sessions_a_grant_belongs_to_nobody() -> None:
     assert GRANTS.read(grant_of(request())).channels == {"todos"}
 
 
 @pytest.mark.parametrize(("header", "tab"), [(b"tab_12345678", "tab_12345678"), (b"tab_1 2", None), (b"", None)])
-def test_the_tab_of_the_request_can_be_asked_for(header: bytes, tab: str | None) -> None:
+def test_this_tab_returns_the_tab_of_the_request(header: bytes, tab: str | None) -> None:
     with rendering(headers=[(b"sse-tab", header)]):
         assert this_tab() == this_page().tab == tab
 

@@ -1,10 +1,10 @@
-"""Time that passes when a test says so."""
+"""A clock that tests control."""
 
 from __future__ import annotations
 
 
 class Clock:
-    """A clock that stands still. `now` is what it shows, in seconds."""
+    """A callable clock that moves only when a test sets `now` (seconds)."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -33,7 +33,7 @@ def seconds_of_work() -> float:
 
 
 def tasks_per_processor() -> float:
-    """Return how many tasks share a processor: the work above may have run in a quiet moment."""
+    """Return how many tasks share a processor, because the measurement may have run in a quiet moment."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 1.0
     return max(1.0, load / (os.cpu_count() or 1))
 
@@ -42,7 +42,7 @@ FACTOR = float(os.environ.setdefault(VARIABLE, f"{measure():.1f}"))
 
 
 def patient(seconds: float) -> float:
-    """Return how many seconds to wait here for what takes at most `seconds` on a fast and idle machine."""
+    """Scale a time-out: return the seconds to wait here for something that takes `seconds` on a fast, idle machine."""
     return seconds * FACTOR
 
 
@@ -50,5 +50,5 @@ def give_time(items: list[pytest.Item], seconds: float) -> None:
     """Scale the time-out of each test: `seconds`, or the seconds of its own mark."""
     for item in items:
         mark = item.get_closest_marker("timeout")
-        own = mark.args[0] if mark and mark.args else seconds
-        item.add_marker(pytest.mark.timeout(patient(own)), append=False)
+        timeout = mark.args[0] if mark and mark.args else seconds
+        item.add_marker(pytest.mark.timeout(patient(timeout)), append=False)

@@ -1,4 +1,4 @@
-"""A page that is being rendered, without an application."""
+"""The context of a request that renders a page, without an application."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ HERE = Cursor("epoch", 7)
 
 @contextmanager
 def rendering(prefix: str = "/live", **scope: Any) -> Iterator[Page]:
-    """Be in the handler of a request until the block ends.
+    """Run the block as if it were in the handler of a request.
 
     Args:
         prefix: path of the kit's routes.
-        scope: the request's.
+        scope: keys of the request's ASGI scope.
     """
     page = Page(prefix, GRANTS, HERE, scope)
     token = current_page.set(page)

@@ -1,4 +1,4 @@
-"""An application in the tests' own event loop, by a real server, so that tests can call its manager themselves."""
+"""An application served by uvicorn in the event loop of the test, so that the test can call its manager."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.support.serving import HOST, Site, until
 
 @asynccontextmanager
 async def running(app: Any, **config: Any) -> AsyncIterator[Site]:
-    """Serve an application by uvicorn until the block ends.
+    """Serve an application with uvicorn until the block ends.
 
     Args:
         app: any ASGI application.
-        config: of uvicorn.
+        config: options of `uvicorn.Config`.
     """
     listener = socket.create_server((HOST, 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", **config))

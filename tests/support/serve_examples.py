@@ -1,6 +1,6 @@
-"""Serves each of the given programs once, and prints what it finds as JSON: `{"path": "what went wrong, if anything"}`.
+"""Serves each program once, and prints a JSON object of problems: `{"path": "problem, or an empty text"}`.
 
-It runs in an environment without the packages of the tests: it needs the standard library and what the wheel installs.
+It must run without the packages of the tests, so it imports only the standard library and what the wheel installs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def first_page(app: Any) -> str:
 
 
 def problem(path: Path) -> str:
-    """Return what is wrong with a program; an empty text if it serves a page that loads the kit."""
+    """Return the problem of a program; an empty text if it serves a page that loads the kit."""
     try:
         page = first_page(runpy.run_path(str(path))["app"])
     except BaseException:

@@ -1,6 +1,7 @@
-"""The application that the tests' servers run: `served:app`, or `python -m served PORT` for one in a background thread.
+"""The application that the tests' servers run: `served:app`, or `python -m served PORT` for a server in a thread.
 
-The environment variable `SERVED` has options of `build` as JSON, and `MARKS` the file where lifespan leaves its marks.
+The environment variable `SERVED` has the options of `build` as JSON. `MARKS` is the file in which the lifespan writes
+`started` and `stopped`.
 """
 
 from __future__ import annotations
@@ -36,28 +37,28 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
 
 def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **options: Any) -> FastHTML:
-    """Return an app with the kit, and with routes that say and do what tests need.
+    """Return an app with the kit, and with routes that the tests call.
 
     Args:
-        log: bounds of the log.
+        log: options of `EventLog`.
         heartbeat: seconds.
-        options: of `FastHTML`.
+        options: options of `FastHTML`.
     """
     app = FastHTML(secret_key="tests", lifespan=lifespan, **options)
-    # All clients are one address here.
+    # All clients here share an address.
     limits = Limits(connections_per_client=10_000)
     sse = setup_sse(app, backend=MemoryBackend(EventLog(**log or {})), heartbeat=heartbeat, limits=limits)
 
     @app.route("/grant")
     def grant(channels: str) -> PlainTextResponse:
-        """Grant channels to whoever has the address: these clients are no browsers, and have no session."""
+        """Return the URL of a stream. Its grants belong to no session, because these clients have no cookies."""
         page = this_page()
         page.enter({})
         return PlainTextResponse(page.stream_url(channels.split(",")))
 
     @app.route("/publish")
     async def publish(channel: str, count: int = 1, first: int = 0, size: int = 0, burst: int = 1) -> PlainTextResponse:
-        """Publish `count` numbers from `first` on, of `size` bytes, `burst` in each tick; say in which process."""
+        """Publish `count` numbers from `first` on, of `size` bytes, `burst` in each tick; return the process id."""
         for number in range(first, first + count):
             await sse.publish(channel, NotStr(f"{number}.".ljust(size, "x")))
             if number % burst == burst - 1:
@@ -92,8 +93,8 @@ def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **optio
     return app
 
 
-def run_in_a_thread(port: int) -> None:
-    """Run the app in a background thread until a line comes in, and then as long as it takes to end."""
+def run_in_thread(port: int) -> None:
+    """Run the app in a background thread, and stop it when stdin has a line."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -105,4 +106,4 @@ def run_in_a_thread(port: int) -> None:
 app = build(**json.loads(os.environ.get("SERVED", "{}")))
 
 if __name__ == "__main__":
-    run_in_a_thread(int(sys.argv[1]))
+    run_in_thread(int(sys.argv[1]))

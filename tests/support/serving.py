@@ -1,4 +1,4 @@
-"""Real servers, in processes of their own or in a thread, and a client that knows HTTP/1.1 and nothing of the kit."""
+"""Servers in separate processes or in a thread, and an HTTP/1.1 client that does not use the kit's code."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httptools
 import psutil
@@ -34,12 +35,12 @@ UVICORN = ("uvicorn", "{app}", "--host", HOST, "--port", "{port}")
 HYPERCORN = ("hypercorn", "{app}", "--bind", f"{HOST}:{{port}}")
 GRANIAN = ("granian", "{app}", "--interface", "asgi", "--host", HOST, "--port", "{port}")
 
-# What no output of a server may hold.
+# Words that must not be in the output of a server.
 TROUBLE = ("ERROR", "CRITICAL", "Traceback", "Exception", "never retrieved", "never awaited", "was destroyed")
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], timeout: float = 15.0) -> None:
-    """Return as soon as a condition is true; it is looked at every hundredth of a second, patiently."""
+    """Wait until a condition is true. It is checked every 10 ms; the time-out is scaled."""
     async with asyncio.timeout(patient(timeout)):
         while True:
             answer = condition()
@@ -55,12 +56,12 @@ def free_port() -> int:
 
 
 class Stream:
-    """An open response: what has arrived of it, and whether it came to its end.
+    """A response that is being received.
 
     Attributes:
         status: of the response.
         headers: of the response, by lower-case name.
-        body: what has arrived, without the chunks around it.
+        body: the bytes received so far, without chunked encoding.
         ended: whether the body is complete.
     """
 
@@ -86,12 +87,12 @@ class Stream:
         """Send a request.
 
         Args:
-            port: where.
-            path: with the query.
-            method: of the request.
-            headers: lines, beside the host's, and the length of the body if there is one.
-            body: of the request.
-            buffer: bytes of the socket's receive buffer; by default as the system has it.
+            port: port on the local host.
+            path: path with the query.
+            method: method of the request.
+            headers: header lines; `host` and `content-length` are added.
+            body: body of the request.
+            buffer: bytes of the socket's receive buffer; by default the system's.
         """
         client = socket.socket()
         if buffer:
@@ -108,7 +109,7 @@ class Stream:
         stream._writer.write("\r\n".join(lines).encode() + body)
         return stream
 
-    # What the parser calls.
+    # Callbacks of the parser.
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode().lower()] = value.decode()
@@ -122,20 +123,20 @@ class Stream:
     def on_message_complete(self) -> None:
         self.ended = True
 
-    # What tests call.
+    # Methods for tests.
 
     @property
     def frames(self) -> list[str]:
-        """The complete frames that have arrived, heartbeats among them."""
+        """The complete frames received so far, including heartbeats."""
         return self.body.decode().split("\n\n")[:-1]
 
     @property
     def texts(self) -> list[str]:
-        """The data of the plain messages that have arrived."""
+        """The data of the unnamed events received so far."""
         return [frame.partition("data: ")[2] for frame in self.frames if "event: " not in frame and "data: " in frame]
 
     async def read(self) -> None:
-        """Wait for what comes next.
+        """Receive the next bytes.
 
         Raises:
             ConnectionError: if the connection ends before the body does.
@@ -160,11 +161,11 @@ class Stream:
         return self
 
     async def close(self) -> None:
-        """Close as a browser does when its tab is closed."""
+        """Close the connection, like a browser that closes a tab."""
         self._writer.close()
 
     async def reset(self) -> None:
-        """Close with a RST, whatever is under way."""
+        """Close the connection with a TCP reset."""
         client = self._writer.get_extra_info("socket")
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
@@ -179,16 +180,16 @@ class Stream:
 
 
 async def get(port: int, path: str) -> str:
-    """Return the body of a response that ends."""
+    """Request a path, and return the body of the response."""
     return await Site(port).get(path)
 
 
 class Site:
-    """An application, wherever it is served, as one browser sees it.
+    """A served application, and a browser's cookie for it.
 
     Attributes:
-        port: where it is.
-        cookie: the session's, as a header.
+        port: port of the server.
+        cookie: header line with the session cookie, if there is one.
     """
 
     def __init__(self, port: int) -> None:
@@ -197,7 +198,7 @@ class Site:
         self._opened: list[Stream] = []
 
     async def ask(self, path: str, *, headers: Iterable[str] = (), **options: Any) -> Stream:
-        """Return a response that has ended, and remember the cookie that came with it."""
+        """Return a complete response, and store its cookie."""
         headers = ["connection: close", *self.cookie, *headers]
         async with await Stream.open(self.port, path, headers=headers, **options) as stream:
             await stream.to_end()
@@ -211,12 +212,12 @@ class Site:
     async def report(self) -> dict[str, Any]:
         return dict(json.loads(await self.get("/report")))
 
-    async def publish(self, channel: str = "news", **how: int) -> str:
-        """Publish as the route of `served` has it, and return which process did."""
-        return await self.get(f"/publish?channel={channel}&" + "&".join(f"{name}={how[name]}" for name in how))
+    async def publish(self, channel: str = "news", **options: int) -> str:
+        """Call the route `/publish` of `served`, and return the id of the process."""
+        return await self.get(f"/publish?channel={channel}&" + urlencode(options))
 
     async def open(self, path: str, *, headers: Iterable[str] = (), **options: Any) -> Stream:
-        """Open a response that is closed with the site."""
+        """Open a response. `close` closes it."""
         stream = await Stream.open(self.port, path, headers=[*self.cookie, *headers], **options)
         self._opened.append(stream)
         return stream
@@ -230,9 +231,9 @@ class Site:
         path = await self.get(f"/grant?channels={channels}")
         opened: list[Stream] = []
         while len(opened) < count:
-            # No more at once than the servers' backlog of connections.
-            some = [self.open(path, **options) for _ in range(min(100, count - len(opened)))]
-            opened += await asyncio.gather(*[(await one).until("sse:open") for one in some])
+            # The servers' backlog of connections is limited.
+            batch = [self.open(path, **options) for _ in range(min(100, count - len(opened)))]
+            opened += await asyncio.gather(*[(await stream).until("sse:open") for stream in batch])
         return opened
 
     async def close(self) -> None:
@@ -241,10 +242,10 @@ class Site:
 
 
 class Server(Site):
-    """A server in a process of its own.
+    """A server in a separate process.
 
     Attributes:
-        process: the one that was started; others may have come from it.
+        process: the process that was started; it may have children.
     """
 
     def __init__(self, port: int, process: asyncio.subprocess.Process, folder: Path) -> None:
@@ -253,17 +254,17 @@ class Server(Site):
 
     @property
     def output(self) -> str:
-        """What all its processes have written."""
+        """The output of all its processes."""
         return (self._folder / "output").read_text()
 
     @property
     def trouble(self) -> list[str]:
-        """The lines of its output that tell of trouble."""
+        """The lines of its output that report a problem."""
         return [line for line in self.output.splitlines() if any(word in line for word in TROUBLE)]
 
     @property
     def marks(self) -> list[str]:
-        """What the application's lifespan has left."""
+        """The marks that the application's lifespan has written."""
         path = self._folder / "marks"
         return path.read_text().split() if path.exists() else []
 
@@ -277,7 +278,7 @@ class Server(Site):
         return True
 
     def stop(self, number: signal.Signals | None) -> None:
-        """Send a signal, or for `served` in a thread the line that it waits for."""
+        """Send a signal, or the line that stops `served` in a thread."""
         if number is not None:
             self.process.send_signal(number)
         elif self.process.stdin is not None:
@@ -298,10 +299,10 @@ async def serving(
     """Run a server until the block ends.
 
     Args:
-        command: one of those above, or with more arguments.
-        folder: an empty one, where it works and leaves what it leaves.
-        app: what to serve.
-        options: of `served.build`.
+        command: a command above, perhaps with more arguments.
+        folder: empty working directory, for its output and marks.
+        app: import string of the application.
+        options: options of `served.build`.
     """
     port = free_port()
     environment = os.environ | {
@@ -337,7 +338,7 @@ async def serving(
 
 
 class Errors(logging.Handler):
-    """Collects what is logged as an error while its block runs."""
+    """Collects errors that are logged while its block runs."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -355,12 +356,12 @@ class Errors(logging.Handler):
 
 
 class ThreadServer(uvicorn.Server):
-    """A uvicorn of an application's own making, as many have one."""
+    """A subclass of uvicorn's server, as some applications have it."""
 
 
 @asynccontextmanager
-async def in_a_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
-    """Serve an application by uvicorn in a thread of this process until the block ends, without an error logged."""
+async def serve_in_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
+    """Serve an application with uvicorn in a thread until the block ends. Logged errors fail the test."""
     errors = Errors()
     with socket.create_server((HOST, 0)) as listener, errors:
         server = ThreadServer(uvicorn.Config(app, log_config=None, log_level="warning", **config))
@@ -378,8 +379,8 @@ async def in_a_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
     assert errors.texts == []
 
 
-async def plain(scope: Any, receive: Any, send: Any) -> None:
-    """An application without the kit, to see how a server behaves by itself."""
+async def minimal_app(scope: Any, receive: Any, send: Any) -> None:
+    """An application without the kit, to compare how a server behaves."""
     while scope["type"] == "lifespan":
         event = (await receive())["type"]
         await send({"type": f"{event}.complete"})

@@ -1,4 +1,4 @@
-"""Sources, what streams make of them, and a server for their endpoints."""
+"""Sources for generated streams, helpers to read the streams, and a server for endpoints."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.support.patience import patient
 
 CONNECTED, CLOSED, HEARTBEAT = ": Connected\n\n", ": Connection closed\n\n", ": heartbeat 0.01\n\n"
 QUIET = StreamConfig(send_initial_message=False, send_close_message=False)
-# Seconds: a short heartbeat or time-out, and a distance between items that can be told from none.
+# Seconds: a short heartbeat or time-out, and a measurable distance between items.
 SWIFT, PACE = 0.01, 0.02
 
 
 class Source:
-    """An async generator that counts what it has yielded, waits where told to, and tells when it has been closed."""
+    """An async generator that counts its items, may wait at its end, and sets an event when it is closed."""
 
     def __init__(self, *items: Any) -> None:
         self.items, self.produced = items, 0
@@ -39,7 +39,7 @@ class Source:
                 self.waits.set()
                 await asyncio.Event().wait()
         finally:
-            # Cleaning up may take its time, and must not be cut short.
+            # Clean-up may take some ticks, and must not be interrupted.
             for _ in range(3):
                 await asyncio.sleep(0)
             self.closed.set()
@@ -55,7 +55,7 @@ async def collect(stream: AsyncIterator[str]) -> list[str]:
 
 
 async def first_data(stream: AsyncIterator[str]) -> str:
-    """Return the first frame that is no comment."""
+    """Return the first frame that is not a comment."""
     async for text in stream:
         if not text.startswith(":"):
             return text
@@ -63,10 +63,10 @@ async def first_data(stream: AsyncIterator[str]) -> str:
 
 
 def error_of(frames: list[str]) -> dict[str, str]:
-    """Return what the one error event among the frames says."""
-    [found] = [text for text in frames if text.startswith("event: sse:error\ndata: ")]
-    said: dict[str, str] = json.loads(found.partition("data: ")[2])
-    return said
+    """Return the data of the only error event."""
+    [frame] = [text for text in frames if text.startswith("event: sse:error\ndata: ")]
+    data: dict[str, str] = json.loads(frame.partition("data: ")[2])
+    return data
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ async def routed(endpoint: Any, path: str = "/stream", **options: Any) -> AsyncI
 
 
 class Countdown:
-    """An async iterator that is no generator, and cannot be closed."""
+    """An async iterator that is not a generator: it has no `aclose`."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -149,10 +149,10 @@ async def fails() -> AsyncGenerator[str, None]:
 
 
 async def lines(answer: httpx.Response, last: str) -> list[str]:
-    """Return the lines of an answer up to `last`."""
-    seen = []
+    """Return the lines of a response up to `last`."""
+    received = []
     async for line in answer.aiter_lines():
-        seen.append(line)
+        received.append(line)
         if line == last:
-            return seen
-    raise AssertionError(f"{last!r} has not come: {seen}")
+            return received
+    raise AssertionError(f"{last!r} has not come: {received}")

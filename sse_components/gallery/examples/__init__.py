@@ -1,8 +1,8 @@
-"""What the gallery shows, one file each: the program that runs is the source that the page prints.
+"""The examples in the gallery, one per file. Each page prints the source of the file that runs.
 
-A file's docstring is its title and what it does. `page(request)` returns the page, and `glance(request)` what its card
-shows. Where it is needed, `setup(state)` prepares the app's state, which has the manager as `state.sse`; `run(state)`
-runs beside the pages, and `rt` has routes of its own.
+The docstring of a file is its title and summary. `page(request)` returns the content of the page, `glance(request)` the
+content of its card on the index. Three more names are optional: `setup(state)` prepares the app's state, which holds
+the manager as `state.sse`; `run(state)` is a background task; `rt` is a router.
 """
 
 from __future__ import annotations

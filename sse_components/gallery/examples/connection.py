@@ -1,4 +1,4 @@
-"""Connection: break it, and see it heal. Each number comes, in its order, and none is lost."""
+"""Connection: break it, and watch it recover. Every number arrives, in order, and none is lost."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ rt = APIRouter("/connection")
 
 
 def setup(state: State) -> None:
-    """Nobody is refused; nothing was counted."""
+    """Start without refused browsers, and count from zero."""
     state.refused, state.counted = {}, deque([0], maxlen=LATEST)
 
 
 def status() -> FT:
-    """Return what says how the page is connected. It stands at the head of every page of the gallery."""
+    """Return the connection status. It is in the header of every page."""
     return ConnectionStatus(id="status")
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show numbers that come once a second, what breaks the connection, and what the page and the server know of it."""
+    """Show a number every second, buttons that break the connection, and its statistics."""
     stats = request.app.state.sse.registry.get_stats()
     return glance(request), controls(), ConnectionStats(stats=stats, interval=2)
 
@@ -42,7 +42,7 @@ def glance(request: Request) -> FT:
 
 
 def number(n: int) -> FT:
-    """Make a number's place in the list."""
+    """Return the list item of a number."""
     return Li(n, id=f"number-{n}")
 
 
@@ -55,49 +55,50 @@ async def run(state: State) -> None:
 
 
 def controls() -> FT:
-    """Return the buttons that break the connection. They are on every page, too."""
-    ways = {
-        drop: ("Drop", "The server cuts this browser's stream. It comes back at once, and catches up."),
-        delay: ("Delay", f"The server refuses this browser for {SECONDS} seconds, and says how long to wait."),
-        restart: ("Restart", "The server ends all streams, and forgets what it has sent. Every page heals itself."),
+    """Return the buttons that break the connection. They are also in the header of every page."""
+    buttons = {
+        drop: ("Drop", "The server cuts this browser's stream. The browser reconnects at once, and catches up."),
+        delay: ("Delay", f"The server refuses this browser for {SECONDS} seconds, and sends the time to wait."),
+        restart: ("Restart", "The server ends all streams, and clears its log. Every page reloads its content."),
     }
-    return Dl(*(Div(Dt(Button(name, hx_post=way, hx_swap="none")), Dd(about)) for way, (name, about) in ways.items()))
+    rows = ((Button(name, hx_post=route, hx_swap="none"), about) for route, (name, about) in buttons.items())
+    return Dl(*(Div(Dt(button), Dd(about)) for button, about in rows))
 
 
 @rt.post
 async def drop(state: State, request: Request) -> None:
-    """End the streams of the visitor's browser."""
+    """End the streams of this browser."""
     state.sse.disconnect(session=request.session)
 
 
 @rt.post
 async def delay(state: State, request: Request) -> None:
-    """End the streams of the visitor's browser, and let it in only a little later."""
+    """End the streams of this browser, and refuse new ones for some seconds."""
     now = time.monotonic()
-    state.refused = {one: until for one, until in state.refused.items() if until > now}
+    state.refused = {session: until for session, until in state.refused.items() if until > now}
     state.refused[session_id(request.session)] = now + SECONDS
     state.sse.disconnect(session=request.session)
 
 
 @rt.post
 async def restart(state: State) -> None:
-    """Do what a restart of the server does: say farewell to all streams, and begin a new log."""
+    """Do what a restart of the server does: end all streams with a shutdown frame, and start a new log."""
     await state.sse.stop()
     state.sse.backend = MemoryBackend()
     await state.sse.start()
 
 
 class Refusal:
-    """ASGI middleware that answers a stream with 503 as long as its browser is refused."""
+    """ASGI middleware that answers 503 to the streams of a refused browser."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app, or refuse."""
-        answer = self.app
+        app = self.app
         if scope["type"] == "http" and scope["path"] == "/sse/stream":
             until = scope["app"].state.refused.get(session_id(scope["session"]), 0)
             if (left := until - time.monotonic()) > 0:
-                answer = PlainTextResponse("later", 503, {"retry-after": f"{left:.0f}"})
-        await answer(scope, receive, send)
+                app = PlainTextResponse("later", 503, {"retry-after": f"{left:.0f}"})
+        await app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Fields: the same in all tabs while one types, for everybody or just for this browser."""
+"""Fields: the same in all tabs as you type, for everybody or only in this browser."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ rt = APIRouter("/fields")
 
 
 def setup(state: State) -> None:
-    """Begin with a name for what all share, and a lamp that is off."""
+    """Set a headline, and switch the lamp off."""
     state.headline, state.lamp = "Everybody may edit this", False
 
 
 def theme() -> FT:
-    """Return the switch of the theme. It stands at the head of every page, and no server knows of it."""
+    """Return the theme switch. It is in the header of every page, and never reaches the server."""
     return SyncedToggle(aria_label="Dark theme", attribute="data-theme", on="dark", off="light")
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show two fields that everybody shares, and one that stays in this browser."""
+    """Show two fields that everybody shares, and one that only this browser has."""
     state = request.app.state
     headline = SyncedInput(
         "text",
@@ -34,7 +34,7 @@ def page(request: Request) -> tuple[FT, ...]:
         maxlength=100,
     )
     note = SyncedInput("note", "Note, in all tabs of this browser and nowhere else", rows=4)
-    about = Small("The switch of the theme, at the head of the page, is a synced one, too.")
+    about = Small("The theme switch in the header is a SyncedToggle, too.")
     return headline, lamp(state), note, about
 
 
@@ -44,19 +44,19 @@ def glance(request: Request) -> FT:
 
 
 def lamp(state: State) -> FT:
-    """Make the lamp's switch: the same for everybody."""
+    """Return the lamp's switch. It is the same for everybody."""
     return SyncedToggle("Lamp, for everybody", name="on", checked=state.lamp, id="lamp", scope="server", hx_post=switch)
 
 
 @rt.post
 async def write(state: State, text: str = "") -> None:
-    """Keep the headline, and tell everybody."""
+    """Store the headline, and publish it."""
     state.headline = text[:100]
     state.sse.synced("headline").set(state.headline)
 
 
 @rt.post
 async def switch(state: State, on: bool = False) -> None:
-    """Switch the lamp, and tell everybody."""
+    """Store the state of the lamp, and publish it."""
     state.lamp = on
     state.sse.synced("lamp").set(on)

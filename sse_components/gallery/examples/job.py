@@ -1,4 +1,4 @@
-"""Job: count the lines of Python's own library. Every tab sees how far it is, and may cancel it."""
+"""Job: count the lines of Python's standard library. Every tab shows the progress, and can cancel it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from starlette.requests import Request
 from ... import AlreadyRunning, ProgressBar
 
 FILES = sorted(Path(os.__file__).parent.glob("*.py"))
-# Counting takes no time at all. Waiting does, so that there is something to see.
+# Seconds per file. Without a pause, the job would end before anybody sees it.
 PAUSE = 0.05
 rt = APIRouter("/job")
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show the bar, and what starts the job: as it should be, and such that it fails."""
+    """Show the bar, and two buttons that start the job: one that succeeds, and one that fails."""
     start = Button("Start", hx_post=count.to(encoding="utf-8"), hx_swap="none", cls="primary")
-    doomed = Button("Start, ASCII only", hx_post=count.to(encoding="ascii"), hx_swap="none")
-    return ProgressBar("counting", "Lines of code", cancel=cancel), Div(start, doomed, cls="row")
+    failing = Button("Start, ASCII only", hx_post=count.to(encoding="ascii"), hx_swap="none")
+    return ProgressBar("counting", "Lines of code", cancel=cancel), Div(start, failing, cls="row")
 
 
 def glance(request: Request) -> FT:
@@ -33,7 +33,7 @@ def glance(request: Request) -> FT:
 
 @rt.post
 async def count(state: State, encoding: str) -> None:
-    """Run the job, unless it runs already. If a file cannot be read, the bar says why."""
+    """Run the job, unless it is running. If a file cannot be read, the bar shows the reason."""
     lines = 0
     with suppress(AlreadyRunning, UnicodeDecodeError):
         async with state.sse.job("counting", reason=str) as job:
@@ -45,5 +45,5 @@ async def count(state: State, encoding: str) -> None:
 
 @rt.post
 def cancel(state: State) -> None:
-    """End the job, whoever has started it."""
+    """Cancel the job. Any tab may do so."""
     state.sse.job("counting").cancel()

@@ -1,4 +1,4 @@
-"""Log: what this gallery does, as Python's logging writes it, with levels and a filter."""
+"""Log: the records that this gallery sends to Python's logging, with levels and a filter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ rt = APIRouter("/log")
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show the log, and ways to write to it."""
+    """Show the log, and controls that write to it."""
     text = Input(id="line", required=True, maxlength=500, autocomplete="off")
     level = Select(*map(Option, LEVELS), id="level", aria_label="Level")
     form = Form(Label("Write a line", fr="line"), text, level, Button("Write"), hx_post=write, hx_swap="none")
@@ -34,7 +34,7 @@ def glance(request: Request) -> FT:
 
 
 async def run(state: State) -> None:
-    """Show what is logged, as long as the gallery runs."""
+    """Publish log records while the gallery runs."""
     handler = state.sse.log("log", max_lines=300).handler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger.addHandler(handler)
@@ -46,21 +46,21 @@ async def run(state: State) -> None:
 
 @rt.post
 def write(line: str, level: str = "info") -> None:
-    """Log a visitor's line."""
+    """Log the line that the form sends."""
     logger.log(logging.getLevelNamesMapping().get(level.upper(), logging.INFO), "%s", line[:500])
 
 
 @rt.post
 def divide() -> None:
-    """Log an error, with where it comes from."""
+    """Log an error with its traceback."""
     try:
-        1 / 0  # noqa: B018 - it is to fail
+        1 / 0  # noqa: B018 - the error is the point
     except ZeroDivisionError:
-        logger.exception("it was to be expected")
+        logger.exception("as expected")
 
 
 @rt.post
 def burst() -> None:
-    """Log so much at once that pages get only what they can show."""
+    """Log more lines at once than a page can show. Pages get only the last ones."""
     for number in range(1_000):
         logger.debug("line %d of 1000", number + 1)

@@ -1,4 +1,4 @@
-"""This machine: its processors and its memory, once a second while somebody watches."""
+"""This machine: its processor and memory usage, once a second while somebody watches."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ GAUGES: dict[str, tuple[str, Callable[[], float]]] = {
 
 
 def setup(state: State) -> None:
-    """Make the lines; from here on, their ids are enough."""
+    """Create the sparklines. From here on, their ids are enough."""
     for id, (name, measure) in GAUGES.items():
         line = state.sse.sparkline(id, label=name, length=SECONDS, unit=" %", low=0, high=100, latest=False)
         line.values.append(measure())
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show a gauge for each figure."""
+    """Show all gauges."""
     return tuple(gauge(request.app.state, id) for id in GAUGES)
 
 
 def glance(request: Request) -> FT:
-    """Show the processors' gauge."""
+    """Show the processor gauge."""
     return gauge(request.app.state, "processor")
 
 
 def gauge(state: State, id: str) -> FT:
-    """Show the latest value as text, which is said now and then, and the last minute as a line."""
+    """Show the latest value, announced to screen readers at most every 30 seconds, and a line of the last minute."""
     name, line = GAUGES[id][0], state.sse.sparkline(id)
     now = LiveText(percent(line.values[-1]), id=f"{id}-now", label=name, announced=30)
     return Figure(Figcaption(name, Strong(now)), Sparkline(line), cls="gauge")
 
 
 async def run(state: State) -> None:
-    """Measure and publish once a second, as long as somebody watches."""
+    """Measure and publish once a second while somebody watches."""
     while True:
         await asyncio.sleep(1)
         if state.sse.get_connection_count(channel="processor"):
@@ -55,5 +55,5 @@ async def run(state: State) -> None:
 
 
 def percent(value: float) -> str:
-    """Return a value as it is shown."""
+    """Format a value as a percentage."""
     return f"{value:.0f} %"

@@ -1,4 +1,4 @@
-"""Language model: a toy. It has read Python's documentation, and knows which words follow which."""
+"""Language model: a toy. It has read Python's documentation, and knows which words follow each other."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from starlette.requests import Request
 from ... import AlreadyRunning, LiveText, TokenStream
 
 WORDS = 150
-# Seconds in which it seems to think of a word.
+# Seconds between two words.
 PAUSE = 0.05
 rt = APIRouter("/model")
 
 
 def setup(state: State) -> None:
-    """Nothing has been asked yet."""
+    """Start without a question."""
     state.question = ""
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show a form, what was asked last, and the answer, which may be stopped."""
+    """Show a form, the last question, and its answer with a stop button."""
     prompt = Input(id="prompt", value="What is a class?", required=True, maxlength=200, autocomplete="off")
     form = Form(Label("Ask it about Python", fr="prompt"), prompt, Button("Ask"), hx_post=ask, hx_swap="none")
     return form, *glance(request, stop=stop)
 
 
 def glance(request: Request, **options: Any) -> tuple[FT, ...]:
-    """Show what was asked last, and the answer, as far as it has come."""
+    """Show the last question, and the answer so far."""
     state = request.app.state
-    asked = P(LiveText(state.question, id="question", live="off"), cls="question")
-    return asked, TokenStream("answer", P("It has not been asked anything yet."), **options)
+    question = P(LiveText(state.question, id="question", live="off"), cls="question")
+    return question, TokenStream("answer", P("Nobody has asked anything yet."), **options)
 
 
 @rt.post
 async def ask(state: State, prompt: str) -> None:
-    """Stream an answer to every tab, unless it is still giving one."""
+    """Stream an answer to every tab, unless one is running."""
     answer = state.sse.tokens("answer")
     with suppress(AlreadyRunning):
         if not answer.present.running:
@@ -56,14 +56,14 @@ async def ask(state: State, prompt: str) -> None:
 
 @rt.post
 def stop(state: State) -> None:
-    """Stop the answer, in whichever tab it was asked for."""
+    """Stop the answer. Any tab may do so."""
     state.sse.tokens("answer").stop()
 
 
 async def think(prompt: str) -> AsyncIterator[str]:
-    """Begin with a word of the prompt, and then follow one word with one that has followed it."""
-    asked = {word for word in re.findall(r"\w+", prompt.lower()) if len(word) > 4}
-    pair = choice([pair for pair in read() if pair[0].lower() in asked] or [*read()])
+    """Start with a word of the prompt, and continue with words that follow it in the documentation."""
+    keywords = {word for word in re.findall(r"\w+", prompt.lower()) if len(word) > 4}
+    pair = choice([pair for pair in read() if pair[0].lower() in keywords] or [*read()])
     for _ in range(WORDS):
         yield f"{pair[0]} "
         pair = pair[1], choice(read().get(pair, ["\N{HORIZONTAL ELLIPSIS}"]))
@@ -72,8 +72,8 @@ async def think(prompt: str) -> AsyncIterator[str]:
 
 @cache
 def read() -> dict[tuple[str, str], list[str]]:
-    """Read the documentation, once: which words have followed each two."""
+    """Return the words that follow each pair of words in the documentation."""
     following, words = defaultdict(list), re.findall(r"[A-Za-z][\w'-]*[.,:;?]*", " ".join(topics.values()))
-    for one, two, three in zip(words, words[1:], words[2:], strict=False):
-        following[one, two].append(three)
+    for first, second, third in zip(words, words[1:], words[2:], strict=False):
+        following[first, second].append(third)
     return following

@@ -1,4 +1,4 @@
-"""Who is here: everyone in the gallery, in how many tabs, and whether they look at one."""
+"""Who is here: everyone in the gallery, with their number of tabs, and whether they are looking at one."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from ... import PresenceList, TabCount
 
 
 def tabs(request: Request) -> FT:
-    """Count the gallery's tabs, whatever page they are on. It stands at the head of every page."""
+    """Count the tabs on all pages of the gallery. The count is in the header of every page."""
     return TabCount(id="tabs")
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show everyone who is anywhere in the gallery, and count those who look at this page: a room of its own."""
+    """Show everyone in the gallery, and count the tabs on this page, which is a room."""
     return (
         H2("In the gallery"),
         PresenceList(),
         H2("On this page"),
         TabCount(room="presence", one="tab", many="tabs"),
-        P("Look at another tab for a while: this one is away. ", A("Sign in", href="/sign-in"), " to have a name."),
+        P("Switch to another tab, and this one becomes away. ", A("Sign in", href="/sign-in"), " to get a name."),
     )
 
 
 def glance(request: Request) -> FT:
-    """Show everyone who is anywhere in the gallery."""
+    """Show everyone in the gallery."""
     return PresenceList()

@@ -15,31 +15,33 @@ rt = APIRouter("/toasts")
 
 
 def stack() -> FT:
-    """Return what shows toasts. It stands on every page of the gallery, once."""
+    """Return the toast stack. Every page has one."""
     return ToastStack()
 
 
 def page(request: Request) -> FT:
-    """Show a form that says what, how, and to whom."""
+    """Show a form with the text, the level and the recipient."""
     text = Input(id="text", value="Tea is ready", required=True, maxlength=200, autocomplete="off")
     level = Select(*map(Option, LEVELS), id="level", aria_label="Level")
-    whom = [("everyone", "To everyone"), ("browser", "To this browser"), ("tab", "To this tab")]
-    buttons = [Button(words, name="to", value=to, cls="primary" if to == "everyone" else "") for to, words in whom]
-    return Form(Label("What to say", fr="text"), text, level, Div(*buttons, cls="row"), hx_post=tell, hx_swap="none")
+    recipients = [("everyone", "To everyone"), ("browser", "To this browser"), ("tab", "To this tab")]
+    buttons = [
+        Button(words, name="to", value=to, cls="primary" if to == "everyone" else "") for to, words in recipients
+    ]
+    return Form(Label("What to say", fr="text"), text, level, Div(*buttons, cls="row"), hx_post=send, hx_swap="none")
 
 
 def glance(request: Request) -> FT:
     """Show a button that greets everyone."""
     values = '{"text": "Hello from the gallery", "level": "success"}'
-    return Button("Greet everyone", hx_post=tell, hx_vals=values, hx_swap="none")
+    return Button("Greet everyone", hx_post=send, hx_vals=values, hx_swap="none")
 
 
 @rt.post
-async def tell(state: State, request: Request, text: str, level: str = "info", to: str = "everyone") -> None:
-    """Send a toast. Text is text, whoever has typed it."""
-    whom: dict[str, Any] = {}
+async def send(state: State, request: Request, text: str, level: str = "info", to: str = "everyone") -> None:
+    """Send a toast. Its text is escaped."""
+    recipient: dict[str, Any] = {}
     if to == "browser":
-        whom["session"] = request.session
+        recipient["session"] = request.session
     if to == "tab":
-        whom["tab"] = this_tab()
-    state.sse.toast(text[:200], level=level if level in LEVELS else "info", **whom)
+        recipient["tab"] = this_tab()
+    state.sse.toast(text[:200], level=level if level in LEVELS else "info", **recipient)

@@ -1,4 +1,4 @@
-"""Transfer: pages are told after the commit, and nothing of a transaction that fails."""
+"""Transfer: changes are published after the commit, and never if the transaction fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def setup(state: State) -> None:
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show both balances, and a form that transfers."""
+    """Show both balances, and a form for a transfer."""
     amount = Input(type="number", id="amount", value=30, min=1, max=100, required=True)
     there = Button("From Ada to Grace", name="payer", value="Ada", cls="primary")
     back = Button("From Grace to Ada", name="payer", value="Grace")
@@ -39,7 +39,7 @@ def glance(request: Request) -> FT:
 
 @rt.post
 async def pay(state: State, payer: str, amount: int) -> None:
-    """Give first, and then take: if the payer has not got it, SQLite refuses, and neither is to be seen."""
+    """Credit the payee, then debit the payer. If the debit fails, both are rolled back, and nothing is published."""
     payee = "Grace" if payer == "Ada" else "Ada"
     try:
         with state.sse.after_commit(state.db):

@@ -1,4 +1,4 @@
-"""Vote: the list keeps its order by itself in every tab, and so it does with what is added."""
+"""Vote: the list stays sorted in every tab, also when an item is added."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ rt = APIRouter("/vote")
 
 
 def setup(state: State) -> None:
-    """Begin with something to vote on: names, and how many votes each has."""
+    """Start with some options, and the number of votes of each."""
     state.votes = {"Mountains": 3, "The sea": 2, "A very long book": 1}
 
 
 def page(request: Request) -> tuple[FT, ...]:
-    """Show a form for one more, and the list."""
+    """Show a form for a new option, and the list."""
     return new_option(), glance(request)
 
 
@@ -32,7 +32,7 @@ def glance(request: Request) -> FT:
 
 @rt.post
 async def up(state: State, name: str) -> None:
-    """Count a vote: the item changes, and moves to where it belongs now."""
+    """Count a vote. The item changes, and moves to its new place."""
     if name in state.votes:
         state.votes[name] += 1
         state.sse.list("votes").update(item(name, state.votes[name]))
@@ -40,7 +40,7 @@ async def up(state: State, name: str) -> None:
 
 @rt.post
 async def add(state: State, option: str) -> FT:
-    """Add an item, and empty the form; the last item gives way to the ninth."""
+    """Add an option, and clear the form. A ninth option replaces the last one."""
     if (name := option.strip()[:40]) and name not in state.votes:
         state.votes = dict(ranked(state.votes)[: MOST - 1]) | {name: 1}
         state.sse.list("votes").insert(item(name, 1))
@@ -49,24 +49,24 @@ async def add(state: State, option: str) -> FT:
 
 @rt.post
 async def remove(state: State, name: str) -> None:
-    """Take an item away."""
+    """Remove an option."""
     if state.votes.pop(name, None) is not None:
         state.sse.list("votes").remove(item(name, 0))
 
 
 def new_option(**attrs: Any) -> FT:
-    """Make the form for an item."""
+    """Return the form for a new option."""
     title = Input(id="option", required=True, maxlength=40, autocomplete="off", **attrs)
     return Form(Label("Something else", fr="option"), title, Button("Add"), hx_post=add, hx_swap="outerHTML")
 
 
 def ranked(votes: dict[str, int]) -> list[tuple[str, int]]:
-    """Return what has the most votes first."""
+    """Return the options, those with the most votes first."""
     return sorted(votes.items(), key=lambda vote: -vote[1])
 
 
 def item(name: str, votes: int) -> FT:
-    """Make an item, with the key that it is sorted by."""
+    """Return the list item of an option, with its sort key."""
     more = {"hx_post": up.to(name=name), "hx_swap": "none", "aria_label": f"+1 for {name}"}
     less = {"hx_post": remove.to(name=name), "hx_swap": "none", "aria_label": f"Remove {name}"}
     buttons = Button("+1", **more), Button("Remove", **less, cls="quiet")

@@ -1,4 +1,4 @@
-"""An application with users, and browsers that visit it."""
+"""An application with users, served by uvicorn, and browsers that use it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.support.serving import Site, Stream
 FORM = ["content-type: application/x-www-form-urlencoded;charset=UTF-8"]
 
 
-def sign_in(request: Request) -> None:
-    """Let the scope know the user, as FastHTML's own examples do, but without a redirection."""
+def set_user(request: Request) -> None:
+    """Set the user in the scope, like FastHTML's own examples, but without a redirect."""
     request.scope["auth"] = request.session.get("auth")
 
 
 def make_app(**options: Any) -> tuple[FastHTML, Kit]:
-    """Return an app that grants the channels of the query, and logs in and out whoever likes."""
-    app = FastHTML(secret_key="tests", before=Beforeware(sign_in))
+    """Return an app that grants the channels in the query, and has routes to log in and out."""
+    app = FastHTML(secret_key="tests", before=Beforeware(set_user))
     sse = setup_sse(app, **options)
 
     @app.route("/page")
@@ -57,31 +57,36 @@ def make_app(**options: Any) -> tuple[FastHTML, Kit]:
     return app, sse
 
 
-class Decision:
-    """What `authorize` of an application may be: it lets everyone in, but only when a test has it made."""
+class PendingAuthorization:
+    """An `authorize` callback that waits until the test sets `granted`, and then allows everyone.
+
+    Attributes:
+        called: set when the kit has called it.
+        granted: set by the test.
+    """
 
     def __init__(self) -> None:
-        self.asked, self.made = asyncio.Event(), asyncio.Event()
+        self.called, self.granted = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, request: Request, channel: str) -> bool:
-        self.asked.set()
-        return await self.made.wait()
+        self.called.set()
+        return await self.granted.wait()
 
 
 class Browser(Site):
-    """A browser with a session of its own."""
+    """A browser, with its session cookie."""
 
     async def grants(self, channels: str = "todos") -> list[str]:
         """Return the grants of a page, one for each channel."""
         page = await self.get(f"/page?channels={channels}")
-        return [html.unescape(one) for one in re.findall(r'data-sse-connect="[^"]*\?sub=([^"]*)"', page)]
+        return [html.unescape(sub) for sub in re.findall(r'data-sse-connect="[^"]*\?sub=([^"]*)"', page)]
 
     async def login(self, user: str) -> Browser:
         await self.get(f"/login?user={user}")
         return self
 
     async def post(self, grants: Iterable[str], path: str = "/sse/stream", **form: str) -> Stream:
-        """Ask for a stream as pages do."""
+        """Request a stream with a form, as pages do."""
         body = urlencode([*form.items(), *[("sub", grant) for grant in grants]]).encode()
         return await self.open(path, method="POST", body=body, headers=FORM)
 
@@ -89,8 +94,8 @@ class Browser(Site):
         """Open a stream, and wait for its first frame."""
         return await (await self.post(grants)).until("sse:open")
 
-    async def refused(self, grants: Iterable[str]) -> tuple[int, Any]:
-        """Return the status and the refusals of a stream that does not open."""
+    async def refusal(self, grants: Iterable[str]) -> tuple[int, Any]:
+        """Return the status of a refused stream, and its list of denied grants."""
         stream = await (await self.post(grants)).to_end()
         return stream.status, json.loads(stream.body)["denied"]
 
@@ -100,8 +105,8 @@ class Browser(Site):
         return list(json.loads(stream.body)["subs"])
 
 
-class House:
-    """The running application, and who visits it."""
+class LiveApp:
+    """A running application and its browsers."""
 
     def __init__(self, port: int, sse: Kit) -> None:
         self.port, self.sse = port, sse
@@ -113,7 +118,8 @@ class House:
 
     @property
     def streams(self) -> list[StreamConnection]:
-        return [one for one in self.sse.registry.get_connections() if isinstance(one, StreamConnection)]
+        connections = self.sse.registry.get_connections()
+        return [connection for connection in connections if isinstance(connection, StreamConnection)]
 
     async def close(self) -> None:
         for browser in self._browsers:
@@ -121,20 +127,20 @@ class House:
 
 
 @asynccontextmanager
-async def visited(**options: Any) -> AsyncIterator[House]:
-    """Serve an application with options of `setup_sse` until the block ends."""
+async def run_live_app(**options: Any) -> AsyncIterator[LiveApp]:
+    """Serve an application, set up with these options of `setup_sse`, until the block ends."""
     app, sse = make_app(**options)
     async with running(app) as site:
-        house = House(site.port, sse)
+        live_app = LiveApp(site.port, sse)
         try:
-            yield house
+            yield live_app
         finally:
-            await house.close()
+            await live_app.close()
 
 
 def data_of(stream: Stream, event: str) -> Any:
-    """Return the data of the one frame of a stream that has this event."""
-    (frame,) = [one for one in stream.frames if f"event: {event}\n" in f"{one}\n"]
+    """Return the data of the only frame with this event."""
+    (frame,) = [frame for frame in stream.frames if f"event: {event}\n" in f"{frame}\n"]
     return json.loads(frame.rpartition("data: ")[2])
 
 
