@@ -127,7 +127,7 @@ class BroadcastManager:
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
         self.home = HomeLoop(self.start)
         self.lock = asyncio.Lock()
-        self.has_builder = element_builder is not None
+        self._takes_any_data = element_builder is not None
         self._queues: dict[SSEConnection, None] = {}
         self._watch = servers.ExitWatch(self._on_exit)
         self._closing: asyncio.Task[None] | None = None
@@ -147,6 +147,10 @@ class BroadcastManager:
     def start_with_application(self) -> None:
         """Leave the start to an application's lifespan: publishing before it is an error from now on."""
         self.home.starts_by_itself = False
+
+    def allow_any_data(self) -> None:
+        """Allow broadcasts of data that JSON cannot represent, because a builder makes the elements that pages get."""
+        self._takes_any_data = True
 
     @property
     def connections(self) -> Mapping[str, asyncio.Queue[Any] | StreamQueue]:
@@ -401,7 +405,7 @@ class BroadcastManager:
 
     def _written(self, message: BroadcastMessage) -> tuple[str, str | None, str]:
         """Return a message's JSON, the event that pages get for it, and that event's data."""
-        as_json = message.to_json(lenient=self.has_builder)
+        as_json = message.to_json(lenient=self._takes_any_data)
         self._checked(as_json)
         built = from_builder(self.element_builder(message.type, message.data)) if self.element_builder else None
         if built is None:

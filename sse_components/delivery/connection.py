@@ -49,7 +49,7 @@ class Connection(Protocol):
 
     @property
     def queue(self) -> Any:
-        """The queue, or what stands for it: the writing end in front of a stream."""
+        """The queue; in front of a stream, an object that takes messages as a queue does."""
         ...
 
     @property

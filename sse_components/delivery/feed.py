@@ -179,7 +179,7 @@ class StreamConnection:
 
     @property
     def queue(self) -> StreamQueue:
-        """What stands for a queue, where a program of the first API puts messages for this connection only."""
+        """An object like a queue, into which a program of the first API puts messages for this connection only."""
         return StreamQueue(self)
 
     def joined(self, feed: Feed, cursor: int, backlog: list[Event]) -> None:

@@ -46,7 +46,7 @@ class ConnectionRegistry:
         # The connections that asked for an id, oldest first, if there are several.
         self._named: dict[str, list[Connection]] = {}
         self._name_of: dict[Connection, str] = {}
-        # Who was told an id that now addresses another connection.
+        # The connections that got an id which now addresses another connection.
         self._former_ids: dict[str, Connection] = {}
 
     @property
@@ -71,7 +71,7 @@ class ConnectionRegistry:
         Args:
             conn_id: optional ID for the connection (auto-generated if not provided). It must be the application's
                 choice, never a client's. If it is taken, the new connection gets another id that starts with it, and
-                `get_connection(conn_id)` gives the new one.
+                `get_connection(conn_id)` returns the new one.
             conn_type: type of connection (e.g., 'global', 'job', 'user').
             queue_size: size of the message queue; 0 for no limit.
             metadata: optional metadata for the connection.

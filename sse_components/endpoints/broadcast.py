@@ -32,7 +32,7 @@ def renderer(manager: BroadcastManager, builder: ElementBuilder | None) -> Rende
     """Return the function that renders a broadcast with an element builder. A broadcast is left out if that is None."""
     if builder is None:
         return render_json
-    manager.has_builder = True
+    manager.allow_any_data()
 
     def render_event(event: Event) -> bytes:
         message = message_of(event.message or "")
@@ -139,7 +139,7 @@ def setup_broadcast_routes(
         prefix: URL prefix for SSE endpoints.
         element_builder: as `create_broadcast_handler` has it.
         public: whether everyone may follow all broadcasts at `{prefix}/broadcast`; if not, the answer is 403. A
-            `connection_id` in its query is a wish, which the connection's metadata keeps.
+            `connection_id` in its query is kept in the connection's metadata; it is not the connection's id.
 
     Example:
         `setup_broadcast_routes(app, manager, element_builder=build)`

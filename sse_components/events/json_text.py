@@ -44,13 +44,13 @@ def to_json_text(value: Any, *, lenient: bool = False) -> str:
 
 
 def to_json_value(item: Any) -> Any:
-    """Return what stands in JSON for an object that JSON itself does not know: the `default` of `json.dumps`.
+    """Return a value that JSON can represent for an object that it cannot: the `default` of `json.dumps`.
 
     Args:
         item: the object.
 
     Raises:
-        TypeError: if nothing does, with the types that are known.
+        TypeError: for an object of another type, with the types that are allowed.
     """
     for convert in (_scalar, _markup, _record, _collection):
         if (found := convert(item)) is not None:

@@ -34,15 +34,15 @@ class EndpointResponse(StreamingResponse):
     Args:
         frames: the frames.
         content_type: of the response.
-        heartbeat: seconds of silence after which `frames` has a comment; None if nobody knows. The header
-            `SSE-Heartbeat` tells it to the page, which reconnects after 2.5 heartbeats of silence.
+        heartbeat: seconds of silence after which `frames` has a comment; None if it is unknown. The header
+            `SSE-Heartbeat` has it for the page, which reconnects after 2.5 heartbeats of silence.
     """
 
     def __init__(
         self, frames: AsyncGenerator[str, None], content_type: str = EVENT_STREAM, heartbeat: float | None = None
     ) -> None:
-        told = {} if heartbeat is None else {HEARTBEAT_HEADER: f"{heartbeat:g}"}
-        super().__init__(frames, headers={**HEADERS, **told, "content-type": content_type})
+        heartbeat_header = {} if heartbeat is None else {HEARTBEAT_HEADER: f"{heartbeat:g}"}
+        super().__init__(frames, headers={**HEADERS, **heartbeat_header, "content-type": content_type})
         self.frames = frames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

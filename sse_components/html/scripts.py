@@ -14,7 +14,7 @@ from .mounting import prefix_for_page
 
 
 class ScriptTag(FT):  # type: ignore[misc]
-    """A `<script>` that loads a browser file. Where that is, it finds out when it is rendered.
+    """A `<script>` that loads a browser file, whose address it finds out when it is rendered.
 
     So it can be made when a module is imported, as in `fast_app(hdrs=(cleanup_sse_on_unload(),))`, and one tag serves
     apps with different prefixes.
@@ -37,7 +37,7 @@ class ScriptTag(FT):  # type: ignore[misc]
         return FT(self.tag, self.children, found, self.void_)
 
 
-# What stands for the route that `setup_sse` makes, wherever its prefix puts it.
+# It means the route that `setup_sse` adds, whatever its prefix is.
 DEFAULT_ENDPOINT = PREFIX + CONNECTIONS_PATH
 
 

@@ -107,9 +107,9 @@ export class EventSourceShell extends EventTarget {
   /** @param {import("../stream/connection-state.js").Loss} loss */
   #lose(loss) {
     const { element } = this.#source;
-    const { error: cause, ...told } = loss;
+    const { error: cause, ...details } = loss;
     // Not as `error`: htmx writes an event's `error` to the console when an element swaps the event `error`.
-    const error = Object.assign(new Event("error"), told, { cause });
+    const error = Object.assign(new Event("error"), details, { cause });
     this.dispatchEvent(error);
     fireHtmx2(element, "htmx:sseError", { error, source: this });
     if (element?.isConnected !== false) return;

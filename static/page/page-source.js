@@ -126,7 +126,7 @@ export class PageSource {
     sources.delete(this);
   }
 
-  /** Close for good, because the server has said that there is nothing more. The element shows it, and stays so. */
+  /** Close for good, because the closing event has come. The element shows that, and does not connect again. */
   end() {
     this.close();
     this.element?.setAttribute(CLOSED_ATTRIBUTE, this.url);

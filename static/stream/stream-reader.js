@@ -245,8 +245,8 @@ export class StreamReader {
   #open(response) {
     this.#openedAt = this.#heardAt = this.#environment.now();
     this.#origin = new URL(response.url || this.#url).origin;
-    const told = Number(response.headers.get(HEARTBEAT_HEADER));
-    if (told > 0) this.#adoptHeartbeat({ heartbeat: told });
+    const heartbeat = Number(response.headers.get(HEARTBEAT_HEADER));
+    if (heartbeat > 0) this.#adoptHeartbeat({ heartbeat });
     this.#connection.apply("opened");
     if (!this.#connection.isClosed) this.#callbacks.onOpen?.();
   }
