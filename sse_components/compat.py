@@ -1,7 +1,7 @@
 """The names that programs for cjm-fasthtml-sse 0.0.16 to 0.0.24 import, for the way to the kit's own.
 
 Those versions have another API than 0.0.6, which is the one that this package has. Here are the names that programs
-use most, with the same arguments. What they do is the kit's: `docs/migration-from-cjm.md` says, line by line, what to
+use most, with the same arguments. What they do is the kit's: `docs/migration.md` says, line by line, what to
 write instead. The classes for dispatching, updating and monitoring are not here.
 
 Example: `from sse_components.compat import SSEBroadcastManager, oob_update`
