@@ -13,8 +13,8 @@ from e2e.pages.live_content import PAUSE
 # Collects the announcements for screen readers.
 LISTEN = """() => {
   const announcer = document.querySelector(".sse-announcer");
-  globalThis.said = [];
-  new MutationObserver(() => said.push(announcer.textContent)).observe(announcer, { childList: true });
+  globalThis.announcements = [];
+  new MutationObserver(() => announcements.push(announcer.textContent)).observe(announcer, { childList: true });
 }"""
 # Holds the timer for the pause after an announcement, until the test fires it.
 HOLD = """(pause) => {
@@ -59,19 +59,19 @@ def test_a_text_changes_in_every_tab_and_is_announced_at_intervals(
     server.post(f"/{room}/text/set", values_=",".join(f"{number} %" for number in range(2, 100)))
     for tab in tabs:
         expect(tab.locator(f"#{room}")).to_have_text("99 %")
-        assert tab.evaluate("said") == ["Load: 2 %"]
+        assert tab.evaluate("announcements") == ["Load: 2 %"]
         tab.evaluate(END_PAUSE)
-        assert tab.evaluate("said") == ["Load: 2 %", "Load: 99 %"]
+        assert tab.evaluate("announcements") == ["Load: 2 %", "Load: 99 %"]
         tab.evaluate(END_PAUSE)
-        assert tab.evaluate("said.length") == 2
+        assert tab.evaluate("announcements.length") == 2
     expect_no_serious_violations(tabs[0])
 
     server.post(f"/{room}/text/hostile")
     for tab in tabs:
         expect(tab.locator(f"#{room}")).to_contain_text("<script>window.hacked = 1</script>")
         expect(tab.locator(f"#{room} *")).to_have_count(0)
-        tab.wait_for_function("said.at(-1).startsWith('Load: <script>')")
-        assert tab.evaluate("Math.max(...said.map((one) => one.length))") < 1_100
+        tab.wait_for_function("announcements.at(-1).startsWith('Load: <script>')")
+        assert tab.evaluate("Math.max(...announcements.map((text) => text.length))") < 1_100
         expect_untouched(tab)
 
 

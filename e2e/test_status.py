@@ -12,8 +12,8 @@ from e2e.pages.status import HOSTILE
 
 # Collects the announcements for a screen reader: the text of the live region at each change.
 LISTEN = """(region) => {
-  window.said = [];
-  const hear = () => said.push(region.textContent);
+  window.announcements = [];
+  const hear = () => announcements.push(region.textContent);
   new MutationObserver(hear).observe(region, { childList: true, characterData: true, subtree: true });
 }"""
 
@@ -59,10 +59,10 @@ def test_a_status_shows_the_state_and_its_button_reconnects_at_once(
     expect_state(tab, "live", "Live")
     expect(tab.locator("#status")).to_be_focused()  # the button is hidden
     expect(retry).to_be_hidden()
-    said = tab.evaluate("said")  # without the countdown
-    assert (said[0], said[-1]) == ("Reconnecting", "Live")
+    announcements = tab.evaluate("announcements")  # without the countdown
+    assert (announcements[0], announcements[-1]) == ("Reconnecting", "Live")
     # A brief state is not announced; how long each state lasts depends on the machine.
-    assert set(said[1:-1]) <= {"Catching up", "Reconnecting"}
+    assert set(announcements[1:-1]) <= {"Catching up", "Reconnecting"}
     expect_no_serious_violations(tab)
     forget_lost_connections(problems, server)
 

@@ -220,7 +220,7 @@ class EntryTags:
 
 
 def htmx_generation(headers: Any) -> int:
-    """Return the generation of htmx that the headers load; 2 if they do not tell."""
+    """Return the generation of htmx that the headers load; 2 if that is unknown."""
     for source in script_sources(headers):
         if found := re.search(r"htmx(?:\.org)?@(\d+)", source):
             return int(found[1])

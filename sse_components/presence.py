@@ -1,6 +1,6 @@
 """Presence: the users in each room, with their browsers and tabs, and whether somebody looks at a tab.
 
-A tab enters a room at once. It leaves at once if its browser says so, and a few seconds later if only its connection
+A tab enters a room at once. It leaves at once if its browser reports so, and a few seconds later if only its connection
 ended: a short network failure, or the way from one page to the next, does not count as leaving.
 """
 

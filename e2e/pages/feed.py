@@ -1,4 +1,4 @@
-"""A log and a line of values, each in a room of its own."""
+"""A log and a sparkline, each with a separate room."""
 
 from __future__ import annotations
 

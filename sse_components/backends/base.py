@@ -1,4 +1,4 @@
-"""The interface of a backend: it issues ids, keeps the log, and tells every process."""
+"""The interface of a backend: it issues ids, keeps the log, and notifies every process."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Backend(Protocol):
             channel: of the event.
             data: of the event.
             event: its name.
-            exclude_tabs: tabs that leave it out, as its frame tells them.
+            exclude_tabs: tabs that leave it out, as its frame lists them.
             exclude_connections: connections that do not get it.
-            only_tabs: the only tabs that show it, as its frame tells them; by default all tabs do.
+            only_tabs: the only tabs that show it, as its frame lists them; by default all tabs do.
             message: the JSON of the broadcast that it was made from.
 
         Returns:

@@ -241,7 +241,7 @@ def LogTail(
 ) -> FT:
     """Show a log that grows by itself. It stays at its end, unless the reader has scrolled up.
 
-    A line of more than 500 characters unfolds. What is over 10,000 is left out, and the line says so.
+    A line of more than 500 characters unfolds. Characters after the first 10,000 are left out, and the line shows that.
 
     Args:
         lines: the handle (`sse.log('build')`) or its id, whose latest lines it shows; with `id`, texts, pairs of a text

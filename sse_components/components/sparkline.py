@@ -222,7 +222,7 @@ def Sparkline(
     cls: str = "",
     **kwargs: Any,
 ) -> FT:
-    """Show values as a line, the latest one at its right end. Its text alternative says latest, lowest and highest.
+    """Show values as a line, the latest one at its right end. Its text alternative has the latest, lowest and highest.
 
     Args:
         values: the handle (`sse.sparkline('cpu')`) or its id, which have the options below; or numbers, with None or

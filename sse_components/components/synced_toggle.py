@@ -76,7 +76,7 @@ def SyncedToggle(
 
 
 def page_attribute(name: str, on: str, off: str, media: str | None, scope: str) -> dict[str, Any]:
-    """Return what tells the script which attribute of `<html>` a switch sets.
+    """Return the attributes that name the attribute of `<html>` that a switch sets.
 
     Raises:
         MarkupError: for an attribute that is not allowed.

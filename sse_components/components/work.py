@@ -148,7 +148,7 @@ class Work(Handle):
         return found if isinstance(found, type(self)) else self
 
     def _interrupt(self) -> Outcome[bool]:
-        """End what runs under this id, as `asyncio` cancels a task; the outcome tells whether something was running."""
+        """End what runs under this id, as `asyncio` cancels a task; the outcome is whether something was running."""
         work = self.present
         if was_running := work.running:
             work._loop.call_soon_threadsafe(work._cancel_task)

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CrossTab, isNewer, parseEntry } from "../../../static/components/crosstab-values.js";
 import { moveOffset } from "../../../static/components/synced-field.js";
 
-/** A browser: what it remembers, and the ways between its tabs, on which messages wait until they are let through. */
+/** A fake browser: its storage, and its broadcast channels, which hold messages until the test releases them. */
 class Browser {
   /** @type {any} */
   storage = Object.create(this.#methods());
@@ -89,7 +89,7 @@ test("tabs that set a value at the same time end up with the same one, whatever 
     const tabs = ["a", "b", "c"].map((name) => browser.open(name, random(2) === 0));
     for (let step = 0; step < 12; step += 1) {
       tabs[random(3)].set("key", step);
-      if (random(3) === 0) browser.time += random(3) - 1; // clocks stand still, and are set back
+      if (random(3) === 0) browser.time += random(3) - 1; // a clock may stop or be set back
       if (random(4) === 0) browser.deliver(random);
     }
     browser.deliver(random);
@@ -139,7 +139,7 @@ test("without storage, channels, or space, each tab has its own values", () => {
   one.set("key", "large");
   browser.deliver(first);
   assert.equal(other.get("key"), "large");
-  assert.equal(browser.open("c").get("key"), undefined); // rather than what is out of date
+  assert.equal(browser.open("c").get("key"), undefined); // rather than an outdated value
 });
 
 test("a tab that still shows a deleted value does not store it again", () => {

@@ -3,7 +3,7 @@ import { beforeEach, it } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { ComponentRegistry } from "../../../static/components/registry.js";
 
-/** As much of an element as the registry needs. A selector is a name. */
+/** A fake element with the members that the registry uses. A selector is a name. */
 class FakeElement {
   /** @type {FakeElement[]} */
   children = [];
@@ -79,7 +79,7 @@ beforeEach(() => {
   registry = new ComponentRegistry(/** @type {any} */ ({ documentElement: page }));
 });
 
-/** Let the observer see what has changed, and wait until modules are loaded. */
+/** Report changes to the observer, and wait until modules are loaded. */
 async function settle() {
   observe(records.splice(0));
   await setImmediate();
@@ -104,7 +104,7 @@ function load(name) {
   );
 }
 
-it("attaches to what is in the page, and to what comes later, inside of other elements, too", async () => {
+it("attaches to present elements and to later ones, also if they are nested", async () => {
   page.append(new FakeElement("a"));
   registry.define("a", () => load("a"));
   await settle();

@@ -27,7 +27,7 @@ it("ends when the time of a toast is up", () => {
   assert.equal(ended, 1);
 });
 
-it("stands still on hold", () => {
+it("pauses on hold", () => {
   const toast = newToastClock(6_000);
   toast.run();
   clock.advance(2_000);
@@ -42,7 +42,7 @@ it("stands still on hold", () => {
   assert.equal(ended, 1);
 });
 
-it("leaves a toast a second at least after it was on hold", () => {
+it("shows a toast for at least a second after it was on hold", () => {
   const toast = newToastClock(6_000);
   toast.run();
   clock.advance(5_900);

@@ -119,7 +119,7 @@ describe("EventSourceShell", { timeout: 30_000 }, () => {
     assert.ok(!hasEnded(other.element.asElement, server.url));
   });
 
-  it("says how to remove each listener", async () => {
+  it("returns a function that removes each listener", async () => {
     const { shell, response } = await connected();
     /** @type {Queue<string>} */
     const heard = new Queue();

@@ -113,7 +113,7 @@ class FakeSubscriber {
 
 const SUBSCRIPTION = { id: "1", grant: "g", cursor: "", cap: 30_000 };
 
-/** Subscribe at a worker that has said hello. */
+/** Subscribe at a worker that has answered the hello message. */
 async function connected() {
   const subscriber = new FakeSubscriber();
   client.subscribe("1", subscriber);
@@ -146,7 +146,7 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.deepEqual(subscriber.deliveries[0].payload, payload);
   });
 
-  it("says bye after the last subscription, and connects again for the next", async () => {
+  it("says goodbye after the last subscription, and connects again for the next", async () => {
     const { worker } = await connected();
     client.unsubscribe("1");
     assert.deepEqual(await worker.messages.next(), { type: "unsubscribe", id: "1" });
@@ -156,7 +156,7 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.equal(workers.length, 2);
   });
 
-  it("learns from a pong how far each subscription is and which the hub has dropped", async () => {
+  it("learns from a pong the cursor of each subscription, and which ones the hub has dropped", async () => {
     const { subscriber, worker } = await connected();
     client.subscribe("2", new FakeSubscriber());
     assert.equal((await worker.messages.next()).subscription.id, "2");

@@ -28,7 +28,7 @@ afterEach(async () => {
   await server.kill();
 });
 
-/** A tab: what it is told, one by one. */
+/** A tab, with a queue of the messages that it receives. */
 class Tab {
   /** @type {Queue<{ id: string, type: string, payload: any }>} */
   delivered = new Queue();
@@ -59,7 +59,7 @@ class Tab {
     this.#port.postMessage(message);
   }
 
-  /** Return when the hub has closed its end. */
+  /** Wait until the hub has closed its port. */
   closed() {
     return once(this.#port, "close");
   }
@@ -69,7 +69,7 @@ class Tab {
     this.#port.close();
   }
 
-  /** The next thing told to a subscription, as `id type` and what it is. */
+  /** The next message for a subscription: its `id type`, and its content. */
   async next() {
     const { id, type, payload } = await this.delivered.next();
     if (type === "event") return `${id} ${payload.type}: ${payload.data}`;
@@ -298,7 +298,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual(subs, ["a2"]);
   });
 
-  it("sends what comes at once in one message", async () => {
+  it("sends events that arrive together in one message", async () => {
     const tab = new Tab();
     tab.follow("1", "a");
     const { response } = await open();
@@ -319,7 +319,7 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual([payload.exclude, payload.only], [["tab_1", "tab_2"], ["tab_3"]]);
   });
 
-  it("releases the port of a tab that says bye", async () => {
+  it("releases the port of a tab that says goodbye", async () => {
     const [one, two] = [new Tab(), new Tab()];
     assert.deepEqual([(await one.answers.next()).type, (await two.answers.next()).type], ["hello", "hello"]);
     const closed = one.closed();

@@ -24,7 +24,7 @@ it("advances once to each event, and starts again in another epoch", () => {
   assert.equal(subscription.cursor, "f-1");
 });
 
-it("an id that is not of the log is always new, and no cursor", () => {
+it("an id that is not from the log is always new, and is not a cursor", () => {
   const subscription = subscribe("e-3");
   assert.deepEqual([subscription.advance("x"), subscription.advance("x"), subscription.cursor], [true, true, "e-3"]);
 });

@@ -21,7 +21,7 @@ it("returns events one by one, whether they came before or after the request", a
   assert.equal((await third).data, "3");
 });
 
-it("knows the event that was taken last, until the next is requested", async () => {
+it("has the last returned event, until the next is requested", async () => {
   const queue = new MessageQueue();
   queue.push(message("1"));
   const first = await queue.take();

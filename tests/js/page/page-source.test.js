@@ -125,7 +125,7 @@ describe("PageSource", { timeout: 30_000 }, () => {
     assert.equal((await applied.next()).data, "10");
   });
 
-  it("leaves a gap to a page that heals itself, and continues", async () => {
+  it("continues after a gap if the page handles it", async () => {
     const { source, element, calls, response } = await connected({ "data-sse-heal": "event" });
     /** @type {any[]} */
     const gaps = [];
@@ -137,7 +137,7 @@ describe("PageSource", { timeout: 30_000 }, () => {
     assert.equal((await applied.next()).data, "6");
   });
 
-  it("follows its element to another address, and stays where it is at the same one", async () => {
+  it("reconnects when the URL of its element changes, and only then", async () => {
     const { source, element } = await connected({ "data-sse-cursor": "e-3" });
     source.follow(server.url);
     assert.equal(server.visits.items.length, 0);

@@ -143,13 +143,13 @@ it("starts as EventSource does", () => {
   assert.deepEqual([CONNECTING, OPEN, CLOSED], [0, 1, 2]);
 });
 
-it("tells of every loss, even if the state stays the same", () => {
+it("reports every loss, even if the state stays the same", () => {
   const { connection, changes } = connectionAfter(["lost"]);
   connection.apply("lost", { loss: LOSS });
   assert.deepEqual(changes, [{ state: "reconnecting", ...LOSS }]);
 });
 
-it("tells nobody after it has been closed by a listener", () => {
+it("reports nothing after a listener has closed it", () => {
   /** @type {string[]} */
   const states = [];
   const connection = new ConnectionState(({ state }) => {
@@ -170,7 +170,7 @@ it("content with a gap is stale whatever its connection does, and denied if the 
   }
 });
 
-it("a page is as its worst part", () => {
+it("the state of a page is its worst state", () => {
   assert.equal(worstState([]), "idle");
   assert.equal(worstState(["live"]), "live");
   assert.equal(worstState(["live", "stale", "connecting"]), "stale");

@@ -76,7 +76,7 @@ it("an event without an id has the id with which the earlier stream ended", () =
   assert.equal(read.lastEventId, "7");
 });
 
-it("an event is given when its last byte is there, not later", () => {
+it("an event is dispatched as soon as its last byte has arrived", () => {
   let given = 0;
   const parser = new EventStreamParser({ onEvent: () => given++ });
   parser.feed(encode("data: x\r\r"));
@@ -88,7 +88,7 @@ it("callbacks may be left out", () => {
   assert.doesNotThrow(() => parser.feed(encode(": x\nretry: 1\nid: 1\ndata: x\n\n")));
 });
 
-// With a buffer that is searched from its start at every chunk, this would take hours.
+// If the buffer was searched from its start for every chunk, this would take hours.
 it("a line of a megabyte, byte by byte, costs its length once", { timeout: 60_000 }, () => {
   const data = "x".repeat(2 ** 20);
   const read = parse(cut(encode(`data: ${data}\n\n`), 1));

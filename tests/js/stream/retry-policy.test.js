@@ -32,7 +32,7 @@ for (const status of [0, 400, 408, 410, 429, 500, 502, 503, 504]) {
   });
 }
 
-it("each try that comes to nothing doubles the range", () => {
+it("each failed try doubles the range", () => {
   let tries = 0;
   const delays = Array.from({ length: 8 }, () => {
     const decision = decide({ status: 0, tries, random: longest });
@@ -42,7 +42,7 @@ it("each try that comes to nothing doubles the range", () => {
   assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
 });
 
-it("a stream that outlived the wait it would get now starts the count afresh", () => {
+it("a stream that was open for longer than its next delay resets the count", () => {
   const loss = { status: 200, contentType: STREAM, tries: 3, random: longest };
   assert.deepEqual(decide({ ...loss, lived: 8 * RETRY_BASE_MS }), {
     final: false,

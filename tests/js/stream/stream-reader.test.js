@@ -97,7 +97,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.deepEqual(calls, ["live", "message", "reconnecting", "200"]);
   });
 
-  it("CRLF and UTF-8 may be cut by the network anywhere", async () => {
+  it("chunks may split a CRLF or a UTF-8 sequence", async () => {
     const { reader, response } = await connected();
     for (const byte of Buffer.from("data: ä 🐨\r\ndata: €\r\n\r\ndata: end\r\n\r\n")) {
       const { heardAt } = reader;
@@ -118,7 +118,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.deepEqual(reader.states, ["live"]);
   });
 
-  it("the end of the stream is not final: it says when it will try again, and does", async () => {
+  it("the end of the stream is not final: it reports the delay, and reconnects", async () => {
     const { reader, response } = await connected();
     response.end();
     const { status, final, delay, error } = await reader.seen.losses.next();
@@ -186,7 +186,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(clock.timers.size, 0);
   });
 
-  it("passes on what a refusal says", async () => {
+  it("passes on the body of a refusal", async () => {
     const reader = connect();
     const { response } = await server.visits.next();
     response
@@ -249,7 +249,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await reader.seen.losses.next()).delay, 3500);
   });
 
-  it("a server that is killed and started again on its port is found again", async () => {
+  it("reconnects to a server that is killed and restarted on its port", async () => {
     const { reader, response } = await connected();
     response.write("id: 1\ndata: x\n\n");
     await reader.seen.events.next();
@@ -267,7 +267,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await reader.seen.events.next()).type, "open");
   });
 
-  it("is offline without a network, and tries all the same", async () => {
+  it("is offline without a network, but still tries", async () => {
     let online = true;
     const { reader, response } = await connected({}, { online: () => online });
     online = false;
@@ -329,7 +329,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.readyState, OPEN);
   });
 
-  it("a stream may be silent until its server says its heartbeat, in a header or in a comment", async () => {
+  it("a stream may be silent until its server sends its heartbeat interval, in a header or in a comment", async () => {
     const { reader, response } = await connected({ heartbeat: 0 });
     response.write(": Connected\n\n: heartbeat 2026-01-01T00:00:00\n\ndata: 1\n\n");
     await reader.seen.events.next();
@@ -343,7 +343,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await reader.seen.losses.next()).error.name, "TimeoutError");
   });
 
-  it("a header says the heartbeat of a stream", async () => {
+  it("a header sets the heartbeat of a stream", async () => {
     const reader = connect({ heartbeat: 0 });
     const { response } = await server.visits.next();
     response.writeHead(200, { "Content-Type": "text/event-stream", "SSE-Heartbeat": "60" }).flushHeaders();
@@ -354,7 +354,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.readyState, CONNECTING);
   });
 
-  it("a server that says no heartbeat is not asked twice while it works on its response", async () => {
+  it("a server without a heartbeat gets no second request while it prepares its response", async () => {
     const reader = connect({ heartbeat: 0 });
     await server.visits.next();
     clock.advance(60_000);
@@ -363,7 +363,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.running, 1);
   });
 
-  it("a heartbeat of years is no busy loop", async () => {
+  it("a heartbeat of years does not cause a busy loop", async () => {
     const { reader, response } = await connected();
     response.write('event: sse:open\ndata: {"connection": "c1", "heartbeat": 1e9}\n\n');
     await reader.seen.events.next();
@@ -379,7 +379,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.seen.attempts.length, 2);
   });
 
-  it("a greeting that is no JSON ends the attempt, and says why", async () => {
+  it("an opening event that is not JSON ends the attempt with an error", async () => {
     const { reader, response } = await connected();
     response.write("event: sse:open\ndata: hello\n\n");
     const { error, final } = await reader.seen.losses.next();
@@ -456,7 +456,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.seen.attempts.length, 1);
   });
 
-  it("close in a listener: the rest of the chunk is not given", async () => {
+  it("close in a listener: the rest of the chunk is not dispatched", async () => {
     const { reader, response } = await connected();
     const closed = once(response, "close");
     reader.seen.onEvent = () => reader.close();
@@ -483,7 +483,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.deepEqual([reader.seen.losses.items, reader.states], [[], ["live", "reconnecting"]]);
   });
 
-  it("a suspended reader lets go, and resumes from the last id that was given", async () => {
+  it("a suspended reader disconnects, and resumes from the last dispatched id", async () => {
     const { reader, response } = await connected();
     const closed = once(response, "close");
     reader.seen.onEvent = ({ data }) => data === "1" && reader.suspend();

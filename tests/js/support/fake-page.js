@@ -1,6 +1,6 @@
 import { webcrypto } from "node:crypto";
 
-/** As much of an element as a source needs. */
+/** A fake element with the members that a source uses. */
 export class FakeElement extends EventTarget {
   isConnected = true;
   #attributes;
@@ -50,7 +50,7 @@ class FakeCustomEvent extends Event {
 if (!globalThis.CustomEvent) Object.assign(globalThis, { CustomEvent: FakeCustomEvent });
 if (!globalThis.crypto) Object.assign(globalThis, { crypto: webcrypto });
 
-// The modules of a page use these when they are imported, so a test imports this module first.
+// The page's modules use these globals on import, so a test must import this module first.
 Object.assign(globalThis, {
   addEventListener: () => {},
   document: { baseURI: "http://127.0.0.1/" },

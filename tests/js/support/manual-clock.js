@@ -1,6 +1,6 @@
 import { environment } from "../../../static/environment.js";
 
-/** Time that passes when a test says so. Its functions can replace those of an environment. */
+/** A clock that tests control. Its functions can replace those of an environment. */
 export class ManualClock {
   time = Date.UTC(2026, 0, 1);
   /** @type {Map<number, { due: number, callback: () => void }>} */

@@ -6,7 +6,7 @@ import { Queue } from "./queue.js";
 /** @typedef {import("../../../static/stream/stream-reader.js").StreamOptions} StreamOptions */
 /** @typedef {import("../../../static/environment.js").Environment} Environment */
 
-/** What a reader has reported, in that order, and its attempts. */
+/** The reports of a reader, in order, and its attempts. */
 class Observations {
   /** Events, and `{ type: "open" }` for each stream. @type {Queue<any>} */
   events = new Queue();
@@ -56,7 +56,7 @@ class Observations {
   }
 }
 
-/** A reader that keeps what it reports. */
+/** A reader that records its reports. */
 export class ObservedReader extends StreamReader {
   seen;
 

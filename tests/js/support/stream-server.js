@@ -4,7 +4,7 @@ import { Queue } from "./queue.js";
 
 /** @typedef {{ request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse }} Visit */
 
-/** A real HTTP server whose answers a test gives one by one. */
+/** An HTTP server that passes each request to the test, which answers it. */
 export class StreamServer {
   /** @type {Queue<Visit>} */
   visits = new Queue();
@@ -26,7 +26,7 @@ export class StreamServer {
     return `http://127.0.0.1:${this.port}/sse/stream`;
   }
 
-  /** The next request's, with the headers of a stream sent. */
+  /** Return the next request, after sending the headers of a stream. */
   async stream() {
     const visit = await this.visits.next();
     visit.response.writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store" });
@@ -44,7 +44,7 @@ export class StreamServer {
     return visit;
   }
 
-  /** Cut every connection and give the port back. */
+  /** Cut all connections, and close the port. */
   async kill() {
     const closed = once(this.#server, "close");
     this.#server.close();
