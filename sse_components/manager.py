@@ -11,13 +11,11 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from contextvars import Context
 from functools import partial
 from typing import Any, Self
 
 from .access.grants import GRANT_SECONDS
-from .access.identity import is_tab
+from .access.identity import as_set, check_tabs, is_tab
 from .access.limits import Limits
 from .access.revocations import Revocations
 from .access.selector import Selector
@@ -33,14 +31,14 @@ from .delivery.quota import Quota
 from .delivery.registry import ConnectionRegistry
 from .delivery.response import StreamResponse
 from .delivery.views import LiveView
-from .errors import MessageTooLarge, WireError
+from .errors import MessageTooLarge
 from .events.log import Event
 from .events.message import BroadcastMessage, message_of
 from .events.moment import now
 from .events.wire import check_channel, check_event, check_text, encode, event_name
 from .home_loop import HomeLoop, in_home_loop
 from .html.built import from_builder
-from .html.oob import oob, render
+from .html.oob import message_html
 from .html.page_context import session_of_request
 from .presence import Presence
 from .protocol import (
@@ -51,8 +49,8 @@ from .protocol import (
     SHUTDOWN_EVENT,
     SHUTDOWN_RETRY_MS,
 )
-from .publication import Outcome, Publication
-from .transactions import Action, AfterCommit, hold
+from .publication import Outcome, Publication, future_id
+from .transactions import Action, AfterCommit, hold, run_all
 
 logger = logging.getLogger("sse_components")
 
@@ -261,7 +259,7 @@ class BroadcastManager:
         append = partial(
             self._append,
             check_channel(channel),
-            self._checked(markup(elements, target, swap)),
+            self._checked(message_html(elements, target, swap)),
             event=check_event(event),
             exclude_tabs=tabs,
             exclude_connections=names - tabs,
@@ -639,59 +637,6 @@ def metadata_of(connection: Connection) -> dict[str, Any]:
     """Return a connection's metadata with `connected_at`: the metadata itself, if it has that already."""
     given = connection.metadata
     return given if "connected_at" in given else {"connected_at": connection.created_at.isoformat(), **given}
-
-
-def run_all(actions: list[Action]) -> Outcome[None]:
-    """Call what a transaction has held back. A failure is logged: the transaction itself is committed."""
-    for action in actions:
-        try:
-            # In an empty context: the present one may be that of another transaction.
-            Context().run(action)
-        except Exception:
-            logger.exception("a transaction is committed, but what was to be published with it is not")
-    return Outcome.of(None)
-
-
-def future_id(appended: Future[Event]) -> Future[str]:
-    """Return a future of an event's id."""
-    found: Future[str] = Future()
-    found.set_running_or_notify_cancel()
-
-    def copy(done: Future[Event]) -> None:
-        if (error := done.exception()) is not None:
-            found.set_exception(error)
-        else:
-            found.set_result(done.result().id)
-
-    appended.add_done_callback(copy)
-    return found
-
-
-def markup(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> str:
-    """Return the HTML of a message: elements as they are, or each swapped out of band."""
-    if target is None and swap is None:
-        return render(*elements)
-    style = "outerHTML" if swap is None else swap
-    if target is None:
-        return "".join(str(oob(element, None, style)) for element in elements)
-    return str(oob(elements[0] if len(elements) == 1 else elements, target, style))
-
-
-def as_set(names: str | Iterable[str | None] | None) -> frozenset[str]:
-    """Return names as a set. A single name may be given as it is; None is left out."""
-    return frozenset(name for name in ([names] if isinstance(names, str) else names or ()) if name is not None)
-
-
-def check_tabs(names: str | Iterable[str] | None) -> frozenset[str]:
-    """Return the tabs that are to show a message; an empty set, which means all tabs, only for None.
-
-    Raises:
-        WireError: for a name that is not the name of a tab, or for no name at all.
-    """
-    tabs = as_set(names)
-    if names is not None and not (tabs and all(is_tab(name) for name in tabs)):
-        raise WireError(f"only takes tabs, as this_tab() names them, not {names!r}")
-    return tabs
 
 
 def selector(

@@ -221,6 +221,21 @@ def copy_result(future: Future[T], *, to: Future[T]) -> None:
         to.set_result(future.result())
 
 
+def future_id(appended: Future[Any]) -> Future[str]:
+    """Return a future of an event's id."""
+    found: Future[str] = Future()
+    found.set_running_or_notify_cancel()
+
+    def copy(done: Future[Any]) -> None:
+        if (error := done.exception()) is not None:
+            found.set_exception(error)
+        else:
+            found.set_result(done.result().id)
+
+    appended.add_done_callback(copy)
+    return found
+
+
 def arrival(future: Future[Any]) -> asyncio.Future[None]:
     """Return a future of the running loop that is done when another one is; cancelling it does not cancel that."""
     loop = asyncio.get_running_loop()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token
 from typing import Any, Self
+
+from .publication import Outcome
+
+logger = logging.getLogger("sse_components")
 
 Action = Callable[[], object]
 
@@ -214,3 +219,14 @@ def connection_of(db: Any) -> Any:
     if not hasattr(type(connection), "in_transaction"):  # the instance does not answer while another thread uses it
         raise TypeError(f"after_commit needs a fastlite database or an SQLite connection, not {type(db).__name__}")
     return connection
+
+
+def run_all(actions: list[Action]) -> Outcome[None]:
+    """Call what a transaction has held back. A failure is logged: the transaction itself is committed."""
+    for action in actions:
+        try:
+            # In an empty context: the present one may be that of another transaction.
+            Context().run(action)
+        except Exception:
+            logger.exception("a transaction is committed, but what was to be published with it is not")
+    return Outcome.of(None)

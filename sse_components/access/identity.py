@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2s
 from typing import Any, NamedTuple
 
 from starlette.authentication import AuthCredentials, BaseUser
 from starlette.datastructures import Headers
 
+from ..errors import WireError
 from ..events.wire import KitChannel
 from ..protocol import CONTROL_PREFIX, TAB_HEADER, TAB_PREFIX
 
@@ -101,3 +102,20 @@ def session_channel(session: str) -> KitChannel:
 def digest(value: str) -> str:
     """Return 132 bits of a text's hash, for a URL."""
     return urlsafe_b64encode(blake2s(value.encode(errors="backslashreplace")).digest()).decode()[:22]
+
+
+def as_set(names: str | Iterable[str | None] | None) -> frozenset[str]:
+    """Return names as a set. A single name may be given as it is; None is left out."""
+    return frozenset(name for name in ([names] if isinstance(names, str) else names or ()) if name is not None)
+
+
+def check_tabs(names: str | Iterable[str] | None) -> frozenset[str]:
+    """Return the tabs that are to show a message; an empty set, which means all tabs, only for None.
+
+    Raises:
+        WireError: for a name that is not the name of a tab, or for no name at all.
+    """
+    tabs = as_set(names)
+    if names is not None and not (tabs and all(is_tab(name) for name in tabs)):
+        raise WireError(f"only takes tabs, as this_tab() names them, not {names!r}")
+    return tabs

@@ -10,9 +10,10 @@ from typing import Any
 
 from fasthtml.common import FT, NotStr
 
+from ..access.identity import as_set
 from ..errors import MarkupError
 from ..html.oob import render as render_html
-from ..manager import BroadcastManager, as_set
+from ..manager import BroadcastManager
 from ..protocol import LIVE_REGION_ATTRIBUTE
 from ..publication import Publication, calling_place
 from .handle import Exclude, Handle

@@ -7,10 +7,11 @@ from typing import Any
 
 from fasthtml.common import FT, NotStr
 
+from ..access.identity import as_set
 from ..checks import check_positive
 from ..errors import MarkupError
 from ..html.oob import render
-from ..manager import BroadcastManager, as_set
+from ..manager import BroadcastManager
 from ..protocol import LABEL_ATTRIBUTE, LIVE_TEXT_ATTRIBUTE, PAUSE_ATTRIBUTE
 from ..publication import Publication, calling_place
 from .handle import Exclude, Handle

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from fasthtml.common import FT, B, Bdi, Button, Details, Div, Input, Option, Output, Section, Select, Small, Summary
 
+from ..access.identity import as_set
 from ..checks import check_whole
 from ..errors import MarkupError, NotRunning
-from ..manager import BroadcastManager, as_set
+from ..manager import BroadcastManager
 from ..protocol import LEVEL_ATTRIBUTE, LOG_TAIL_ATTRIBUTE
 from ..publication import Publication
 from .element import following

@@ -12,9 +12,10 @@ from typing import Any, SupportsFloat
 from fasthtml.common import FT, Span, ft_hx
 from fasthtml.svg import Path, Svg
 
+from ..access.identity import as_set
 from ..checks import check_whole
 from ..errors import MarkupError
-from ..manager import BroadcastManager, as_set
+from ..manager import BroadcastManager
 from ..publication import Publication
 from .element import following
 from .handle import Exclude, Handle

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from ..access.identity import as_set
 from ..errors import AlreadyRunning, NotRunning, SSEComponentsError
-from ..manager import BroadcastManager, as_set
+from ..manager import BroadcastManager
 from ..publication import Outcome, Publication
 from .handle import Exclude, Handle
 from .throttle import NOBODY, Throttle, start

@@ -221,6 +221,16 @@ def first_tag(html: str) -> str:
     return found[1].lower() if found else ""
 
 
+def message_html(elements: tuple[Any, ...], target: Any, swap: str | bool | None) -> str:
+    """Return the HTML of a message: elements as they are, or each swapped out of band."""
+    if target is None and swap is None:
+        return render(*elements)
+    style = "outerHTML" if swap is None else swap
+    if target is None:
+        return "".join(str(oob(element, None, style)) for element in elements)
+    return str(oob(elements[0] if len(elements) == 1 else elements, target, style))
+
+
 class OOBStreamBuilder:
     """Builds an SSE message of several out-of-band swaps.
 
