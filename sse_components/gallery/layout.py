@@ -41,7 +41,7 @@ PROMISE = "A handler publishes a piece of HTML, and every tab that shows it is u
 HELLO = """\
 SSE(channels="todos")  # on the page
 
-await sse.publish(     # in a handler
+sse.publish(           # in a handler
     "todos",
     Li("Milk"),
     target="todos",
