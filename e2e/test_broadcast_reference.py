@@ -24,7 +24,7 @@ def test_broadcasts_reach_every_tab_through_the_element_builder(
     if path == "/notebook" and htmx.startswith("4"):
         # htmx 4 wants other names of attributes, and says so once a page for each.
         assert len(problems) == 4
-        assert all("legacy" in one or "sse-swap is removed" in one for one in problems)
+        assert all("legacy" in problem or "sse-swap is removed" in problem for problem in problems)
         problems.clear()
 
 

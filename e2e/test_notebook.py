@@ -20,7 +20,7 @@ def test_complete_integration(open_tab: OpenTab, server: PageServer, htmx: str, 
     if htmx.startswith("4"):
         # It still takes these attributes, and warns of each.
         assert len(problems) == 4
-        assert all("sse-connect is deprecated" in one or "sse-swap is removed" in one for one in problems)
+        assert all("sse-connect is deprecated" in problem or "sse-swap is removed" in problem for problem in problems)
         problems.clear()
 
 

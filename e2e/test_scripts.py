@@ -42,7 +42,7 @@ def told(tab: Page, name: str) -> list[dict[str, Any]]:
 
 def lost(tab: Page) -> list[dict[str, Any]]:
     """Return what the page was told of each attempt that has failed."""
-    return [one for one in told(tab, "sse:state") if one.get("status") is not None]
+    return [state for state in told(tab, "sse:state") if state.get("status") is not None]
 
 
 def test_a_killed_server_is_found_again(open_tab: OpenTab, server: PageServer, problems: list[str]) -> None:
@@ -57,7 +57,7 @@ def test_a_killed_server_is_found_again(open_tab: OpenTab, server: PageServer, p
     expect(tab.locator("#live")).to_contain_text("back again")
     losses = lost(tab)
     assert losses
-    assert not any(one["final"] for one in losses)
+    assert not any(loss["final"] for loss in losses)
     assert forget_lost_connections(problems, server) == len(losses)
 
 
@@ -69,8 +69,8 @@ def test_a_server_that_stays_away_is_given_up(open_tab: OpenTab, server: PageSer
     server.start()
 
     *waited, last = lost(tab)
-    assert [one["final"] for one in waited] == [False] * 6
-    assert max(one["delay"] for one in waited) <= CHECK_INTERVAL
+    assert [wait["final"] for wait in waited] == [False] * 6
+    assert max(wait["delay"] for wait in waited) <= CHECK_INTERVAL
     assert (last["state"], last["final"]) == ("offline", True)
     assert forget_lost_connections(problems, server) == 7
     tab.evaluate("dispatchEvent(new Event('online'))")
@@ -120,7 +120,7 @@ def test_the_monitor_tells_errors_and_goes_on(
 ) -> None:
     tab = open_tab(f"/monitor?endpoint=/{room}/numbers&update_interval=150")
     expect(tab.locator("#sentence")).to_have_text(re.compile("of 9 connections active"))
-    errors = [one["error"] for one in told(tab, "sse:stats") if "error" in one]
+    errors = [stats["error"] for stats in told(tab, "sse:stats") if "error" in stats]
     assert [error.partition(":")[0] for error in errors] == ["Error", "SyntaxError", "TimeoutError"]
     assert f"/{room}/numbers answered 404" in errors[0]
     assert len(problems) == 1

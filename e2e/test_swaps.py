@@ -14,7 +14,7 @@ pytestmark = ALL_HTMX
 # The content of each box, without htmx's empty `class` attributes and FastHTML's indentation.
 BOXES = r"""() => Object.fromEntries([...document.querySelectorAll("[data-case]")].map((box) => {
   const copy = box.cloneNode(true);
-  for (const one of copy.querySelectorAll("[class='']")) one.removeAttribute("class");
+  for (const element of copy.querySelectorAll("[class='']")) element.removeAttribute("class");
   return [box.dataset.case, copy.innerHTML.trim().replace(/>\s+/g, ">").replace(/\s+</g, "<")];
 }))"""
 IS = f"(wanted) => JSON.stringify(({BOXES})()) === JSON.stringify(wanted)"

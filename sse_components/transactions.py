@@ -70,7 +70,7 @@ class Turns:
         with self._lock:
             queue = self._queues.setdefault(id(connection), deque())
             turn = Turn()
-            if blocking and any(one.thread == turn.thread for one in queue):
+            if blocking and any(earlier.thread == turn.thread for earlier in queue):
                 raise RuntimeError(
                     "another block of after_commit waits within its transaction on this connection:"
                     " write 'async with', which lets it go on"

@@ -359,7 +359,7 @@ async def test_a_broadcast_reaches_every_queue_in_order() -> None:
             assert await manager.broadcast("note", {"n": number}, {"priority": "high"}) == 3
         for queue in queues:
             messages = [queue.get_nowait() for _ in range(3)]
-            assert [(one.type, one.data, one.metadata) for one in messages] == [
+            assert [(message.type, message.data, message.metadata) for message in messages] == [
                 ("note", {"n": number}, {"priority": "high"}) for number in range(3)
             ]
 
@@ -468,7 +468,7 @@ async def test_the_history_has_the_latest_broadcasts() -> None:
     async with BroadcastManager(history_limit=3) as manager:
         for number in range(5):
             await manager.broadcast("note", {"n": number})
-        found = {limit: [one.data["n"] for one in manager.get_history(limit)] for limit in (None, 0, 1, 3, 9)}
+        found = {limit: [message.data["n"] for message in manager.get_history(limit)] for limit in (None, 0, 1, 3, 9)}
         assert found == {None: [2, 3, 4], 0: [], 1: [4], 3: [2, 3, 4], 9: [2, 3, 4]}
         manager.get_history().clear()
         assert len(manager.get_history()) == 3
@@ -553,12 +553,12 @@ async def test_queues_that_are_gone_are_let_go_of() -> None:
         await manager.unregister(leaves)
         del left
         gc.collect()
-        assert [one() is None for one in gone] == [True, False]
+        assert [ref() is None for ref in gone] == [True, False]
         del full
         for _ in range(2):
             await manager.broadcast("note", {})
         gc.collect()
-        assert [one() is None for one in gone] == [True, True]
+        assert [ref() is None for ref in gone] == [True, True]
 
 
 @pytest.mark.parametrize(("debug", "level"), [(True, logging.INFO), (False, logging.DEBUG)])
@@ -695,7 +695,7 @@ async def test_an_endpoint_may_have_an_id_of_the_applications() -> None:
 async def test_endpoints_that_are_made_at_the_same_time_have_ids_of_their_own() -> None:
     async with BroadcastManager() as manager:
         responses = [await create_broadcast_endpoint(manager, "ann") for _ in range(2)]
-        assert [one.connection.connection_id == "ann" for one in responses] == [True, False]
+        assert [response.connection.connection_id == "ann" for response in responses] == [True, False]
         assert (await manager.register("ann"))[0] != "ann"
         del responses
         assert (await manager.register("ann"))[0] == "ann", "an endpoint that is never served frees its id"

@@ -1,7 +1,7 @@
 """The API that programs for the reference use: `reference_api.json` has every signature of it, and ours are the same.
 
 There, `async` says that a call is awaited, `generator` that it is iterated over with `async for`, and `FACTORY` stands
-for a default that is made anew each time. What we have beyond it is optional, and goes by its name only.
+for a default that is made for each instance. What we have beyond it is optional, and goes by its name only.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import pytest
 import sse_components
 
 REFERENCE: dict[str, Any] = json.loads((Path(__file__).parent / "reference_api.json").read_text())
-CLASSES = [(module, name, one) for module, api in REFERENCE.items() for name, one in api["classes"].items()]
-FACTORY = "made anew"
+CLASSES = [(module, name, entry) for module, api in REFERENCE.items() for name, entry in api["classes"].items()]
+FACTORY = "made for each instance"
 
 
 def ours(module: str, *names: str) -> Any:
@@ -49,8 +49,8 @@ def each_callable() -> Iterator[Any]:
     for module, api in REFERENCE.items():
         for name, text in api["functions"].items():
             yield pytest.param(module, (name,), text, id=name)
-    for module, name, one in CLASSES:
-        for method, text in one.get("methods", {}).items():
+    for module, name, entry in CLASSES:
+        for method, text in entry.get("methods", {}).items():
             yield pytest.param(module, (name, method), text, id=f"{name}.{method}")
 
 
@@ -61,9 +61,9 @@ CALLABLES = list(each_callable())
 def test_a_call_takes_what_the_references_takes(module: str, path: tuple[str, ...], text: str) -> None:
     theirs = signature(text)
     mine = list(inspect.signature(ours(module, *path)).parameters.values())
-    added = [one for one in mine if one.name not in {their.name for their in theirs}]
-    assert [shape(one) for one in mine if one not in added] == [shape(their) for their in theirs]
-    assert all(one.kind is Parameter.KEYWORD_ONLY and one.default is not Parameter.empty for one in added)
+    added = [parameter for parameter in mine if parameter.name not in {their.name for their in theirs}]
+    assert [shape(parameter) for parameter in mine if parameter not in added] == [shape(their) for their in theirs]
+    assert all(extra.kind is Parameter.KEYWORD_ONLY and extra.default is not Parameter.empty for extra in added)
 
 
 @pytest.mark.parametrize(("module", "path", "text"), CALLABLES)
@@ -75,10 +75,10 @@ def test_a_call_is_awaited_or_iterated_over_as_the_references_is(module: str, pa
         assert returned.__origin__.__name__ == "AsyncGenerator"
 
 
-@pytest.mark.parametrize(("module", "name", "one"), [one for one in CLASSES if "fields" in one[2]])
-def test_a_dataclass_has_the_references_fields(module: str, name: str, one: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("module", "name", "entry"), [entry for entry in CLASSES if "fields" in entry[2]])
+def test_a_dataclass_has_the_references_fields(module: str, name: str, entry: dict[str, Any]) -> None:
     assert [field_shape(field) for field in dataclasses.fields(ours(module, name))] == [
-        shape(field)[::2] for field in signature(one["fields"])
+        shape(field)[::2] for field in signature(entry["fields"])
     ]
 
 
@@ -90,11 +90,11 @@ def field_shape(field: dataclasses.Field[Any]) -> tuple[str, Any]:
     return field.name, str(field.default) if isinstance(field.default, Enum) else field.default
 
 
-@pytest.mark.parametrize(("module", "name", "one"), [one for one in CLASSES if "members" in one[2]])
-def test_an_enum_has_the_references_members(module: str, name: str, one: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("module", "name", "entry"), [entry for entry in CLASSES if "members" in entry[2]])
+def test_an_enum_has_the_references_members(module: str, name: str, entry: dict[str, Any]) -> None:
     enum = ours(module, name)
     assert issubclass(enum, Enum)
-    assert {member.name: member.value for member in enum} == one["members"]
+    assert {member.name: member.value for member in enum} == entry["members"]
 
 
 @pytest.mark.parametrize("module", REFERENCE)

@@ -92,62 +92,62 @@ async def test_a_queue_that_is_open_is_as_asyncio_has_it() -> None:
 
 
 async def test_sending_puts_data_into_the_queue_and_counts() -> None:
-    one = connection(2)
-    before = one.last_activity
-    assert [await one.send("a"), one.offer("b")] == [True, True]
-    assert [one.queue.get_nowait(), one.queue.get_nowait()] == ["a", "b"]
-    assert one.message_count == 2
-    assert one.last_activity >= before
+    client = connection(2)
+    before = client.last_activity
+    assert [await client.send("a"), client.offer("b")] == [True, True]
+    assert [client.queue.get_nowait(), client.queue.get_nowait()] == ["a", "b"]
+    assert client.message_count == 2
+    assert client.last_activity >= before
 
 
 @pytest.mark.parametrize("timeout", [0, 0.001])
 async def test_sending_waits_for_room_no_longer_than_it_is_told(timeout: float) -> None:
-    one = connection(1)
-    assert await one.send("a", timeout=timeout)
-    assert not await one.send("b", timeout=timeout)
-    assert not one.offer("b")
-    assert one.message_count == 1
+    client = connection(1)
+    assert await client.send("a", timeout=timeout)
+    assert not await client.send("b", timeout=timeout)
+    assert not client.offer("b")
+    assert client.message_count == 1
 
 
 async def test_sending_goes_on_when_there_is_room() -> None:
-    one = connection(1)
-    await one.send("a")
-    waiting = asyncio.create_task(one.send("b", timeout=60))
+    client = connection(1)
+    await client.send("a")
+    waiting = asyncio.create_task(client.send("b", timeout=60))
     await asyncio.sleep(0)
-    assert await one.queue.get() == "a"
+    assert await client.queue.get() == "a"
     assert await waiting
-    assert await one.queue.get() == "b"
+    assert await client.queue.get() == "b"
 
 
 async def test_sending_to_a_closed_connection_fails() -> None:
-    one = connection()
-    one.close()
-    assert [await one.send("a"), one.offer("a"), one.message_count] == [False, False, 0]
+    client = connection()
+    client.close()
+    assert [await client.send("a"), client.offer("a"), client.message_count] == [False, False, 0]
 
 
 async def test_sending_fails_when_the_connection_is_closed_meanwhile() -> None:
-    one = connection(1)
-    await one.send("a")
-    waiting = asyncio.create_task(one.send("b", timeout=60))
+    client = connection(1)
+    await client.send("a")
+    waiting = asyncio.create_task(client.send("b", timeout=60))
     await asyncio.sleep(0)
-    one.close()
-    assert await one.queue.get() == "a"
+    client.close()
+    assert await client.queue.get() == "a"
     assert not await waiting
 
 
 async def test_any_queue_will_do() -> None:
-    one = SSEConnection("id", asyncio.Queue(1))
-    assert await one.send("a")
-    assert not await one.send("b", timeout=0)
-    one.close()
-    assert not await one.send("c")
+    client = SSEConnection("id", asyncio.Queue(1))
+    assert await client.send("a")
+    assert not await client.send("b", timeout=0)
+    client.close()
+    assert not await client.send("c")
 
 
 async def test_a_heartbeat_is_a_comment_and_an_activity() -> None:
-    one = connection()
-    beat = await one.heartbeat()
-    assert beat == f": heartbeat {one.last_activity.isoformat()}\n\n"
-    assert one.message_count == 0
+    client = connection()
+    beat = await client.heartbeat()
+    assert beat == f": heartbeat {client.last_activity.isoformat()}\n\n"
+    assert client.message_count == 0
 
 
 def test_a_connection_says_where_it_stands() -> None:
@@ -159,17 +159,17 @@ def test_a_connection_says_where_it_stands() -> None:
 
 
 def test_what_has_failed_is_known_to_have_failed() -> None:
-    one, states = connection(), []
+    client, states = connection(), []
     for state in (ConnectionState.DISCONNECTED, ConnectionState.ERROR, ConnectionState.DISCONNECTED):
-        one.close(state=state)
-        states.append(one.state)
+        client.close(state=state)
+        states.append(client.state)
     assert states == [ConnectionState.DISCONNECTED, ConnectionState.ERROR, ConnectionState.ERROR]
 
 
 def test_times_are_told_with_their_zone() -> None:
-    one = connection()
-    assert one.created_at.utcoffset() == one.last_activity.utcoffset() == timedelta(0)
-    assert abs(datetime.now().astimezone() - one.created_at) < timedelta(minutes=1)
+    client = connection()
+    assert client.created_at.utcoffset() == client.last_activity.utcoffset() == timedelta(0)
+    assert abs(datetime.now().astimezone() - client.created_at) < timedelta(minutes=1)
 
 
 def test_connections_are_told_apart_whatever_they_hold() -> None:
@@ -184,16 +184,16 @@ def test_connections_are_told_apart_whatever_they_hold() -> None:
 
 async def test_a_connection_is_added_and_found_and_removed() -> None:
     registry, metadata = ConnectionRegistry(), {"user": "ann"}
-    one = await registry.add_connection("one", "user", 3, metadata)
-    assert (one.connection_id, one.connection_type, one.queue.maxsize) == ("one", "user", 3)
-    assert (one.metadata, one.state) == (metadata, ConnectionState.CONNECTED)
-    assert one.metadata is not metadata
-    assert registry.get_connection("one") is one
+    client = await registry.add_connection("one", "user", 3, metadata)
+    assert (client.connection_id, client.connection_type, client.queue.maxsize) == ("one", "user", 3)
+    assert (client.metadata, client.state) == (metadata, ConnectionState.CONNECTED)
+    assert client.metadata is not metadata
+    assert registry.get_connection("one") is client
     assert len(registry) == 1
     await registry.remove_connection("one")
-    assert (registry.get_connection("one"), len(registry), one.state) == (None, 0, ConnectionState.DISCONNECTED)
+    assert (registry.get_connection("one"), len(registry), client.state) == (None, 0, ConnectionState.DISCONNECTED)
     with pytest.raises(ConnectionClosed):
-        await one.queue.get()
+        await client.queue.get()
 
 
 async def test_removing_what_is_not_there_is_no_error() -> None:
@@ -245,29 +245,29 @@ async def test_removing_an_old_connection_leaves_the_new_one_with_its_id() -> No
 
 
 async def test_a_connection_that_was_made_elsewhere_is_taken_in_once() -> None:
-    registry, one = ConnectionRegistry(), connection()
-    registry.add(one)
-    registry.add(one)
-    assert one.state is ConnectionState.CONNECTED
+    registry, client = ConnectionRegistry(), connection()
+    registry.add(client)
+    registry.add(client)
+    assert client.state is ConnectionState.CONNECTED
     with pytest.raises(ValueError, match=r"^connection id 'id' is taken; free_id\(\) gives one that is not$"):
         registry.add(connection())
-    assert registry.get_connections() == [one]
+    assert registry.get_connections() == [client]
 
 
 async def test_an_id_is_reserved_as_long_as_its_connection_may_still_come() -> None:
-    registry, one = ConnectionRegistry(), connection()
-    registry.reserve(one)
+    registry, client = ConnectionRegistry(), connection()
+    registry.reserve(client)
     assert registry.free_id("id") != "id"
-    del one
+    del client
     gc.collect()
     assert registry.free_id("id") == "id"
 
 
 async def test_an_id_is_free_again_when_its_connection_has_gone() -> None:
-    registry, one = ConnectionRegistry(), connection()
-    registry.reserve(one)
-    registry.add(one)
-    registry.remove(one)
+    registry, client = ConnectionRegistry(), connection()
+    registry.reserve(client)
+    registry.add(client)
+    registry.remove(client)
     assert registry.free_id("id") == "id"
 
 
@@ -282,8 +282,8 @@ async def test_connections_are_listed_by_type_and_by_being_active() -> None:
 async def test_statistics_count_connections_and_their_messages() -> None:
     registry = ConnectionRegistry()
     job, user = await registry.add_connection(conn_type="job"), await registry.add_connection(conn_type="user")
-    for one in (job, job, user):
-        await one.send("x")
+    for addressed in (job, job, user):
+        await addressed.send("x")
     user.state = ConnectionState.RECONNECTING
     assert registry.get_stats() == {
         "total": 2,

@@ -223,8 +223,8 @@ class ListOfEvents:
     events: list[Event] = field(default_factory=list)
 
     def lost(self, event: Event, now: float) -> bool:
-        later = [one for one in self.events if one.channel == event.channel and one.sequence > event.sequence]
-        size = sum(len(one.frame) for one in [event, *later])
+        later = [other for other in self.events if other.channel == event.channel and other.sequence > event.sequence]
+        size = sum(len(other.frame) for other in [event, *later])
         too_old = self.max_age is not None and event.at < now - self.max_age
         return too_old or len(later) >= self.max_events or bool(later and size > self.max_bytes)
 
@@ -276,8 +276,10 @@ def test_nothing_is_missing_in_silence_when_channels_are_dropped(
     sequence = max(0, len(appended) - back)
     found = read(log, channels, sequence)
     if isinstance(found, list):
-        assert found == [one.sequence for one in appended if one.channel in channels and one.sequence > sequence]
+        assert found == [
+            event.sequence for event in appended if event.channel in channels and event.sequence > sequence
+        ]
     else:
         # Careful rather than exact: only what came after the cursor, on some channel, can have been dropped.
-        assert len({one.channel for one in appended}) > max_channels
+        assert len({event.channel for event in appended}) > max_channels
         assert found <= set(channels)

@@ -25,4 +25,4 @@ async def tidy(anyio_backend: str, caplog: pytest.LogCaptureFixture) -> AsyncGen
     gc.collect()
     names = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
     assert {name for name in names if not name.startswith("TestRunner.")} == set()
-    assert [one.getMessage() for one in caplog.get_records("call") if one.name == "asyncio"] == []
+    assert [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"] == []

@@ -123,7 +123,7 @@ async def test_a_stream_that_has_ended_is_forgotten() -> None:
     handler = SSEStream(StreamConfig(timeout=600))
     assert await collect(handler.stream([1])) == [CONNECTED, "data: 1\n\n", CLOSED]
     gc.collect()
-    assert [one for one in gc.get_objects() if isinstance(one, asyncio.Queue)] == []
+    assert [found for found in gc.get_objects() if isinstance(found, asyncio.Queue)] == []
 
 
 # ---------------------------------------------------------------------- errors
