@@ -163,7 +163,7 @@ def closure(name: str, modules: Modules) -> set[str]:
 
 
 def outside_packages(tree: ast.AST) -> set[str]:
-    """Return the packages that a module imports from outside of its own."""
+    """Return the other packages that a module imports."""
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
     return {name.partition(".")[0] for name in names}

@@ -1,4 +1,4 @@
-"""A page whose policy allows only files of its own server, including htmx and its extension."""
+"""A page whose policy allows only files from the same origin, including htmx and its extension."""
 
 from __future__ import annotations
 

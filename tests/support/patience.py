@@ -47,7 +47,7 @@ def patient(seconds: float) -> float:
 
 
 def give_time(items: list[pytest.Item], seconds: float) -> None:
-    """Scale the time-out of each test: `seconds`, or the seconds of its own mark."""
+    """Scale the time-out of each test: `seconds`, or those of the test's `timeout` mark."""
     for item in items:
         mark = item.get_closest_marker("timeout")
         timeout = mark.args[0] if mark and mark.args else seconds

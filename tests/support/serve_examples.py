@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import runpy
+import socket
 import sys
 import threading
-import time
 import traceback
 import urllib.request
 from pathlib import Path
@@ -18,14 +18,31 @@ from typing import Any
 import uvicorn
 
 
+class Server(uvicorn.Server):
+    """A server that tells another thread when it has started, or has failed to."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(uvicorn.Config(app, port=0, lifespan="on", log_level="error"))
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().run(sockets)
+        finally:
+            self.ready.set()
+
+
 def first_page(app: Any) -> str:
     """Return the HTML of an application's `/`, as uvicorn serves it."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="on", log_level="error"))
+    server = Server(app)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while thread.is_alive() and not server.started:
-            time.sleep(0.01)
+        server.ready.wait()
         [port] = [listener.getsockname()[1] for listener in server.servers[0].sockets]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
             return str(answer.read().decode())
