@@ -38,19 +38,19 @@ class PresenceReportEndpoint:
     async def __call__(self, request: Request) -> Response:
         """Answer with 204, or with a refusal."""
         try:
-            return await self._answer(request)
+            connection, tabs = await self._read(request)
         except Refusal as refused:
             return refused.response
         except (KeyError, TypeError, ValueError, AttributeError):
             return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
+        self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs)
+        return Response(status_code=204)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _read(self, request: Request) -> tuple[Connection, list[Tab]]:
         check_same_origin(request.headers)
         report = json.loads(await read_body(request, self._manager.limits.body_bytes))
         connection = own_connection(self._manager, report["connection"], request)
-        tabs = [read_tab(tab, connection) for tab in report["tabs"][:MAX_TABS]]
-        self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs)
-        return Response(status_code=204)
+        return connection, [read_tab(tab, connection) for tab in report["tabs"][:MAX_TABS]]
 
 
 def own_connection(manager: BroadcastManager, connection_id: str, request: Request) -> Connection:
