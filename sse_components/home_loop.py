@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from .errors import NotRunning
+from .forks import tell_after_fork
 from .publication import NOT_RUNNING, Outcome, running_loop
 
 P = ParamSpec("P")
@@ -24,11 +25,17 @@ class HomeLoop:
     """
 
     def __init__(self, start: Callable[[], Awaitable[None]]) -> None:
-        self._start, self._lock = start, Lock()
+        self._start = start
+        self.starts_by_itself = True
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Not run: the loop is one of the parent process, and goes on there."""
+        self._lock = Lock()
         self._starting: asyncio.Task[None] | None = None
         self._waiting: list[tuple[Future[Any], Callable[[], Outcome[Any]]]] = []
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.starts_by_itself = True
 
     @property
     def is_running(self) -> bool:

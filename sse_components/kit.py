@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from threading import Lock
 from typing import Any, TypeVar
 
 from .checks import check_positive
@@ -21,13 +20,14 @@ from .components.synced import Synced
 from .components.toast_stack import UNSET, make_toast
 from .components.token_stream import Answer
 from .components.work import Reason, Work, Works, hide_reason
+from .forks import Guard
 from .manager import BroadcastManager
 from .publication import Publication
 
 H = TypeVar("H", bound=Handle)
 T = TypeVar("T")
 
-_making = Lock()
+_making = Guard()
 
 
 class Kit(BroadcastManager):

@@ -186,7 +186,7 @@ class BroadcastManager:
         self._watch.stop()
         self.enforcement.stop()
         self.presence.close()
-        await self.backend.close()
+        await self.backend.close(self._on_event)
         for connection in self.registry.get_connections():
             self.registry.remove(connection)
         self._queues.clear()

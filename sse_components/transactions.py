@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextvars import Context, ContextVar, Token
 from typing import Any, Self
 
+from .forks import tell_after_fork
 from .publication import Outcome
 
 logger = logging.getLogger("sse_components")
@@ -47,6 +48,11 @@ class Turns:
     """Lets one block at a time use a connection, in the order of their requests."""
 
     def __init__(self) -> None:
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget the turns of the parent process' threads, which are not here to end them."""
         self._lock = threading.Lock()
         self._queues: dict[int, deque[Turn]] = {}
 

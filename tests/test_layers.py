@@ -18,6 +18,7 @@ ORDER = [
     "errors",
     "protocol",
     "checks",
+    "forks",
     "events.__init__",
     "events.wire",
     "events.moment",

@@ -12,7 +12,12 @@ Listener = Callable[[Event], None]
 
 
 class Backend(Protocol):
-    """Keeps the log and issues its ids. Each event that any process appends reaches every listener, in order."""
+    """Keeps the log and issues its ids. Each event that any process appends reaches every listener, in order.
+
+    It is made when the application is imported, perhaps before a server forks its workers: what must not be shared with
+    other processes (an epoch, a connection, a thread, a lock) is made by `open`. Several managers may open one backend.
+    After a fork it is closed in the child, without a call of `close`; `tell_after_fork` has it told.
+    """
 
     @property
     def cursor(self) -> Cursor:
@@ -20,15 +25,22 @@ class Backend(Protocol):
         ...
 
     async def open(self, listener: Listener) -> None:
-        """Begin to hand out each event that this process or another one appends.
+        """Begin to hand out to a listener each event that this process or another one appends.
 
         Args:
-            listener: called with each event, in the event loop.
+            listener: called with each event, in the running event loop. Several may listen.
+
+        Raises:
+            SetupError: if it is open in another event loop, and cannot be used in two.
         """
         ...
 
-    async def close(self) -> None:
-        """Stop, and release what `open` acquired. Closing twice is allowed."""
+    async def close(self, listener: Listener) -> None:
+        """Stop handing out events to a listener. With the last one, release what `open` acquired.
+
+        Args:
+            listener: one that was given to `open`; any other is ignored, so closing twice is allowed.
+        """
         ...
 
     def append(

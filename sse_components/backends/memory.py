@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
+from ..errors import SetupError
 from ..events.log import Cursor, Event, EventLog
+from ..forks import tell_after_fork
 from .base import Listener
 
 
 class MemoryBackend:
-    """Keeps the log in this process; a restart begins a new epoch.
+    """Keeps the log in this process; a restart begins a new epoch, and so does a fork.
+
+    Several applications of one event loop may share it.
 
     Args:
         log: the log to keep; by default one with the default bounds.
@@ -17,7 +22,13 @@ class MemoryBackend:
 
     def __init__(self, log: EventLog | None = None) -> None:
         self.log = log or EventLog()
-        self._listener: Listener | None = None
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Be closed: the listeners are those of the parent process."""
+        self._listeners: list[Listener] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def cursor(self) -> Cursor:
@@ -25,16 +36,34 @@ class MemoryBackend:
         return self.log.cursor
 
     async def open(self, listener: Listener) -> None:
-        """Hand out each event that is appended.
+        """Hand out to a listener each event that is appended.
 
         Args:
             listener: called with each event.
-        """
-        self._listener = listener
 
-    async def close(self) -> None:
-        """Stop handing out events."""
-        self._listener = None
+        Raises:
+            SetupError: if another event loop uses it.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and self._loop.is_closed():  # it ended without a shutdown
+            self._listeners.clear()
+        if self._listeners and self._loop is not loop:
+            raise SetupError(
+                "a MemoryBackend is used in two event loops: give each application a backend of its own,"
+                " or serve them in one event loop"
+            )
+        self._loop = loop
+        if listener not in self._listeners:
+            self._listeners.append(listener)
+
+    async def close(self, listener: Listener) -> None:
+        """Stop handing out events to a listener.
+
+        Args:
+            listener: one that was given to `open`; any other is ignored.
+        """
+        if listener in self._listeners:
+            self._listeners.remove(listener)
 
     def append(
         self,
@@ -47,7 +76,7 @@ class MemoryBackend:
         only_tabs: Iterable[str] = (),
         message: str | None = None,
     ) -> Event:
-        """Append an event, and hand it to the listener.
+        """Append an event, and hand it to the listeners.
 
         Args:
             channel: of the event.
@@ -73,8 +102,8 @@ class MemoryBackend:
             only_tabs=only_tabs,
             message=message,
         )
-        if self._listener is not None:
-            self._listener(appended)
+        for listener in self._listeners:
+            listener(appended)
         return appended
 
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:

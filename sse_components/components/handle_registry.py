@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 from weakref import WeakValueDictionary
 
 from ..errors import HandleError, MarkupError, SetupError
+from ..forks import Guard
 from ..html.page_context import current_page, this_page
 from .handle import Handle, check_id
 
@@ -36,7 +36,7 @@ class HandleRegistry:
         self._kept: dict[Key, Handle] = {}
         self._in_use: WeakValueDictionary[Key, Handle] = WeakValueDictionary()
         self._options: OrderedDict[Key, dict[str, Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Guard()
 
     def get(self, kind: type[H], id: str, make: Callable[..., H], **options: Any) -> H:
         """Return the handle that an id stands for.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-import threading
 from collections import deque
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from fasthtml.common import FT, B, Bdi, Button, Details, Div, Input, Option, Out
 from ..access.identity import as_set
 from ..checks import check_whole
 from ..errors import MarkupError, NotRunning
+from ..forks import Guard, tell_after_fork
 from ..manager import BroadcastManager
 from ..protocol import LEVEL_ATTRIBUTE, LOG_TAIL_ATTRIBUTE
 from ..publication import Publication
@@ -96,10 +97,19 @@ class Log(Handle):
         super().__init__(manager, id, channel=channel)
         self._throttle = Throttle(manager, self._send, interval, leading=False)
         self._lines: deque[LogLine] = deque()
-        self._lock = threading.Lock()
+        self._lock = Guard()
         self.max_lines = max_lines
-        # Each process counts batches from 1; the token makes their ids unique.
-        self._token, self._batch, self._sent, self._size = secrets.token_hex(3), 1, 0, 0
+        self._batch, self._sent, self._size = 1, 0, 0
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Name batches in another way than the parent process."""
+        self.__dict__.pop("_token", None)
+
+    @cached_property
+    def _token(self) -> str:
+        # Each process counts batches from 1; the token makes their ids unique. Threads that ask at once get the same.
+        return str(self.__dict__.setdefault("_token", secrets.token_hex(3)))
 
     @property
     def max_lines(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import AsyncIterator, Iterable, Sized
 from typing import Any, TypeVar
 
 from fasthtml.common import FT, Bdi, Button, Div, P, Progress, Span
 
 from ..checks import check_positive
+from ..forks import Guard
 from ..html.oob import oob
 from ..manager import BroadcastManager
 from ..publication import Outcome, Publication
@@ -110,7 +110,7 @@ class Job(Work):
     ) -> None:
         super().__init__(manager, works, id, channel=channel, reason=reason, interval=INTERVAL)
         self.title, self._first_total = title, check_total(total)
-        self._guard = threading.Lock()
+        self._guard = Guard()
         self._restart()
 
     @property

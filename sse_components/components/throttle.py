@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context
@@ -12,6 +11,7 @@ from typing import Any
 
 from ..checks import check_positive
 from ..errors import NotRunning
+from ..forks import Guard
 from ..manager import BroadcastManager
 from ..publication import NOT_RUNNING, Outcome, Publication, calling_place, running_loop
 
@@ -43,7 +43,7 @@ class Throttle:
     def __init__(self, manager: BroadcastManager, send: Send, interval: float, *, leading: bool) -> None:
         self.interval, self._leading = interval, leading
         self._manager, self._send_state = manager, send
-        self._lock = threading.Lock()
+        self._lock = Guard()
         self._busy_in: asyncio.AbstractEventLoop | None = None  # where it sends, or waits to send
         self._changed, self._exclude, self._place = False, NOBODY, ""
 

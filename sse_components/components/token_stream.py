@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import AsyncIterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from fasthtml.common import FT, Button, Div, NotStr, P, Section, Span
 
+from ..forks import Guard
 from ..html.oob import oob, render
 from ..manager import BroadcastManager
 from ..protocol import TEXT_ATTRIBUTE
@@ -83,7 +83,7 @@ class Answer(Work):
         reason: Reason = hide_reason,
     ) -> None:
         super().__init__(manager, works, id, channel=channel, reason=reason, interval=INTERVAL)
-        self._guard = threading.Lock()
+        self._guard = Guard()
         self._restart()
 
     @property

@@ -1,6 +1,7 @@
 """The event log: bounded per channel, one sequence over all channels.
 
-An id is `<epoch>-<sequence>`. Each log has its own epoch, so that ids of different logs cannot be confused.
+An id is `<epoch>-<sequence>`. Each log has its own epoch, so that ids of different logs cannot be confused. A process
+makes the epoch when it first uses the log, and another one after a fork: it never takes another's ids for its own.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from ..checks import check_positive, check_whole
 from ..errors import HistoryGap
+from ..forks import tell_after_fork
 from .wire import encode
 
 
@@ -104,11 +107,21 @@ class EventLog:
         if max_age is not None:
             check_positive(max_age=max_age)
         self.max_events, self.max_bytes, self.max_age, self.max_channels = max_events, max_bytes, max_age, max_channels
-        self.epoch = secrets.token_hex(4)
-        self.sequence = 0
         self._clock = clock
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin another log, which is empty."""
+        self.__dict__.pop("epoch", None)
+        self.sequence = 0
         self._channels: OrderedDict[str, ChannelLog] = OrderedDict()
         self._missing = 0  # of channels that are no longer kept
+
+    @cached_property
+    def epoch(self) -> str:
+        """What distinguishes the ids of this log from those of others."""
+        return secrets.token_hex(4)
 
     @property
     def cursor(self) -> Cursor:

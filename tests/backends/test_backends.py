@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sse_components import Backend, BroadcastMessage, EventLog, HistoryGap, MemoryBackend, WireError
+from sse_components import Backend, BroadcastMessage, EventLog, HistoryGap, MemoryBackend, SetupError, WireError
 from sse_components.events.log import Cursor, Event
 from sse_components.events.wire import encode
 
@@ -43,7 +43,7 @@ async def open_backend(make: Make, max_events: int = 1_000) -> AsyncIterator[tup
     async with make(max_events) as backend:
         await backend.open(heard.append)
         yield backend, heard
-        await backend.close()
+        await backend.close(heard.append)
 
 
 async def append(backend: Backend, channel: str, data: str, **options: Any) -> Event:
@@ -161,8 +161,8 @@ async def test_an_event_that_the_wire_cannot_carry_is_not_appended(make: Make, f
 async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> None:
     async with open_backend(make) as (backend, heard):
         before = await append(backend, "a", "before")
-        await backend.close()
-        await backend.close()
+        await backend.close(heard.append)
+        await backend.close(heard.append)
         again: list[Event] = []
         await backend.open(again.append)
         after = await append(backend, "a", "after")
@@ -175,7 +175,32 @@ async def test_a_backend_that_is_opened_twice_delivers_each_event_once(make: Mak
         heard: list[Event] = []
         await backend.open(heard.append)
         await append(backend, "a", "x")
-        assert texts(heard) == [b"x"]
+        await backend.open(heard.append)
+        await append(backend, "a", "y")
+        assert texts(heard) == [b"x", b"y"]
+
+
+async def test_each_manager_that_opens_a_backend_hears_all_until_it_closes_it(make: Make) -> None:
+    async with open_backend(make) as (backend, first):
+        second: list[Event] = []
+        await backend.open(second.append)
+        await append(backend, "a", "x")
+        await backend.close(second.append)
+        await append(backend, "a", "y")
+        assert (texts(first), texts(second)) == ([b"x", b"y"], [b"x"])
+
+
+async def test_the_memory_backend_serves_one_event_loop() -> None:
+    backend = MemoryBackend()
+    heard: list[Event] = []
+    others: list[Event] = []
+    # A loop that has ended without closing it, as `TestClient` leaves it behind, is no obstacle.
+    await asyncio.to_thread(asyncio.run, backend.open(heard.append))
+    await backend.open(heard.append)
+    await append(backend, "a", "x")
+    with pytest.raises(SetupError, match=r"^a MemoryBackend is used in two event loops: give each application"):
+        await asyncio.to_thread(asyncio.run, backend.open(others.append))
+    assert texts(heard) == [b"x"]
 
 
 async def test_the_memory_backend_keeps_events_appended_while_it_is_closed() -> None:

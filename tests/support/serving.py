@@ -33,6 +33,7 @@ HOST = "127.0.0.1"
 # Commands for `serving`: modules to run with `python -m`, and their arguments.
 UVICORN = ("uvicorn", "{app}", "--host", HOST, "--port", "{port}")
 HYPERCORN = ("hypercorn", "{app}", "--bind", f"{HOST}:{{port}}")
+GUNICORN = ("gunicorn", "{app}", "--bind", f"{HOST}:{{port}}", "-k", "uvicorn_worker.UvicornWorker")
 GRANIAN = ("granian", "{app}", "--interface", "asgi", "--host", HOST, "--port", "{port}")
 
 # Words that must not be in the output of a server.
