@@ -116,7 +116,7 @@ class BroadcastManager:
         self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, largest
         self.limits, self.grant_seconds = limits, grant_seconds
         self.backend: Backend = backend or MemoryBackend()
-        self.fanout = FanOut(self.backend)
+        self.fanout = FanOut(self.backend, held_bytes=limits.held_bytes)
         self.registry = ConnectionRegistry(debug)
         self.quota = Quota(self.registry, limits)
         self.revocations = Revocations(grant_seconds)
@@ -170,7 +170,7 @@ class BroadcastManager:
         """Begin to hand out events, in the running event loop. Starting twice is allowed."""
         if self.running:
             return
-        self.fanout = FanOut(self.backend)
+        self.fanout = FanOut(self.backend, held_bytes=self.limits.held_bytes)
         self.enforcement.stop()
         await self.backend.open(self._on_event)
         self._closing = None
@@ -530,6 +530,7 @@ class BroadcastManager:
             self.fanout.feed(as_set(channels), render=render, heartbeat=interval),
             connection_type,
             private_limit=self.max_queue_size,
+            held_bytes=self.limits.held_bytes,
             subscriber=subscriber,
         )
         self.quota.expect(connection)
@@ -552,7 +553,7 @@ class BroadcastManager:
         self.quota.add(connection)
         if not self.enforcement.admit(connection):
             # It has sent nothing yet. Its client reconnects, and learns what is denied.
-            connection.backlog = []
+            connection.forget_backlog()
             connection.end()
         self._watch.first_stream()
 

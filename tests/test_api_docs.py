@@ -12,7 +12,7 @@ import pytest
 from fasthtml.common import FastHTML
 
 import sse_components
-from sse_components import Kit, Limits, setup_sse
+from sse_components import EventLog, Kit, Limits, setup_sse
 
 ROOT = Path(__file__).parents[1]
 README, ARCHITECTURE, API = (
@@ -40,11 +40,20 @@ def test_every_public_name_has_one_line_in_the_readme() -> None:
     assert sorted(names) == sorted(sse_components.__all__)
 
 
+def defaults(text: str) -> dict[str, int]:
+    """Return the names and the numbers of a table of limits."""
+    return {cells[0].strip("`"): int(cells[1].split()[0].replace(",", "")) for cells in rows(text)}
+
+
 def test_the_limits_are_those_of_the_code() -> None:
-    documented = {
-        cells[0].strip("`"): int(cells[1].split()[0].replace(",", "")) for cells in rows(section(API, "### Limits"))
-    }
+    documented = defaults(section(API, "### Limits"))
     assert documented == {field.name: getattr(Limits(), field.name) for field in fields(Limits)}
+
+
+def test_the_bounds_of_the_log_are_those_of_the_code() -> None:
+    parameters = inspect.signature(EventLog).parameters
+    documented = defaults(section(API, "### What the log keeps"))
+    assert documented == {name: each.default for name, each in parameters.items() if name != "clock"}
 
 
 def test_the_routes_are_those_of_setup_sse() -> None:

@@ -24,6 +24,8 @@ class Limits:
         url_bytes: bytes of a stream's address, with its grants; 414.
         body_bytes: bytes of a request that brings its grants in its body, as pages do; 413.
         message_bytes: bytes of one message; `MessageTooLarge`.
+        held_bytes: bytes that one stream holds of the log, and as many of messages for it alone, while its client does
+            not read. It reads the rest of the log later; a further message for it alone is not sent.
 
     Raises:
         ValueError: for a limit that is not a whole number above 0.
@@ -35,6 +37,7 @@ class Limits:
     url_bytes: int = 8_192
     body_bytes: int = 262_144
     message_bytes: int = 2_000_000
+    held_bytes: int = 1_000_000
 
     def __post_init__(self) -> None:
         check_whole(**{field.name: getattr(self, field.name) for field in fields(self)})

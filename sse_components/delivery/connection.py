@@ -58,6 +58,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def waiting_bytes(self) -> int:
+        """The bytes that are held for it because its client does not read; 0 for a queue of objects."""
+        ...
+
+    @property
     def subscriber(self) -> Subscriber | None:
         """The client, where the request was checked."""
         ...
@@ -163,6 +168,11 @@ class SSEConnection:
     created_at: Moment = field(default_factory=now)
     last_activity: Moment = field(default_factory=now)
     message_count: int = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """0: what waits for its reader are objects of the application."""
+        return 0
 
     @property
     def subscriber(self) -> Subscriber | None:
@@ -271,4 +281,5 @@ def describe(connection: Connection) -> Mapping[str, Any]:
         "created_at": connection.created_at.isoformat(),
         "last_activity": connection.last_activity.isoformat(),
         "message_count": connection.message_count,
+        "waiting_bytes": connection.waiting_bytes,
     }

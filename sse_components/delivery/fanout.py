@@ -27,6 +27,7 @@ from . import servers
 from .connection import ConnectionState
 from .feed import (
     HEARTBEAT,
+    HELD_BYTES,
     Feed,
     Render,
     Since,
@@ -50,10 +51,12 @@ class FanOut:
 
     Args:
         backend: the log that connections read.
+        held_bytes: bytes of the log that one connection holds while its client does not read; it reads the rest of
+            the log later.
     """
 
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+    def __init__(self, backend: Backend, *, held_bytes: int = HELD_BYTES) -> None:
+        self.backend, self.held_bytes = backend, held_bytes
         self.feeds: dict[tuple[frozenset[str], Render | None, float], Feed] = {}
         self._by_channel: defaultdict[str, dict[Feed, None]] = defaultdict(dict)
         self._pending: list[Event] = []
@@ -119,6 +122,7 @@ class FanOut:
             except Exception:
                 self._lost(connection)
                 return
+            connection.sending = len(message["body"])
             under_way = checked_send(resume, sending, waiting_for)
         else:
             # Middleware may keep the message, or write into it.
@@ -147,11 +151,9 @@ class FanOut:
         """
         self.flush()
         here = self.backend.cursor
-        backlog, gaps = self._backlog(since)
-        connection.joined(self._joined(connection.feed), here.sequence, backlog)
+        connection.joined(self._joined(connection.feed), here.sequence, list(since))
         connection.feed.connections[connection] = None
-        if gaps:
-            connection.backlog.insert(0, private_event(0, reset_frame(gaps, here)))
+        connection.count_private(self._read_backlog(connection))
         if self._make_shutdown_frame is not None:
             connection.final_event = private_event(here.sequence, self._make_shutdown_frame())
 
@@ -164,17 +166,33 @@ class FanOut:
             self._beat_by(feed.due)
         return self.feeds[feed.key]
 
-    def _backlog(self, since: Iterable[Since]) -> tuple[list[Event], list[str]]:
+    def _read_backlog(self, connection: StreamConnection) -> int:
+        """Let a connection hold the next events of the log up to where it joined; return how many there still are.
+
+        Where the log has moved on since it joined, it gets a reset.
+        """
+        joined_at = Cursor(self.backend.cursor.epoch, connection.cursor)
+        events, gaps, since = self._backlog(connection.since, connection.cursor)
+        held, later = split_by_size(events, self.held_bytes)
+        connection.backlog, connection.since = held, moved_on(since, held[-1].sequence) if later else []
+        if gaps:
+            connection.backlog = [private_event(0, reset_frame(gaps, joined_at)), *held]
+        return len(events)
+
+    def _backlog(self, since: Iterable[Since], until: int) -> tuple[list[Event], list[str], list[Since]]:
+        """Return the events up to a sequence, the channels with a gap, and what of `since` has none."""
         events: dict[int, Event] = {}
         gaps: list[str] = []
+        whole: list[Since] = []
         for channels, cursor in since:
             try:
-                events.update(
-                    (event.sequence, event) for event in self.backend.since(with_broadcasts(channels), cursor)
-                )
+                found = self.backend.since(with_broadcasts(channels), cursor)
             except HistoryGap as gap:
                 gaps += gap.channels
-        return [events[sequence] for sequence in sorted(events)], gaps
+            else:
+                whole.append((channels, cursor))
+                events.update((event.sequence, event) for event in found if event.sequence <= until)
+        return [events[sequence] for sequence in sorted(events)], gaps, whole
 
     def leave(self, connection: StreamConnection) -> None:
         """Take a connection out of its feed. Leaving twice is allowed."""
@@ -201,6 +219,7 @@ class FanOut:
         try:
             if under_way is not None:
                 await under_way
+                connection.sending = 0
             while connection.following and (part := self._next_part(connection)):
                 if body := connection.feed.body(part, connection.connection_id):
                     await connection.write(body)
@@ -215,6 +234,8 @@ class FanOut:
             connection.busy = connection.final_event is not None
 
     def _next_part(self, connection: StreamConnection) -> list[Event]:
+        if connection.since and not connection.backlog:
+            self._read_backlog(connection)
         if connection.backlog:
             part, connection.backlog = split_by_size(connection.backlog, CHUNK_BYTES)
             return part
@@ -347,6 +368,11 @@ def resume(stepped: Any, waiting_for: Any) -> Generator[Any, Any, None]:
 def private_event(sequence: int, frame: bytes) -> Event:
     """Return a frame for one connection, which is sent after the log's events up to `sequence`."""
     return Event("", sequence, "", frame)
+
+
+def moved_on(since: Iterable[Since], sequence: int) -> list[Since]:
+    """Return what to read of a log whose events up to a sequence have been read."""
+    return [(channels, cursor and Cursor(cursor.epoch, max(cursor.sequence, sequence))) for channels, cursor in since]
 
 
 def split_by_size(events: list[Event], size: int) -> tuple[list[Event], list[Event]]:

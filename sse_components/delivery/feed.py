@@ -25,6 +25,8 @@ Render = Callable[[Event], bytes]
 Since = tuple[frozenset[str], Cursor | None]
 
 HEARTBEAT = comment()
+# Bytes that one stream holds of the log, and of messages for it alone, while its client does not read.
+HELD_BYTES = 1_000_000
 
 
 def with_broadcasts(channels: Iterable[str]) -> frozenset[str]:
@@ -113,8 +115,11 @@ class StreamConnection:
         feed: what it follows.
         busy: whether a `send` is under way; until it returns, nothing else is sent.
         cursor: while it is busy, the sequence up to which the log has been handed to it.
-        backlog: the events that the log had for it when it joined.
+        backlog: the next events that the log had for it when it joined.
+        since: what it has still to read of the log up to where it joined, after the backlog.
+        sending: bytes that the server has not taken yet.
         private_limit: the number of private frames that may wait; 0 for no limit.
+        held_bytes: bytes of private frames that may wait; one frame may, whatever its size.
         private_queue: waiting frames for this connection only, each with the sequence after which it is sent.
         final_event: the event that ends the stream, if it is to end.
         send_raw: the ASGI `send`.
@@ -126,9 +131,9 @@ class StreamConnection:
 
     __slots__ = (
         "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "backlog", "busy",
-        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "metadata",
-        "private_limit", "private_queue",
-        "receive", "send_raw", "state", "steppable", "subscriber", "task", "wanted_id",
+        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "held_bytes",
+        "metadata", "private_limit", "private_queue", "receive", "send_raw", "sending", "since", "state", "steppable",
+        "subscriber", "task", "wanted_id",
     )  # fmt: skip
 
     def __init__(
@@ -139,16 +144,19 @@ class StreamConnection:
         connection_type: str = "global",
         *,
         private_limit: int = 100,
+        held_bytes: int = HELD_BYTES,
         subscriber: Subscriber | None = None,
     ) -> None:
         self.connection_id, self.connection_type = connection_id, connection_type
         self.state, self.metadata = ConnectionState.CONNECTING, dict[str, Any]()
         self.created_at = self._activity = now()
         self.feed, self.subscriber = feed, subscriber
-        self._delivery, self.private_limit = delivery, private_limit
+        self._delivery, self.private_limit, self.held_bytes = delivery, private_limit, held_bytes
         self._base, self._private = feed.total, 0
         self.busy, self.steppable, self.cursor = True, False, 0
         self.backlog: list[Event] = []
+        self.since: list[Since] = []
+        self.sending = 0
         self.private_queue: list[Event] = []
         self.final_event: Event | None = None
         self.send_raw: servers.Send | None = None
@@ -182,10 +190,19 @@ class StreamConnection:
         """An object like a queue, into which a program of the first API puts messages for this connection only."""
         return StreamQueue(self)
 
-    def joined(self, feed: Feed, cursor: int, backlog: list[Event]) -> None:
-        """Begin to read a feed from a cursor on, after a backlog."""
-        self.feed, self.cursor, self.backlog = feed, cursor, backlog
-        self._base, self._private = feed.total, len(backlog)
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes that are held for it because its client does not read."""
+        return self.sending + size_of(self.backlog) + size_of(self.private_queue)
+
+    def joined(self, feed: Feed, cursor: int, since: list[Since]) -> None:
+        """Begin to read a feed from a cursor on, after what the log has before."""
+        self.feed, self.cursor, self.since = feed, cursor, since
+        self._base = feed.total
+
+    def forget_backlog(self) -> None:
+        """Do not send what the log had before it joined."""
+        self.backlog, self.since = [], []
 
     def is_active(self) -> bool:
         """Check if connection is active."""
@@ -212,14 +229,15 @@ class StreamConnection:
 
     def queue_private(self, event: Event) -> bool:
         """Queue a frame for this connection only; return False if too many wait."""
-        has_room = self.private_limit == 0 or len(self.private_queue) < self.private_limit
-        if has_room:
+        waiting = self.private_queue
+        has_room = self.private_limit == 0 or len(waiting) < self.private_limit
+        if has_room := has_room and (not waiting or size_of([*waiting, event]) <= self.held_bytes):
             self.private_queue.append(event)
         return has_room
 
-    def count_private(self) -> None:
-        """Count a message for this connection only."""
-        self._private += 1
+    def count_private(self, number: int = 1) -> None:
+        """Count messages for this connection only."""
+        self._private += number
 
     def end(self, frame: bytes = b"") -> None:
         """End the stream after what was published until now and `frame`."""
@@ -248,7 +266,14 @@ class StreamConnection:
         """
         if self.send_raw is None:
             raise ConnectionClosed("the connection has no stream")
+        self.sending = len(body)
         await checked_send(self.send_raw, body_message(body, more=more))
+        self.sending = 0
+
+
+def size_of(events: Iterable[Event]) -> int:
+    """Return the bytes of the frames of events."""
+    return sum(len(event.frame) for event in events)
 
 
 class StreamQueue:

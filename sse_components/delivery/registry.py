@@ -240,7 +240,8 @@ class ConnectionRegistry:
         """Get registry statistics.
 
         Returns:
-            Dictionary with connection statistics: `total`, `active`, `by_type`, `by_state` and `message_count`.
+            Dictionary with connection statistics: `total`, `active`, `by_type`, `by_state`, `message_count`, and
+            `waiting_bytes`: those that are held for clients that do not read.
         """
         every = self.get_connections()
         return {
@@ -249,6 +250,7 @@ class ConnectionRegistry:
             "by_type": dict(Counter(connection.connection_type for connection in every)),
             "by_state": dict(Counter(connection.state.value for connection in every)),
             "message_count": sum(connection.message_count for connection in every),
+            "waiting_bytes": sum(connection.waiting_bytes for connection in every),
         }
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The event log: bounded per channel, one sequence over all channels.
+"""The event log: bounded per channel and as a whole, one sequence over all channels.
 
 An id is `<epoch>-<sequence>`. Each log has its own epoch, so that ids of different logs cannot be confused. A process
 makes the epoch when it first uses the log, and another one after a fork: it never takes another's ids for its own.
@@ -6,6 +6,7 @@ makes the epoch when it first uses the log, and another one after a fork: it nev
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections import OrderedDict, deque
@@ -18,6 +19,12 @@ from ..checks import check_positive, check_whole
 from ..errors import HistoryGap
 from ..forks import tell_after_fork
 from .wire import encode
+
+# The bounds of a log, where the application gives no others: for each channel, and for all of them.
+MAX_EVENTS, MAX_BYTES = 1_000, 4_000_000
+MAX_TOTAL_BYTES, MAX_CHANNELS, MAX_AGE = 256_000_000, 10_000, 3_600.0
+# Bytes that Python needs for an event beside its frame: measured, and rounded up.
+EVENT_BYTES = 400
 
 
 class Cursor(NamedTuple):
@@ -60,53 +67,77 @@ class Event:
     message: str | None = None
     at: float = 0.0
 
+    @property
+    def memory(self) -> int:
+        """The bytes that it takes up, about."""
+        return len(self.frame) + EVENT_BYTES + (0 if self.message is None else len(self.message))
+
 
 class ChannelLog:
-    """The latest events of one channel."""
+    """The latest events of one channel.
 
-    __slots__ = ("events", "missing", "size")
+    Attributes:
+        events: the events, oldest first.
+        size: bytes of their frames.
+        missing: the sequence of the latest event that is no longer here.
+        stale: how many of the dropped events the whole log still has in its order.
+    """
+
+    __slots__ = ("events", "missing", "size", "stale")
 
     def __init__(self, missing: int) -> None:
         self.events: deque[Event] = deque()
-        self.size = 0
-        self.missing = missing  # the sequence of the latest event that is no longer here
+        self.size = self.stale = 0
+        self.missing = missing
 
     def append(self, event: Event) -> None:
         """Keep an event."""
         self.events.append(event)
         self.size += len(event.frame)
 
-    def drop_first(self) -> None:
-        """Drop the oldest event, and remember its sequence."""
+    def drop_first(self) -> Event:
+        """Drop the oldest event, remember its sequence, and return it."""
         event = self.events.popleft()
         self.size -= len(event.frame)
         self.missing = event.sequence
+        self.stale += 1
+        return event
 
 
 class EventLog:
     """A bounded log of events over any number of channels.
 
+    Whichever bound is reached first drops the oldest events. A page that has not seen them is told that it has a gap.
+
     Args:
         max_events: events kept for each channel.
         max_bytes: bytes of frames kept for each channel; the latest event is kept whatever its size.
+        max_total_bytes: bytes kept for all channels together, counted with what Python needs for each event; the
+            oldest events of all channels go first, and the latest is kept whatever its size.
         max_age: seconds that an event is kept; None keeps it until another bound drops it.
         max_channels: channels kept; the one that was published on least recently goes first.
         clock: seconds, monotonic.
+
+    Attributes:
+        size: the bytes that the events take up, as `max_total_bytes` counts them.
     """
 
     def __init__(
         self,
         *,
-        max_events: int = 1_000,
-        max_bytes: int = 4_000_000,
-        max_age: float | None = None,
-        max_channels: int = 10_000,
+        max_events: int = MAX_EVENTS,
+        max_bytes: int = MAX_BYTES,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+        max_age: float | None = MAX_AGE,
+        max_channels: int = MAX_CHANNELS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_whole(max_events=max_events, max_bytes=max_bytes, max_channels=max_channels)
+        check_whole(max_total_bytes=max_total_bytes)
         if max_age is not None:
             check_positive(max_age=max_age)
         self.max_events, self.max_bytes, self.max_age, self.max_channels = max_events, max_bytes, max_age, max_channels
+        self.max_total_bytes = max_total_bytes
         self._clock = clock
         self.after_fork()
         tell_after_fork(self)
@@ -114,9 +145,12 @@ class EventLog:
     def after_fork(self) -> None:
         """Begin another log, which is empty."""
         self.__dict__.pop("epoch", None)
-        self.sequence = 0
+        self.sequence = self.size = 0
         self._channels: OrderedDict[str, ChannelLog] = OrderedDict()
         self._missing = 0  # of channels that are no longer kept
+        # The channel of each event, oldest first, and of some that their channels have dropped already.
+        self._order: deque[ChannelLog] = deque()
+        self._kept_events = 0
 
     @cached_property
     def epoch(self) -> str:
@@ -163,7 +197,12 @@ class EventLog:
         self.sequence = sequence
         kept = self._channel(channel)
         kept.append(appended)
-        self._trim(kept)
+        self._order.append(kept)
+        self._kept_events += 1
+        self.size += appended.memory
+        if len(kept.events) > self.max_events or kept.size > self.max_bytes:
+            self._trim(kept)
+        self._trim_all(appended.at)
         return appended
 
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
@@ -203,25 +242,51 @@ class EventLog:
             log = self._channels[name] = ChannelLog(self._missing)
             if len(self._channels) > self.max_channels:
                 _, dropped = self._channels.popitem(last=False)
-                self._missing = max(self._missing, dropped.events[-1].sequence if dropped.events else dropped.missing)
+                while dropped.events:
+                    self._drop_first(dropped)
+                self._missing = max(self._missing, dropped.missing)
         else:
             self._channels.move_to_end(name)
         return log
 
     def _kept(self, name: str) -> ChannelLog | None:
         log = self._channels.get(name)
-        if log is not None:
-            self._trim(log)
+        if log is not None and self.max_age is not None:
+            oldest = self._clock() - self.max_age
+            while log.events and log.events[0].at < oldest:
+                self._drop_first(log)
         return log
 
     def _trim(self, log: ChannelLog) -> None:
-        events = log.events
-        while len(events) > self.max_events or (log.size > self.max_bytes and len(events) > 1):
-            log.drop_first()
-        if self.max_age is not None:
-            oldest = self._clock() - self.max_age
-            while events and events[0].at < oldest:
-                log.drop_first()
+        """Drop what is beyond the bounds of a channel."""
+        while len(log.events) > self.max_events or (log.size > self.max_bytes and len(log.events) > 1):
+            self._drop_first(log)
+
+    def _trim_all(self, now: float) -> None:
+        """Drop what is beyond the bounds of the whole log: by size, and by age, which no reader has to wait for."""
+        order, oldest = self._order, -math.inf if self.max_age is None else now - self.max_age
+        while order:
+            if (first := order[0]).stale:
+                order.popleft().stale -= 1
+            elif (self.size > self.max_total_bytes and self._kept_events > 1) or first.events[0].at < oldest:
+                self._drop_first(first)
+            else:
+                break
+        if len(order) > 2 * self._kept_events + 1_000:
+            self._forget_stale()
+
+    def _forget_stale(self) -> None:
+        """Let the order have only events that are kept. A channel drops its oldest first, so they stand first there."""
+        order, self._order = self._order, deque()
+        for log in order:
+            if log.stale:
+                log.stale -= 1
+            else:
+                self._order.append(log)
+
+    def _drop_first(self, log: ChannelLog) -> None:
+        self._kept_events -= 1
+        self.size -= log.drop_first().memory
 
 
 def _after(events: deque[Event], sequence: int) -> Iterable[Event]:

@@ -291,6 +291,7 @@ async def test_statistics_count_connections_and_their_messages() -> None:
         "by_type": {"job": 1, "user": 1},
         "by_state": {"connected": 1, "reconnecting": 1},
         "message_count": 3,
+        "waiting_bytes": 0,
     }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from sse_components import BroadcastManager, EventLog, MemoryBackend
 from sse_components.delivery.connection import ConnectionState
 from sse_components.delivery.fanout import CHUNK_BYTES, FanOut, resume
-from sse_components.delivery.feed import StreamConnection
+from sse_components.delivery.feed import HELD_BYTES, StreamConnection
 from sse_components.events.log import Cursor, Event
 from tests.support.served import build
 from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Stream, serve_in_thread, serving, until
@@ -66,10 +67,10 @@ class Client:
 class FanOutRig:
     """A fan-out with its log, and connections that follow it."""
 
-    def __init__(self, *, heartbeat: float = 60.0, **log: Any) -> None:
+    def __init__(self, *, heartbeat: float = 60.0, held_bytes: int = HELD_BYTES, **log: Any) -> None:
         self.log = EventLog(**log)
         self.backend = MemoryBackend(self.log)
-        self.fanout = FanOut(self.backend)
+        self.fanout = FanOut(self.backend, held_bytes=held_bytes)
         self.heartbeat = heartbeat
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -202,10 +203,10 @@ class Scenario:
         await until(lambda: not any(reader.connection.busy for reader in self.readers if not reader.left))
 
 
-@given(OPERATIONS)
-def test_no_event_is_lost_duplicated_or_out_of_order(operations: list[tuple[Any, ...]]) -> None:
+@given(OPERATIONS, st.sampled_from([1, 200, HELD_BYTES]))
+def test_no_event_is_lost_duplicated_or_out_of_order(operations: list[tuple[Any, ...]], held_bytes: int) -> None:
     async def run() -> None:
-        async with FanOutRig() as rig:
+        async with FanOutRig(held_bytes=held_bytes) as rig:
             scenario = Scenario(rig)
             await scenario.run(operations)
         for reader in scenario.readers:
@@ -224,10 +225,12 @@ def resumes_after(frame: str) -> int | None:
     return cursor.sequence if cursor else None
 
 
-@given(OPERATIONS)
-def test_a_reset_event_reports_events_that_the_log_has_dropped(operations: list[tuple[Any, ...]]) -> None:
+@given(OPERATIONS, st.sampled_from([1, 200, HELD_BYTES]))
+def test_a_reset_event_reports_events_that_the_log_has_dropped(
+    operations: list[tuple[Any, ...]], held_bytes: int
+) -> None:
     async def run() -> None:
-        async with FanOutRig(max_events=3) as rig:
+        async with FanOutRig(held_bytes=held_bytes, max_events=3) as rig:
             scenario = Scenario(rig)
             await scenario.run([operation for operation in operations if operation[0] != "send private"])
         for reader in scenario.readers:
@@ -319,6 +322,89 @@ def check_gaps_are_reported(stream: Stream) -> None:
         assert int(found[1]) == last
     assert last == 2001
     assert resets
+
+
+async def join_stalled(rig: FanOutRig, events: int = 40, size: int = 100_000) -> tuple[StreamConnection, Client]:
+    """Let a connection join that has missed large events, and whose client does not read."""
+    start = rig.log.cursor
+    for number in range(events):
+        await rig.publish(f"{number} ".ljust(size, "x"))
+    connection, client = rig.join(after=start)
+    client.stall()
+    await until(lambda: connection.sending > 0)
+    return connection, client
+
+
+def held_events(rig: FanOutRig, until: int) -> int:
+    """Count the events of a log up to a sequence that anything still refers to."""
+    gc.collect()
+    events = [found for found in gc.get_objects() if type(found) is Event]
+    return sum(event.id.startswith(rig.log.epoch) and event.sequence <= until for event in events)
+
+
+async def test_a_client_that_does_not_read_holds_a_part_of_what_it_missed_and_gets_all_of_it() -> None:
+    async with FanOutRig(max_bytes=100_000_000) as rig:
+        connection, client = await join_stalled(rig)
+        assert connection.waiting_bytes <= HELD_BYTES
+        client.go_on()
+        await until(lambda: not connection.busy)
+    assert [text.split()[0] for text in client.texts] == [str(number) for number in range(40)]
+    assert max(client.sizes) <= CHUNK_BYTES
+    assert (connection.message_count, connection.waiting_bytes) == (40, 0)
+
+
+async def test_a_client_that_does_not_read_gets_a_reset_where_the_log_has_moved_on_meanwhile() -> None:
+    async with FanOutRig(max_bytes=5_000_000) as rig:
+        connection, client = await join_stalled(rig)
+        joined_at = rig.log.sequence
+        for _ in range(60):
+            await rig.publish("new ".ljust(100_000, "x"))
+        assert held_events(rig, joined_at) <= HELD_BYTES / 100_000 + 1
+        client.go_on()
+        await until(lambda: not connection.busy)
+    resets = [sequence for frame in client.frames if (sequence := resumes_after(frame)) is not None]
+    assert resets[0] == joined_at
+    assert all(sequence >= joined_at for sequence in resets)
+    texts = [text.split()[0] for text in client.texts if not text.startswith("{")]
+    assert texts[:3] == ["0", "1", "2"]
+    assert len(texts) < 100
+
+
+async def test_private_messages_that_wait_are_bounded_by_their_bytes() -> None:
+    async with FanOutRig() as rig:
+        connection, client = await rig.join_and_wait()
+        client.stall()
+        half = "x" * (HELD_BYTES // 2 + 1)
+        # The first is being sent, the second waits, and for the third there is no room.
+        assert [connection.offer(text) for text in (half, half, half, "small")] == [True, True, False, True]
+        assert HELD_BYTES < connection.waiting_bytes < 2 * HELD_BYTES
+        client.go_on()
+        await until(lambda: not connection.busy)
+        client.stall()
+        assert [connection.offer(3 * half) for _ in range(3)] == [True, True, False]
+
+
+async def test_what_is_held_for_clients_that_do_not_read_is_counted(tmp_path: Path) -> None:
+    async with serving(UVICORN, tmp_path, log={"max_bytes": 50_000_000}) as server:
+        path = await server.get("/grant?channels=news")
+        await server.publish(count=900, size=20_000, burst=10)
+        stalled = [await server.open(path, buffer=2**14) for _ in range(3)]
+        await asyncio.gather(*[stream.until("sse:open") for stream in stalled])
+
+        async def waiting() -> int:
+            return int(json.loads(await server.get("/sse/connections"))["waiting_bytes"])
+
+        async def is_counted() -> bool:
+            return 3 * 100_000 < await waiting() <= 3 * HELD_BYTES
+
+        await until(is_counted)
+        await asyncio.gather(*[stream.until("899.") for stream in stalled])
+        await until(lambda: is_zero(waiting()))
+        assert server.trouble == []
+
+
+async def is_zero(count: Awaitable[int]) -> bool:
+    return await count == 0
 
 
 async def test_a_connection_catches_up_in_chunks() -> None:

@@ -52,6 +52,7 @@ async def test_everyone_gets_the_counts() -> None:
             "by_type": {"job": 1, "global": 1},
             "by_state": {"connected": 2},
             "message_count": 1,
+            "waiting_bytes": 0,
         }
         assert response.headers["content-type"] == "application/json"
         assert response.headers["cache-control"] == "no-store"
@@ -73,6 +74,7 @@ async def test_authorize_admin_decides_who_gets_the_details(authorize_admin: Cal
             "state": "connected",
             "metadata": {"user": "ann", "since": str(began)},
             "message_count": 0,
+            "waiting_bytes": 0,
         }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sse_components import EventLog, HistoryGap, WireError
-from sse_components.events.log import Cursor, Event
+from sse_components.events.log import MAX_AGE, MAX_TOTAL_BYTES, Cursor, Event
 from sse_components.events.wire import encode
 from tests.support.clock import Clock
 
@@ -193,7 +193,56 @@ def test_a_channel_that_had_aged_away_is_still_missed(clock: Clock) -> None:
         log.since(["a"], Cursor(log.epoch, 0))
 
 
-@pytest.mark.parametrize("name", ["max_events", "max_bytes", "max_channels"])
+def test_the_whole_log_is_bounded_and_its_oldest_events_go_first() -> None:
+    size = EventLog().append("a", "x").memory
+    log = filled("a", "b", "c", "b", "a", max_total_bytes=3 * size)
+    assert [sequences(log.latest(channel)) for channel in "abc"] == [[5], [4], [3]]
+    assert log.size == 3 * size
+    with pytest.raises(HistoryGap, match=r"for: a, b$"):
+        log.since(["a", "b", "c"], Cursor(log.epoch, 0))
+    assert sequences(log.since(["a", "b", "c"], Cursor(log.epoch, 2))) == [3, 4, 5]
+
+
+def test_the_latest_event_of_a_log_is_kept_whatever_its_size() -> None:
+    log = filled("a", "b", max_total_bytes=1)
+    assert [sequences(log.latest(channel)) for channel in "ab"] == [[], [2]]
+
+
+def test_the_json_of_a_broadcast_counts_as_well() -> None:
+    small, large = (EventLog().append("a", "x", message=message).memory for message in (None, "m" * 5_000))
+    assert large == small + 5_000
+
+
+def test_by_default_a_log_has_256_megabytes_and_an_hour(clock: Clock) -> None:
+    log = EventLog(clock=clock)
+    for number in range(300):
+        log.append(f"channel-{number}", "x" * 1_000_000)
+    assert 255_000_000 < log.size <= MAX_TOTAL_BYTES == 256_000_000
+    clock.now += MAX_AGE - 1
+    log.append("a", "x")
+    assert log.size > 255_000_000
+    clock.now += 2
+    log.append("a", "y")
+    assert sequences(log.latest("a")) == [301, 302]
+    assert log.size < 1_000
+
+
+def test_an_old_event_of_a_silent_channel_is_dropped_by_what_others_publish(clock: Clock) -> None:
+    log = EventLog(max_age=10, clock=clock)
+    old = log.append("silent", "x")
+    clock.now += 11
+    assert log.append("lively", "y").memory == log.size
+    with pytest.raises(HistoryGap, match=r"for: silent$"):
+        log.since(["silent", "lively"], Cursor(log.epoch, old.sequence - 1))
+
+
+def test_a_busy_channel_does_not_make_a_log_remember_what_it_has_dropped() -> None:
+    log = filled("silent", *["busy"] * 20_000, max_events=10)
+    assert len(log._order) < 2_100
+    assert sequences(log.latest("silent")) == [1]
+
+
+@pytest.mark.parametrize("name", ["max_events", "max_bytes", "max_total_bytes", "max_channels"])
 @pytest.mark.parametrize("bound", [0, -1])
 def test_a_bound_must_leave_room(name: str, bound: int) -> None:
     with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, not {bound}$"):
@@ -219,14 +268,24 @@ class ListOfEvents:
 
     max_events: int
     max_bytes: int
+    max_total_bytes: int
     max_age: float | None
     events: list[Event] = field(default_factory=list)
+    first: int = 0
+
+    def append(self, event: Event, now: float) -> None:
+        """Append an event, and find the first one of those that the bound of the whole log leaves."""
+        self.events.append(event)
+        kept = [event for event in self.events if event.sequence >= self.first and not self.lost(event, now)]
+        while len(kept) > 1 and sum(event.memory for event in kept) > self.max_total_bytes:
+            self.first = kept.pop(0).sequence + 1
 
     def lost(self, event: Event, now: float) -> bool:
         later = [other for other in self.events if other.channel == event.channel and other.sequence > event.sequence]
         size = sum(len(other.frame) for other in [event, *later])
         too_old = self.max_age is not None and event.at < now - self.max_age
-        return too_old or len(later) >= self.max_events or bool(later and size > self.max_bytes)
+        gone = event.sequence < self.first
+        return gone or too_old or len(later) >= self.max_events or bool(later and size > self.max_bytes)
 
     def since(self, channels: list[str], sequence: int, now: float) -> list[int] | set[str]:
         """Return the events after a sequence, or the channels that have a gap."""
@@ -252,15 +311,17 @@ def read(log: EventLog, channels: list[str], sequence: int) -> list[int] | set[s
         return set(gap.channels)
 
 
-@given(STEPS, st.data(), st.integers(1, 6), st.integers(1, 400), st.none() | st.floats(0.5, 20))
+@given(STEPS, st.data(), st.integers(1, 6), st.integers(1, 400), st.integers(1, 5_000), st.none() | st.floats(0.5, 20))
 def test_a_log_is_a_list_that_has_forgotten_its_beginning(
-    steps: list[Step], data: st.DataObject, max_events: int, max_bytes: int, max_age: float | None
+    steps: list[Step], data: st.DataObject, max_events: int, max_bytes: int, total: int, max_age: float | None
 ) -> None:
     clock = Clock()
-    log = EventLog(max_events=max_events, max_bytes=max_bytes, max_age=max_age, clock=clock)
-    model = ListOfEvents(max_events, max_bytes, max_age)
+    bounds = {"max_events": max_events, "max_bytes": max_bytes, "max_total_bytes": total}
+    log = EventLog(**bounds, max_age=max_age, clock=clock)
+    model = ListOfEvents(**bounds, max_age=max_age)
     for step in steps:
-        model.events += run(log, clock, [step])
+        for event in run(log, clock, [step]):
+            model.append(event, clock.now)
         channels = data.draw(st.lists(st.sampled_from([*CHANNELS, "silent"]), unique=True))
         sequence = data.draw(st.integers(0, len(model.events)))
         assert read(log, channels, sequence) == model.since(channels, sequence, clock.now)
