@@ -318,7 +318,7 @@ def test_a_log_is_a_list_that_has_forgotten_its_beginning(
     clock = Clock()
     bounds = {"max_events": max_events, "max_bytes": max_bytes, "max_total_bytes": total}
     log = EventLog(**bounds, max_age=max_age, clock=clock)
-    model = ListOfEvents(**bounds, max_age=max_age)
+    model = ListOfEvents(max_events, max_bytes, total, max_age)
     for step in steps:
         for event in run(log, clock, [step]):
             model.append(event, clock.now)
