@@ -202,21 +202,23 @@ def add_headers(app: Any, prefix: str, htmx: int | None) -> None:
     url, integrity = EXTENSIONS[generation]
     if not any(re.search(r"(?:hx-|/)sse(?:\.min)?\.js", src) for src in script_sources(app.hdrs)):
         app.hdrs.append(Script(src=url, integrity=integrity, crossorigin="anonymous"))
-    app.hdrs.append(EntryTags(prefix))
+    app.hdrs.insert(0, KitTags(prefix, assets.first_tag))
+    app.hdrs.append(KitTags(prefix, assets.entry_tags))
 
 
-class EntryTags:
-    """The tags that load the kit, from the address that it has in the request that renders them.
+class KitTags:
+    """Tags that load the kit, from the address that it has in the request that renders them.
 
     Args:
         prefix: path of the kit's routes where nothing is mounted.
+        make: makes the tags for a prefix.
     """
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self, prefix: str, make: Callable[[str], Any]) -> None:
+        self.prefix, self.make = prefix, make
 
-    def __ft__(self) -> tuple[Any, ...]:
-        return assets.entry_tags(kit_prefix(self.prefix))
+    def __ft__(self) -> Any:
+        return self.make(kit_prefix(self.prefix))
 
 
 def htmx_generation(headers: Any) -> int:

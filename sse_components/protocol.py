@@ -39,6 +39,9 @@ BROADCAST_CHANNEL: Final = "sse:broadcast"
 STATE_EVENT: Final = "sse:state"
 STATS_EVENT: Final = "sse:stats"
 SIGN_OUT_EVENT: Final = "sse:sign-out"
+# Cancellable: before a page is brought up to date, on the document; and before an element is changed or removed, on it.
+BEFORE_HEAL_EVENT: Final = "sse:before-heal"
+BEFORE_MORPH_EVENT: Final = "sse:before-morph"
 
 # The value of `data-sse-state` for a stream that its closing event has ended.
 CLOSED_STATE: Final = "closed"
@@ -53,6 +56,7 @@ STATE_ATTRIBUTE: Final = "data-sse-state"
 CLOSED_ATTRIBUTE: Final = "data-sse-closed"
 CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
+KEEP_ATTRIBUTE: Final = "data-sse-keep"
 SHARED_ATTRIBUTE: Final = "data-sse-shared"
 ROOM_ATTRIBUTE: Final = "data-sse-room"
 

@@ -31,6 +31,9 @@ export const BROADCAST_CHANNEL = "sse:broadcast";
 export const STATE_EVENT = "sse:state";
 export const STATS_EVENT = "sse:stats";
 export const SIGN_OUT_EVENT = "sse:sign-out";
+// Cancellable: before a page is brought up to date, on the document; and before an element is changed or removed, on it.
+export const BEFORE_HEAL_EVENT = "sse:before-heal";
+export const BEFORE_MORPH_EVENT = "sse:before-morph";
 
 // The value of `data-sse-state` for a stream that its closing event has ended.
 export const CLOSED_STATE = "closed";
@@ -44,6 +47,7 @@ export const STATE_ATTRIBUTE = "data-sse-state";
 export const CLOSED_ATTRIBUTE = "data-sse-closed";
 export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
+export const KEEP_ATTRIBUTE = "data-sse-keep";
 export const SHARED_ATTRIBUTE = "data-sse-shared";
 export const ROOM_ATTRIBUTE = "data-sse-room";
 export const TEXT_ATTRIBUTE = "data-sse-text";

@@ -20,7 +20,7 @@ README, ARCHITECTURE, API = (
 )
 DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
 # Folders whose files are not listed one by one.
-UNLISTED = {"sse_components/components", "sse_components/gallery", "static/components", "static/vendor"}
+UNLISTED = {"sse_components/components", "sse_components/gallery", "static/components"}
 
 
 def section(text: str, heading: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 STATIC = Path(__file__).parents[1] / "static"
-MODULES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js") if path.parent.name != "vendor")
+MODULES = sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js"))
 IMPORT = re.compile(r"""(?:from |^import |import\()"(\.[^"]+)\"""", re.MULTILINE)
 # Details of htmx that other folders may need. These modules import nothing.
 HTMX_FACTS = {"htmx/names.js", "htmx/process.js"}
@@ -17,8 +17,9 @@ HTMX_FACTS = {"htmx/names.js", "htmx/process.js"}
 BELOW = {
     "stream": set[str](),
     "hub": {"stream"},
-    "page": {"stream", "hub", "vendor"},
-    "htmx": {"stream", "page"},
+    "morph": set[str](),
+    "page": {"stream", "hub", "morph"},
+    "htmx": {"stream", "morph", "page"},
     "components": {"stream", "hub", "page"},
 }
 BASE = {"protocol.js", "environment.js", "timer.js"}

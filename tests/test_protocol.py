@@ -18,9 +18,7 @@ NOT_MIRRORED = "# ---- Not in `protocol.js`"
 # A classic script, which cannot import.
 EARLY = "components/synced-early.js"
 MODULES = sorted(
-    path.relative_to(STATIC).as_posix()
-    for path in STATIC.rglob("*.js")
-    if path != MIRROR and path.parent.name != "vendor" and path != STATIC / EARLY
+    path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js") if path != MIRROR and path != STATIC / EARLY
 )
 
 

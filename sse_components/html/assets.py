@@ -19,6 +19,8 @@ from ..errors import SetupError
 from ..protocol import ASSETS_PATH
 
 ENTRY = "index.js"
+# It runs before the page's other modules, and copies what the server said before they change it.
+FIRST = "morph/server-copy.js"
 STYLES = "components.css"
 # An import that a module needs before it runs; not one that it asks for later, by `import(...)`.
 IMPORT = re.compile(r"""^(?:import|\}?[^"'\n]*\bfrom) "(\.{1,2}/[\w./-]+\.js)";""", re.MULTILINE)
@@ -116,6 +118,11 @@ def _response(method: str, asked: str, name: str) -> Response:
         return RedirectResponse(f"{up}{version()}/{name}", 307, {"cache-control": "no-cache"})
     headers = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff"}
     return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
+
+
+def first_tag(prefix: str) -> Any:
+    """Return the tag that belongs before all other deferred scripts of a page: those run in the order of their tags."""
+    return Script(src=asset_url(FIRST, prefix), type="module")
 
 
 def entry_tags(prefix: str) -> tuple[Any, ...]:

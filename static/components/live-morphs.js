@@ -1,4 +1,3 @@
-import { processElement } from "../htmx/process.js";
 import { morphInto } from "../page/morph.js";
 import { MORPH_ATTRIBUTE } from "../protocol.js";
 
@@ -17,7 +16,6 @@ export function takeMorphs(element, apply) {
     template.remove();
     apply(template.content);
   }
-  if (templates.length > 0) processElement(element);
 }
 
 /**
@@ -28,5 +26,5 @@ export function takeMorphs(element, apply) {
  */
 export function morphChild(parent, fresh) {
   const child = [...parent.children].find(({ id }) => id === fresh.id);
-  if (child) morphInto(child, fresh, "outerHTML");
+  if (child) morphInto(child, [fresh], "outerHTML");
 }

@@ -1,3 +1,4 @@
+import { serverCopy } from "../morph/server-copy.js";
 import { parseOutOfBand } from "./swap-spec.js";
 
 const OOB = "hx-swap-oob";
@@ -51,6 +52,9 @@ function removeDuplicates(inserted, style, targets) {
   for (const target of targets) {
     const parent = INSIDE.includes(style) ? target : BESIDE.includes(style) ? target.parentElement : null;
     const duplicates = [...(parent?.children ?? [])].filter((child) => child !== target && ids.has(child.id));
-    for (const duplicate of duplicates) duplicate.remove();
+    for (const duplicate of duplicates) {
+      serverCopy.drop(duplicate);
+      duplicate.remove();
+    }
   }
 }

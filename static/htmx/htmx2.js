@@ -1,4 +1,5 @@
 import { hasEnded } from "../page/page-source.js";
+import { OutOfBandSwaps } from "./copied-swaps.js";
 import { dedupeById } from "./dedupe-by-id.js";
 import { EndedSource, EventSourceShell } from "./event-source-shell.js";
 import { isFirstReceiver } from "./first-receiver.js";
@@ -18,6 +19,8 @@ export class Htmx2 {
   #removals = new WeakMap();
   /** What is left of each message without its out-of-band parts. @type {WeakMap<MessageEvent, string | null>} */
   #rests = new WeakMap();
+  /** The swaps of the message that is being swapped. @type {OutOfBandSwaps | null} */
+  #swaps = null;
 
   /** @param {any} htmx */
   constructor(htmx) {
@@ -32,6 +35,10 @@ export class Htmx2 {
       addTabHeader(headers, path);
     });
     document.addEventListener("htmx:sseBeforeMessage", (event) => this.#beforeMessage(event));
+    document.addEventListener("htmx:oobBeforeSwap", (event) => {
+      const { target, fragment } = /** @type {CustomEvent} */ (event).detail;
+      this.#swaps?.copy(target, fragment);
+    });
   }
 
   /**
@@ -97,10 +104,10 @@ export class Htmx2 {
   #swapOutOfBand(target, message) {
     const known = this.#rests.get(message);
     if (known !== undefined) return known;
-    const { outOfBand, rest, extras } = splitOutOfBand(message.data);
+    const { outOfBand, rest, extras, swaps } = splitOutOfBand(message.data);
     this.#rests.set(message, rest);
     const id = message.channel ? message.lastEventId : "";
-    if (outOfBand && isFirstReceiver(id, target)) this.#swapForPage(target, updateTexts(outOfBand), extras);
+    if (outOfBand && isFirstReceiver(id, target)) this.#swapForPage(target, updateTexts(outOfBand), extras, swaps);
     return rest;
   }
 
@@ -137,29 +144,37 @@ export class Htmx2 {
    * Morph, with code that few pages need.
    *
    * @param {Element} target
-   * @param {Node[]} nodes
+   * @param {ChildNode[]} nodes
    * @param {"outerHTML" | "innerHTML"} morphStyle
    */
   async #morph(target, nodes, morphStyle) {
     const { morphInto } = await import("../page/morph.js");
     for (const node of nodes) if (node instanceof Element) node.removeAttribute("hx-swap-oob");
     morphInto(target, nodes, morphStyle);
-    this.#htmx.process(target);
   }
 
   /**
    * @param {Element} target
    * @param {string} html what a message swaps out of band
    * @param {import("./oob-parts.js").Extra[]} extras
+   * @param {import("./swap-spec.js").OutOfBand[]} swaps
    */
-  #swapForPage(target, html, extras) {
+  #swapForPage(target, html, extras, swaps) {
     if (html === "") return;
     dedupeById(html, []);
     const transition = extras.some(({ modifiers }) => modifier(modifiers, "transition") === "true");
     const settleDelay = this.#htmx.config.defaultSettleDelay;
     const spec = { swapStyle: "none", swapDelay: 0, settleDelay, ...(transition && { transition }) };
-    const afterSwapCallback = () => this.#applyExtras(extras);
-    this.#htmx.swap(target, html, spec, { contextElement: target, afterSwapCallback });
+    this.#htmx.swap(target, html, spec, {
+      contextElement: target,
+      beforeSwapCallback: () => {
+        this.#swaps = new OutOfBandSwaps(swaps);
+      },
+      afterSwapCallback: () => {
+        this.#swaps = null;
+        this.#applyExtras(extras);
+      },
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { hasEnded } from "../page/page-source.js";
 import { sources } from "../page/sources.js";
 import { CONNECT_ATTRIBUTE, SWAP_ATTRIBUTE } from "../protocol.js";
+import { CopiedTasks } from "./copied-tasks.js";
 import { dedupeById } from "./dedupe-by-id.js";
 import { EndlessResponse } from "./endless-response.js";
 import { isFirstReceiver } from "./first-receiver.js";
@@ -23,6 +24,7 @@ const TRIGGERED = "[hx-trigger*='sse:']";
 export class Htmx4 {
   #htmx;
   #isAnnouncing = false;
+  #copied = new CopiedTasks();
 
   /** @param {any} htmx */
   constructor(htmx) {
@@ -36,7 +38,11 @@ export class Htmx4 {
       addTabHeader(detail.ctx.request.headers, detail.ctx.request.action),
     );
     this.#listen("htmx:before:request", (event) => this.#beforeRequest(event));
-    this.#listen("htmx:before:swap", ({ detail }) => skipTransitionsIfHidden(detail.tasks));
+    this.#listen("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
+      skipTransitionsIfHidden(tasks);
+      this.#copied.copy(ctx, tasks);
+    });
+    this.#listen("htmx:before:settle", ({ detail }) => this.#copied.finish(detail.task));
     this.#listen("htmx:sse:before:message", (event) => this.#beforeMessage(event));
     this.#listen("htmx:sse:close", ({ target, detail }) => announceClose(target, detail.reason));
     addEventListener(this.#toName("htmx:sse:after:connection"), (event) => this.#dropEarly(event), { capture: true });
@@ -101,6 +107,7 @@ export class Htmx4 {
     if (ctx.swap) ctx.swap = toHtmx4Swap(ctx.swap);
     if (isKnown || hasEnded(element, url)) event.preventDefault();
     else ctx.fetch = () => Promise.resolve(EndlessResponse.open(url, element, ctx.request.signal, this));
+    this.#copied.add(ctx);
   }
 
   /** @param {CustomEvent & { target: Element }} event */
@@ -144,7 +151,9 @@ export class Htmx4 {
     const style = toHtmx4Swap(element.getAttribute("hx-swap") ?? this.#htmx.config.defaultSwap);
     const target = element.getAttribute("hx-target") ?? element;
     const swap = `${style} swapEmpty:${html.trim() === ""}`;
-    return this.#htmx.swap({ sourceElement: element, target, swap, text: html });
+    const context = { sourceElement: element, target, swap, text: html };
+    this.#copied.add(context);
+    return this.#htmx.swap(context);
   }
 }
 

@@ -7,33 +7,42 @@ const DATA_OOB = `data-${OOB}`;
  * Split the HTML of a message into what is swapped out of band and the rest.
  *
  * @param {string} html
- * @returns {{ outOfBand: string, rest: string | null, extras: Extra[] }} `outOfBand` is the whole message, prepared for htmx 2,
+ * @returns {{ outOfBand: string, rest: string | null, extras: Extra[], swaps: OutOfBand[] }} `outOfBand` is the whole message, prepared for htmx 2,
  *   or "" if it has no part that this page can swap out of band; `rest` is the content beside such parts, or null if there is none;
- *   `extras` are the parts that htmx 2 cannot swap by itself
+ *   `extras` are the parts that htmx 2 cannot swap by itself; `swaps` tells how each part is swapped
  */
 export function splitOutOfBand(html) {
-  if (!html.includes(OOB)) return { outOfBand: "", rest: html, extras: [] };
+  if (!html.includes(OOB)) return { outOfBand: "", rest: html, extras: [], swaps: [] };
   const template = document.createElement("template");
   template.innerHTML = html;
   const parts = [...template.content.querySelectorAll(`[${OOB}], [${DATA_OOB}]`)];
   const hasTargets = parts.some(hasTarget);
+  const swaps = parts.filter(hasTarget).map(toSwap);
   const extras = parts.filter(hasTarget).map(toExtra).filter(needsCare);
   const outOfBand = prepareForHtmx2(parts) ? template.innerHTML : html;
   for (const part of parts) part.remove();
   const hasRest = [...template.content.childNodes].some(isContent);
-  return { outOfBand: hasTargets ? outOfBand : "", rest: hasRest ? template.innerHTML : null, extras };
+  return { outOfBand: hasTargets ? outOfBand : "", rest: hasRest ? template.innerHTML : null, extras, swaps };
 }
 
-/** @typedef {import("./swap-spec.js").OutOfBand & { part: Element }} Extra */
+/** @typedef {import("./swap-spec.js").OutOfBand} OutOfBand */
+/** @typedef {OutOfBand & { part: Element }} Extra */
+
+/**
+ * @param {Element} part
+ * @returns {OutOfBand}
+ */
+function toSwap(part) {
+  const parsed = parseOutOfBand(swapOf(part) ?? "");
+  return { ...parsed, selector: parsed.selector || `#${CSS.escape(part.id)}` };
+}
 
 /**
  * @param {Element} part
  * @returns {Extra}
  */
 function toExtra(part) {
-  const parsed = parseOutOfBand(swapOf(part) ?? "");
-  const selector = parsed.selector || `#${CSS.escape(part.id)}`;
-  return { ...parsed, selector, part: /** @type {Element} */ (part.cloneNode(true)) };
+  return { ...toSwap(part), part: /** @type {Element} */ (part.cloneNode(true)) };
 }
 
 /** @param {Extra} extra */

@@ -1,3 +1,4 @@
+import { serverCopy } from "../morph/server-copy.js";
 import { TEXT_ATTRIBUTE } from "../protocol.js";
 
 const PARTS = `[hx-swap-oob][${TEXT_ATTRIBUTE}], [data-hx-swap-oob][${TEXT_ATTRIBUTE}]`;
@@ -32,4 +33,5 @@ function setText(element, text) {
   const grows = node instanceof Text && others.length === 0 && text.startsWith(node.data);
   if (!grows) element.textContent = text;
   else if (text !== node.data) node.appendData(text.slice(node.data.length));
+  serverCopy.setText(element, text);
 }

@@ -1,23 +1,13 @@
 import { environment } from "../environment.js";
-import { processElement } from "../htmx/process.js";
-import {
-  CONNECT_ATTRIBUTE,
-  CURSOR_ATTRIBUTE,
-  HEAL_ATTRIBUTE,
-  HEAL_SPREAD_MS,
-  HEARTBEAT_SECONDS,
-  LIVENESS_HEARTBEATS,
-  RESET_EVENT,
-} from "../protocol.js";
+import { HEAL_ATTRIBUTE, HEAL_SPREAD_MS, HEARTBEAT_SECONDS, LIVENESS_HEARTBEATS, RESET_EVENT } from "../protocol.js";
 import { decide } from "../stream/retry-policy.js";
+import { parsePage } from "./parse-page.js";
 import { sources } from "./sources.js";
 
 /** @typedef {import("./page-source.js").PageSource} PageSource */
-/** @typedef {typeof import("./morph.js").morph} Morph */
 /** @typedef {{ channels: string[], cursor: string }} Gap */
 /** @typedef {{ delay: number, binding: boolean, tries: number }} Wait */
 
-const WHOLE_PAGE = "body";
 const BY_EVENT = "event";
 const TIMEOUT_MS = HEARTBEAT_SECONDS * LIVENESS_HEARTBEATS * 1000;
 
@@ -103,9 +93,10 @@ export function healNow() {
  * @returns {Promise<Wait | null>} what to wait for before the next attempt; null if there is none
  */
 async function attempt(tries) {
-  const { fresh, morph, ...answer } = await fetchPage();
-  if (fresh && morph) {
-    replaceStale(fresh, morph);
+  const { fresh, ...answer } = await fetchPage();
+  if (fresh) {
+    const { replaceStale } = await import("./replace-stale.js");
+    replaceStale(fresh, staleSources());
     return null;
   }
   const decision = decide({ ...answer, tries });
@@ -117,9 +108,9 @@ async function attempt(tries) {
 }
 
 /**
- * Fetch this page, and the module that morphs it.
+ * Fetch this page.
  *
- * @returns {Promise<{ status: number, retryAfter?: string | null, error?: unknown, fresh?: Document, morph?: Morph }>}
+ * @returns {Promise<{ status: number, retryAfter?: string | null, error?: unknown, fresh?: Document }>}
  */
 async function fetchPage() {
   try {
@@ -127,8 +118,7 @@ async function fetchPage() {
     const response = await environment.fetch(location.href, { ...options, cache: "no-store" });
     const { status, headers } = response;
     if (!isThisPage(response)) return { status, retryAfter: headers.get("Retry-After") };
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    return { status, fresh, ...(await import("./morph.js")) };
+    return { status, fresh: parsePage(await response.text()) };
   } catch (error) {
     return { status: 0, error };
   }
@@ -137,52 +127,6 @@ async function fetchPage() {
 /** @param {Response} response */
 function isThisPage({ ok, redirected, headers }) {
   return ok && !redirected && headers.get("Content-Type")?.startsWith("text/html");
-}
-
-/**
- * Morph the regions that have a gap, and let the sources of that content resume.
- *
- * @param {Document} fresh
- * @param {Morph} morph
- */
-function replaceStale(fresh, morph) {
-  const regions = staleRegions(fresh);
-  for (const region of regions) morph(region, fresh);
-  const cursor = fresh.querySelector(`[${CURSOR_ATTRIBUTE}]`)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
-  for (const source of [...sources]) {
-    if (source.element?.isConnected === false) source.close();
-    else if (regions.includes(WHOLE_PAGE) || regions.includes(regionOf(source))) resume(source, cursor);
-  }
-  processElement(document.body);
-}
-
-/**
- * @param {PageSource} source
- * @param {string} cursor
- */
-function resume(source, cursor) {
-  const { element, isStale } = source;
-  if (!isStale && !element?.hasAttribute(CURSOR_ATTRIBUTE)) return;
-  source.resumeAfter(cursor, element?.getAttribute(CONNECT_ATTRIBUTE) ?? source.url);
-}
-
-/**
- * Return the selectors of what to morph: the regions of the stale sources if the fresh page has the same ones, else the whole
- * page.
- *
- * @param {Document} fresh
- */
-function staleRegions(fresh) {
-  const regions = new Set(staleSources().map(regionOf));
-  const count = (/** @type {Document} */ page, /** @type {string} */ region) => page.querySelectorAll(region).length;
-  const areSame = [...regions].every((region) => count(document, region) === count(fresh, region));
-  return areSame ? [...regions] : [WHOLE_PAGE];
-}
-
-/** @param {PageSource} source */
-function regionOf({ element }) {
-  const region = element?.getAttribute(HEAL_ATTRIBUTE);
-  return region && region !== BY_EVENT ? region : WHOLE_PAGE;
 }
 
 function staleSources() {

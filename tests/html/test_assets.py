@@ -129,14 +129,14 @@ def test_a_page_needs_what_is_imported_and_not_what_may_be_asked_for_later() -> 
     assert names[0] == "index.js"
     assert len(set(names)) == len(names)
     assert {"htmx/bridge.js", "stream/stream-reader.js", "hub/hub.js", "hub/hub-client.js", "protocol.js"} <= set(names)
-    later = {"hub/worker.js", "page/morph.js", "vendor/idiomorph.js", "components/toast-stack.js"}
+    later = {"hub/worker.js", "page/morph.js", "morph/three-way.js", "components/toast-stack.js"}
     assert later <= set(assets.browser_files())
     assert not later & set(names)
 
 
 def test_every_import_of_a_module_leads_to_a_file_that_is_served() -> None:
     names = assets.browser_files()
-    for name in [name for name in names if name.endswith(".js") and not name.startswith("vendor/")]:
+    for name in [name for name in names if name.endswith(".js")]:
         code = re.sub(r"/\*\*.*?\*/", "", (STATIC / name).read_text(), flags=re.DOTALL)
         for path in re.findall(r"""(?:from |import |import\(|URL\()"(\.[^"]*)\"""", code):
             assert posixpath.normpath(f"{name}/../{path}") in names, f"{name} imports {path}"

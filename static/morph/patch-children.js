@@ -1,0 +1,203 @@
+import { moveBefore } from "./fields.js";
+import { matchChildren } from "./match-children.js";
+import { movedNodes } from "./moved-nodes.js";
+import { areSame, contentOf, haveSameAttributes } from "./same.js";
+import { serverCopy } from "./server-copy.js";
+
+/** @typedef {import("./three-way.js").ThreeWayPatch} ThreeWayPatch */
+
+/** A three-way patch of what is in one element. */
+export class ChildrenPatch {
+  #whole;
+  #base;
+  #live;
+  #fresh;
+  #before;
+  /** The children by their copies. @type {Map<Node, ChildNode>} */
+  #anchors;
+  /** The children that the page's server has not made. @type {Set<ChildNode>} */
+  #strangers = new Set();
+  /** After which nodes the next one belongs. @type {{ base: ChildNode | null, live: ChildNode | null }} */
+  #place = { base: null, live: null };
+
+  /**
+   * @param {ThreeWayPatch} whole
+   * @param {Element} base
+   * @param {Node} fresh
+   * @param {Element} live
+   */
+  constructor(whole, base, fresh, live) {
+    this.#whole = whole;
+    this.#base = base;
+    this.#live = live;
+    this.#fresh = contentOf(fresh);
+    this.#before = matchChildren(base, fresh);
+    this.#anchors = new Map();
+    for (const node of contentOf(live)) {
+      const copy = serverCopy.of(node);
+      if (copy?.parentNode === base) this.#anchors.set(copy, node);
+      else this.#strangers.add(node);
+    }
+  }
+
+  run() {
+    if (this.#isRemade()) return this.#replaceAll();
+    for (const old of this.#before.removed) this.#remove(old);
+    const moved = movedNodes(this.#base, this.#fresh, this.#before.matches);
+    for (const fresh of this.#fresh) {
+      const old = this.#before.matches.get(fresh);
+      if (old) this.#keep(old, fresh, moved.has(old));
+      else this.#add(fresh);
+    }
+  }
+
+  /** A script has made something else of all that the server said here, and the server has changed that. */
+  #isRemade() {
+    const { matches, unchanged } = this.#before;
+    if (this.#anchors.size > 0) return false;
+    return this.#fresh.some((fresh) => {
+      const old = matches.get(fresh);
+      return old && !unchanged.has(fresh) && !this.#whole.find(old) && !this.#standIn(fresh, old);
+    });
+  }
+
+  #replaceAll() {
+    const kept = [...this.#live.children].filter((child) => !this.#whole.mayChange(child, null));
+    this.#live.replaceChildren(...kept);
+    this.#base.replaceChildren();
+    for (const fresh of this.#fresh) this.#insert(fresh);
+    this.#whole.changes.inserted.push(this.#live);
+  }
+
+  /** @param {ChildNode} old */
+  #remove(old) {
+    if (old instanceof Element && this.#whole.says(old.id)) return; // it is in another place now
+    const live = this.#anchors.get(old) ?? this.#whole.find(old);
+    old.remove();
+    if (live && (!(live instanceof Element) || this.#whole.mayChange(live, null))) live.remove();
+  }
+
+  /**
+   * @param {ChildNode} old
+   * @param {ChildNode} fresh
+   * @param {boolean} isMoved
+   */
+  #keep(old, fresh, isMoved) {
+    const live = this.#anchors.get(old);
+    if (isMoved) this.#move(old, live);
+    if (this.#before.unchanged.has(fresh)) return this.#pass(old, live);
+    const found = live ?? this.#whole.find(old);
+    if (found) return this.#pass(this.#whole.patchNode(old, fresh, found), live);
+    old.remove(); // a script or htmx has taken it away, but the server has changed it
+    this.#add(fresh, old);
+  }
+
+  /**
+   * Add what the server says for the first time here.
+   *
+   * @param {ChildNode} fresh
+   * @param {ChildNode} [old] what it was before, if the page has lost that
+   */
+  #add(fresh, old) {
+    const moved = this.#whole.findMoved(fresh);
+    const standIn = this.#standIn(fresh, old);
+    if (moved && !moved.contains(this.#live)) this.#adopt(moved, fresh, true);
+    else if (standIn) this.#adopt(standIn, fresh, false);
+    else this.#bring(fresh);
+  }
+
+  /**
+   * Return the child that is what the server says now, though not from it, or that stands where the page has lost something.
+   *
+   * @param {ChildNode} fresh
+   * @param {ChildNode} [old]
+   */
+  #standIn(fresh, old) {
+    const strangers = [...this.#strangers].filter(({ nodeName }) => nodeName === fresh.nodeName);
+    const said = (/** @type {ChildNode} */ node) => serverCopy.of(node) ?? node;
+    return (
+      strangers.find(
+        (node) => node instanceof Element && node.id !== "" && node.id === /** @type {Element} */ (fresh).id,
+      ) ??
+      strangers.find((node) => areSame(said(node), fresh)) ??
+      (old && strangers.find((node) => isLike(/** @type {ChildNode} */ (said(node)), old)))
+    );
+  }
+
+  /**
+   * Take a node of the page for what the server says now, and bring it up to date.
+   *
+   * @param {ChildNode} live
+   * @param {ChildNode} fresh
+   * @param {boolean} isMoved
+   */
+  #adopt(live, fresh, isMoved) {
+    const copy = /** @type {ChildNode} */ (serverCopy.of(live) ?? serverCopy.add(live));
+    this.#strangers.delete(live);
+    this.#move(copy, isMoved ? live : undefined);
+    this.#pass(this.#whole.patchNode(copy, fresh, live), live);
+  }
+
+  /** @param {ChildNode} fresh */
+  #bring(fresh) {
+    const live = this.#insert(fresh);
+    if (live instanceof Element) this.#whole.changes.inserted.push(live);
+  }
+
+  /** @param {ChildNode} fresh */
+  #insert(fresh) {
+    const live = document.importNode(fresh, true);
+    serverCopy.pair(fresh, live);
+    this.#base.insertBefore(fresh, afterOrFirst(this.#place.base, this.#base));
+    this.#live.insertBefore(live, this.#next());
+    this.#pass(fresh, live);
+    return live;
+  }
+
+  /**
+   * @param {ChildNode} copy
+   * @param {ChildNode | undefined} live
+   */
+  #move(copy, live) {
+    this.#base.insertBefore(copy, afterOrFirst(this.#place.base, this.#base));
+    if (live) moveBefore(this.#live, live, this.#next());
+  }
+
+  /** Return the child before which the next one belongs. */
+  #next() {
+    if (this.#place.live) return this.#place.live.nextSibling;
+    for (const fresh of this.#fresh) {
+      const old = this.#before.matches.get(fresh);
+      const live = old && this.#anchors.get(old);
+      if (live?.parentNode === this.#live) return live;
+    }
+    return null;
+  }
+
+  /**
+   * @param {ChildNode} copy
+   * @param {ChildNode | undefined} live
+   */
+  #pass(copy, live) {
+    this.#place.base = copy;
+    if (live?.parentNode === this.#live) this.#place.live = live;
+  }
+}
+
+/**
+ * @param {ChildNode | null} node
+ * @param {Node} parent
+ */
+function afterOrFirst(node, parent) {
+  return node ? node.nextSibling : parent.firstChild;
+}
+
+/**
+ * Tell whether a node looks like what was there before: an element with the same tag, or any text.
+ *
+ * @param {ChildNode} node
+ * @param {ChildNode} old
+ */
+function isLike(node, old) {
+  return !(node instanceof Element) || haveSameAttributes(node, /** @type {Element} */ (old));
+}

@@ -1,0 +1,157 @@
+// What the server said last, for each node of this page that it said anything about.
+
+/** How each swap changes the copy. @type {Record<string, (target: any, nodes: Node[]) => void>} */
+const SWAPS = {
+  innerHTML: (target, nodes) => target.replaceChildren(...nodes),
+  textContent: (target, nodes) => target.replaceChildren(...nodes),
+  outerHTML: (target, nodes) => target.replaceWith(...nodes),
+  beforebegin: (target, nodes) => target.before(...nodes),
+  afterbegin: (target, nodes) => target.prepend(...nodes),
+  beforeend: (target, nodes) => target.append(...nodes),
+  afterend: (target, nodes) => target.after(...nodes),
+  delete: (target) => target.remove(),
+};
+/** How many children more than its element a copy may have, of those that the page has dropped. */
+const SPARE = 100;
+
+/**
+ * A copy of the page as the server said it, without what scripts, htmx and the reader have made of it since. It is inert: nothing
+ * in it loads or runs. What is published is applied to it, too.
+ *
+ * Each node of the page knows its copy, and is all that keeps it where the copy is not part of the page's.
+ */
+class ServerCopy {
+  #document = document.implementation.createHTMLDocument("");
+  /** @type {WeakMap<Node, Node>} */
+  #copies = new WeakMap();
+
+  /** Take the page as it is now for what the server said. */
+  take() {
+    this.#document.documentElement.replaceWith(this.add(document.documentElement));
+  }
+
+  /**
+   * Return what the server said last for a node; undefined for a node that it did not make.
+   *
+   * @param {Node} live
+   */
+  of(live) {
+    return this.#copies.get(live);
+  }
+
+  /**
+   * Tell whether a copy is part of the page's.
+   *
+   * @param {Node | undefined} copy
+   */
+  isOfPage(copy) {
+    return copy?.isConnected === true;
+  }
+
+  /**
+   * Take a node, and all that is in it, as the server made it.
+   *
+   * @param {Node} live
+   * @returns {Node} its copy
+   */
+  add(live) {
+    const copy = this.#document.importNode(live, true);
+    this.pair(copy, live);
+    return copy;
+  }
+
+  /**
+   * Have the nodes of a tree know those of its copy, as far as the two are alike.
+   *
+   * @param {Node} copy
+   * @param {Node} live
+   */
+  pair(copy, live) {
+    this.#copies.set(live, copy);
+    let inside = copy.firstChild;
+    for (let node = live.firstChild; node && inside?.nodeName === node.nodeName; node = node.nextSibling) {
+      this.pair(inside, node);
+      inside = inside.nextSibling;
+    }
+  }
+
+  /**
+   * Swap nodes into the copy as they are about to be swapped into the page. A target that the server did not make has no copy.
+   *
+   * @param {string} style of the swap
+   * @param {Element} target
+   * @param {Iterable<Node>} nodes
+   */
+  swap(style, target, nodes) {
+    const copy = this.of(target);
+    if (!copy || !(style in SWAPS)) return;
+    this.#prune(copy, target);
+    SWAPS[style](
+      copy,
+      [...nodes].map((node) => this.add(node)),
+    );
+  }
+
+  /**
+   * Note that the server has said the text of an element.
+   *
+   * @param {Element} live which has the text already
+   * @param {string} text
+   */
+  setText(live, text) {
+    const copy = this.of(live);
+    if (!copy) return;
+    copy.textContent = text;
+    this.pair(copy, live);
+  }
+
+  /**
+   * Forget a node that the kit itself takes out of the page.
+   *
+   * @param {Node} live
+   */
+  drop(live) {
+    /** @type {ChildNode | undefined} */ (this.of(live))?.remove();
+  }
+
+  /**
+   * Forget what the page has dropped long ago, so that a list which keeps its latest items does not grow here.
+   *
+   * @param {Node} copy
+   * @param {Element} target
+   */
+  #prune(copy, target) {
+    if (copy.childNodes.length <= target.childNodes.length + SPARE) return;
+    const present = new Set([...target.childNodes].map((node) => this.of(node)));
+    for (const child of [...copy.childNodes]) if (!present.has(child)) child.remove();
+  }
+
+  /**
+   * Take something for what the server says of a node.
+   *
+   * @param {Node} live
+   * @param {Node} copy
+   */
+  set(live, copy) {
+    this.#copies.set(live, copy);
+  }
+
+  /**
+   * Return the nodes in a part of the page by their copies.
+   *
+   * @param {Node} root
+   * @returns {Map<Node, ChildNode>}
+   */
+  invert(root) {
+    const found = new Map();
+    const walker = document.createTreeWalker(root);
+    for (let live = walker.nextNode(); live; live = walker.nextNode()) {
+      const copy = this.of(live);
+      if (copy) found.set(copy, live);
+    }
+    return found;
+  }
+}
+
+export const serverCopy = new ServerCopy();
+serverCopy.take();
