@@ -9,6 +9,7 @@ from functools import partial, wraps
 from threading import Lock
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from .background import start_task
 from .errors import NotRunning
 from .forks import tell_after_fork
 from .publication import NOT_RUNNING, Outcome, running_loop
@@ -127,7 +128,7 @@ class HomeLoop:
     def _wait_for_start(self, future: Future[T], call: Callable[[], Outcome[T]]) -> None:
         self._waiting.append((future, call))
         if self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._start_for_waiting())
+            self._starting = start_task(self._start_for_waiting(), "the start of the manager")
 
     async def _start_for_waiting(self) -> None:
         try:

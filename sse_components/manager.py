@@ -21,6 +21,8 @@ from .access.revocations import Revocations
 from .access.selector import Selector
 from .access.subscriber import Subscriber
 from .backends import Backend, MemoryBackend
+from .background import start_task
+from .callbacks import call
 from .checks import check_positive, check_whole
 from .delivery import servers
 from .delivery.connection import Connection, ConnectionState, SSEConnection
@@ -59,6 +61,7 @@ SHUTDOWN_GRACE = 0.75
 # Clients that reconnect within one second after a shutdown; more clients are spread over more seconds.
 RETURNS_PER_SECOND = 500
 
+# It may be async; any other runs in a worker thread.
 ElementBuilder = Callable[[str, dict[str, Any]], Any]
 
 
@@ -171,6 +174,7 @@ class BroadcastManager:
         if self.running:
             return
         self.fanout = FanOut(self.backend, held_bytes=self.limits.held_bytes)
+        self._building = asyncio.Lock()  # what builders make is published in the order of the calls
         self.enforcement.stop()
         await self.backend.open(self._on_event)
         self._closing = None
@@ -205,7 +209,7 @@ class BroadcastManager:
     def _end_streams(self) -> asyncio.Task[None]:
         if self._closing is None:
             make_frame = partial(shutdown_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
-            self._closing = asyncio.create_task(self.fanout.close(make_frame, grace=SHUTDOWN_GRACE))
+            self._closing = start_task(self.fanout.close(make_frame, grace=SHUTDOWN_GRACE), "the end of the streams")
         return self._closing
 
     # ------------------------------------------------------------------ publishing
@@ -360,7 +364,7 @@ class BroadcastManager:
             `await manager.broadcast('note', {'text': 'Saved', 'at': datetime.now()}, exclude={connection_id})`
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        as_json, event, text = self._written(message)
+        as_json, event, text = await self._written(message)
         excluded = frozenset(map(self.registry.resolve, as_set(exclude)))
         await self._append(BROADCAST_CHANNEL, text, event=event, exclude_connections=excluded, message=as_json)
         reached = len(self.registry) - sum(self.registry.get_connection(name) is not None for name in excluded)
@@ -394,18 +398,21 @@ class BroadcastManager:
             `await manager.send_to('user-1', 'note', {'text': 'Only you see this'})`
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        as_json, event, text = self._written(message)
+        as_json, event, text = await self._written(message)
         connection = self.registry.get_connection(connection_id)
         if connection is None:
             return False
         private = Event("", 0, "", encode(text, event=event), message=as_json)
         return await connection.deliver(message, private, self.queue_timeout)
 
-    def _written(self, message: BroadcastMessage) -> tuple[str, str | None, str]:
+    async def _written(self, message: BroadcastMessage) -> tuple[str, str | None, str]:
         """Return a message's JSON, the event that pages get for it, and that event's data."""
         as_json = message.to_json(lenient=self._takes_any_data)
         self._checked(as_json)
-        built = from_builder(self.element_builder(message.type, message.data)) if self.element_builder else None
+        built = None
+        if self.element_builder is not None:
+            async with self._building:
+                built = from_builder(await call(self.element_builder, message.type, message.data))
         if built is None:
             return as_json, event_name(message.type), as_json
         return as_json, check_event(built[0]), self._checked(built[1])

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
+from .background import report
 from .errors import NotRunning
 
 logger = logging.getLogger("sse_components")
@@ -190,7 +191,7 @@ class Unseen:
     def __call__(self, future: Future[Any]) -> None:
         """Log the failure, if there is one."""
         if not future.cancelled() and (error := future.exception()) is not None:
-            logger.error("a %s failed that was called at %s", self.kind, self.place, exc_info=error)
+            report(f"a {self.kind} failed that was called at {self.place}", error)
 
 
 class Turn:

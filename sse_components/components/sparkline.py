@@ -132,7 +132,7 @@ class Spark(Handle):
         super().__init__(manager, id, channel=channel)
         self.values: deque[float | None] = deque()
         self.look, self.length = Look(**{"label": id, **look}), length
-        self._throttle = Throttle(manager, self._send, interval, leading=False)
+        self._throttle = Throttle(manager, self._send, interval, leading=False, what=self.described)
 
     @property
     def length(self) -> int:
