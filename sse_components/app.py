@@ -26,7 +26,7 @@ from .html.page_context import kit_prefix
 from .html.scripts import ScriptTag
 from .kit import Kit
 from .manager import BroadcastManager, ElementBuilder
-from .middleware import SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
+from .middleware import SSEMiddleware, put_innermost, put_outermost
 from .protocol import CONNECTIONS_PATH, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
 
 M = TypeVar("M", bound=BroadcastManager)
@@ -152,7 +152,6 @@ def setup_sse(
     add_routes(app, prefix, own, Authorization(grants, own.limits, authorize), authorize_admin, public_broadcast)
     put_innermost(app)
     put_outermost(app, lambda inner: SSEMiddleware(inner, manager=own, grants=grants, prefix=prefix, shared=shared))
-    wrap_lifespan(app, own.start, own.stop)
     return own
 
 

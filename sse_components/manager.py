@@ -126,7 +126,7 @@ class BroadcastManager:
         self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
         self.presence = Presence()
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
-        self.home = HomeLoop(self.start)
+        self.home = HomeLoop(self._open, self.stop, lambda: bool(len(self.registry)))
         self.lock = asyncio.Lock()
         self._takes_any_data = element_builder is not None
         self._queues: dict[SSEConnection, None] = {}
@@ -142,12 +142,12 @@ class BroadcastManager:
 
     @property
     def closing(self) -> bool:
-        """Whether the server has begun to stop, so that new streams are refused."""
+        """Whether it is about to stop, or has stopped, so that new streams are refused."""
         return self._closing is not None
 
     def start_with_application(self) -> None:
-        """Leave the start to an application's lifespan: publishing before it is an error from now on."""
-        self.home.starts_by_itself = False
+        """Start by an application's lifespan or first request: publishing before it needs a running event loop."""
+        self.home.needs_server = True
 
     def allow_any_data(self) -> None:
         """Allow broadcasts of data that JSON cannot represent, because a builder makes the elements that pages get."""
@@ -170,17 +170,25 @@ class BroadcastManager:
         return LiveView(lambda: {id: metadata_of(found) for id, found in self.registry.connections.items()})
 
     async def start(self) -> None:
-        """Begin to hand out events, in the running event loop. Starting twice is allowed."""
-        if self.running:
-            return
+        """Begin to hand out events, in the running event loop. Starting twice is allowed.
+
+        Raises:
+            SetupError: without asyncio, or while another event loop serves the application.
+            Exception: what the backend raises when it is opened.
+        """
+        await self.home.start()
+
+    async def _open(self) -> None:
+        # The loop of the last start may have ended without a shutdown: its timers will never run.
+        self._watch.stop()
+        self.enforcement.stop()
+        self.presence.close()
         self.fanout = FanOut(self.backend, held_bytes=self.limits.held_bytes)
         self._building = asyncio.Lock()  # what builders make is published in the order of the calls
-        self.enforcement.stop()
         await self.backend.open(self._on_event)
         self._closing = None
-        self._watch = servers.ExitWatch(self._on_exit)
-        self._watch.start()
-        self.home.enter()
+        if self.home.by_call and self.home.needs_server and isinstance(self.backend, MemoryBackend):
+            warn_without_server()
 
     async def stop(self) -> None:
         """End every stream with a last frame, and stop publishing. Stopping twice is allowed."""
@@ -197,20 +205,23 @@ class BroadcastManager:
         self.home.leave()
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        await self.home.begin_lifespan()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.stop()
+        await self.home.end_lifespan()
 
-    def _on_exit(self) -> None:
-        self._end_streams()
+    def _on_exit(self, server: servers.Server) -> None:
+        self.fanout.close_server(server, self._shutdown_frames(), grace=SHUTDOWN_GRACE)
 
     def _end_streams(self) -> asyncio.Task[None]:
         if self._closing is None:
-            make_frame = partial(shutdown_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
-            self._closing = start_task(self.fanout.close(make_frame, grace=SHUTDOWN_GRACE), "the end of the streams")
+            closing = self.fanout.close(self._shutdown_frames(), grace=SHUTDOWN_GRACE)
+            self._closing = start_task(closing, "the end of the streams")
         return self._closing
+
+    def _shutdown_frames(self) -> Callable[[], bytes]:
+        return partial(shutdown_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
 
     # ------------------------------------------------------------------ publishing
 
@@ -253,7 +264,7 @@ class BroadcastManager:
             ChannelError, WireError: if a name is not allowed.
             MarkupError: for an unknown swap, or an element without id where one is needed.
             MessageTooLarge: over `max_message_bytes`.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.publish('todos', Li('milk', id='todo-1'), target='todo-list', swap='beforeend')`
@@ -281,7 +292,7 @@ class BroadcastManager:
             The outcome; a `Publication` with an empty id, if it waits for the commit.
 
         Raises:
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
         """
         self.home.check()
         if hold(publish):
@@ -322,7 +333,7 @@ class BroadcastManager:
             actions: publish; called in the event loop.
 
         Raises:
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
         """
         self.home.make(partial(run_all, actions), Outcome)
 
@@ -529,7 +540,7 @@ class BroadcastManager:
             subscriber: the client, and its grants.
             greeting: what the first frame contains beside the connection's id and heartbeat.
         """
-        await self.home.ready()
+        await self.home.be_here()
         interval = self.heartbeat if heartbeat is None else heartbeat
         connection = StreamConnection(
             self.registry.free_id(connection_id),
@@ -556,13 +567,15 @@ class BroadcastManager:
         )
 
     def _on_start(self, connection: StreamConnection) -> None:
-        self.registry.add(connection, name=connection.wanted_id)
         self.quota.add(connection)
+        self.registry.add(connection, name=connection.wanted_id)
         if not self.enforcement.admit(connection):
             # It has sent nothing yet. Its client reconnects, and learns what is denied.
             connection.forget_backlog()
             connection.end()
-        self._watch.first_stream()
+        connection.server = self._watch.server_of(connection.send_raw, connection.receive)
+        if connection.server is not None and connection.server.ends:
+            self.fanout.end(connection, self._shutdown_frames()())
 
     def _on_end(self, connection: StreamConnection) -> None:
         self.registry.remove(connection)
@@ -597,7 +610,7 @@ class BroadcastManager:
         Raises:
             TypeError: without any argument.
             ChannelError: if the channel's name is not allowed.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.revoke(user=member.id, channel=f'team-{team.id}')`
@@ -639,6 +652,15 @@ class BroadcastManager:
             self.home.check()
             return Outcome.of(0)
         return self.home.make(lambda: Outcome.of(enforce(selected)), Outcome)
+
+
+def warn_without_server() -> None:
+    """Log that what is published here may reach nobody, unless a server is known that runs in this event loop."""
+    if servers.find_server() is None:
+        logger.warning(
+            "something is published in a process in which no server is known to run: only pages of this process get it,"
+            " because the default backend keeps its log in memory"
+        )
 
 
 def metadata_of(connection: Connection) -> dict[str, Any]:

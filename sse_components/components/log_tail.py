@@ -152,7 +152,7 @@ class Log(Handle):
 
         Raises:
             MarkupError: for an unknown level.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.log('build').write('compiled', level='info')`

@@ -181,7 +181,7 @@ class Spark(Handle):
 
         Raises:
             MarkupError: for what is no number.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.sparkline('load').push(0.7)`

@@ -13,7 +13,7 @@ from ..checks import check_positive
 from ..errors import NotRunning
 from ..forks import Guard
 from ..manager import BroadcastManager
-from ..publication import NOT_RUNNING, Outcome, Publication, calling_place, running_loop
+from ..publication import ENDED, Outcome, Publication, calling_place, running_loop
 
 Send = Callable[[frozenset[str]], Outcome[Any]]
 NOBODY: frozenset[str] = frozenset()
@@ -68,7 +68,7 @@ class Throttle:
             The outcome of sending it. If it is sent later, the outcome is there, with an empty id.
 
         Raises:
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
             Exception: what `send` raises, if it is called at once.
         """
         home = self._manager.home
@@ -97,7 +97,7 @@ class Throttle:
         try:
             loop.call_soon_threadsafe(self._wait, loop)
         except RuntimeError as error:  # it was closed a moment ago
-            raise NotRunning(NOT_RUNNING) from error
+            raise NotRunning(ENDED) from error
         return None
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -164,7 +164,7 @@ def start(coroutine: Coroutine[Any, Any, str | None]) -> Publication:
         except Exception as error:
             future.set_exception(error)
         except BaseException:  # the event loop ends
-            future.set_exception(NotRunning(NOT_RUNNING))
+            future.set_exception(NotRunning(ENDED))
             raise
         else:
             future.set_result(id or "")

@@ -331,17 +331,34 @@ class FanOut:
         """
         self._make_shutdown_frame = make_shutdown_frame
         everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
-        for connection in everyone:
-            self.end(connection, make_shutdown_frame())
-        holders = {connection.task for connection in everyone if connection.task is not None}
-        if waited_for := holders | self._tasks:
-            await asyncio.wait(waited_for, timeout=grace)
-        for connection in everyone:
-            self.cut(connection)
+        await self._end_all(everyone, make_shutdown_frame, grace)
         for task in self._tasks:
             task.cancel()
         if self._timer is not None:
             self._timer.cancel()
+
+    def close_server(self, server: servers.Server, make_shutdown_frame: Callable[[], bytes], *, grace: float) -> None:
+        """End the streams of a server that has begun to stop, as `close` does. The others go on.
+
+        Args:
+            server: what runs the streams.
+            make_shutdown_frame: returns the last frame for a connection.
+            grace: seconds that busy connections have to read what they were sent.
+        """
+        everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
+        theirs = [connection for connection in everyone if connection.server is server]
+        self._spawn(self._end_all(theirs, make_shutdown_frame, grace))
+
+    async def _end_all(
+        self, connections: list[StreamConnection], make_shutdown_frame: Callable[[], bytes], grace: float
+    ) -> None:
+        for connection in connections:
+            self.end(connection, make_shutdown_frame())
+        holders = {connection.task for connection in connections if connection.task is not None}
+        if waited_for := (holders | self._tasks) - {asyncio.current_task()}:
+            await asyncio.wait(waited_for, timeout=grace)
+        for connection in connections:
+            self.cut(connection)
 
     def cut(self, connection: StreamConnection) -> None:
         """End a stream at once, without a frame, because its client does not read. An ended stream is left alone."""

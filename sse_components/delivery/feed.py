@@ -165,6 +165,7 @@ class StreamConnection:
         final_event: the event that ends the stream, if it is to end.
         send_raw: the ASGI `send`.
         receive: the ASGI `receive`.
+        server: what runs the stream, if it is known.
         steppable: whether `send_raw` may be stepped outside of a task.
         task: the task that holds the stream, as long as it does.
         wanted_id: the id that the application asked for.
@@ -173,8 +174,8 @@ class StreamConnection:
     __slots__ = (
         "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "backlog", "busy",
         "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "held_bytes",
-        "metadata", "private_limit", "private_queue", "receive", "send_raw", "sending", "since", "state", "steppable",
-        "subscriber", "task", "wanted_id",
+        "metadata", "private_limit", "private_queue", "receive", "send_raw", "sending", "server", "since", "state",
+        "steppable", "subscriber", "task", "wanted_id",
     )  # fmt: skip
 
     def __init__(
@@ -202,6 +203,7 @@ class StreamConnection:
         self.final_event: Event | None = None
         self.send_raw: servers.Send | None = None
         self.receive: servers.Receive | None = None
+        self.server: servers.Server | None = None
         self.task: asyncio.Task[Any] | None = None
         self.wanted_id: str | None = None
 
