@@ -42,6 +42,7 @@ from .errors import (
     GrantError,
     HandleError,
     HistoryGap,
+    IdentityError,
     MarkupError,
     MessageTooLarge,
     NotRunning,
@@ -57,7 +58,7 @@ from .generators.streams import SSEStream, StreamConfig, sse_generator, stream_u
 from .generators.throttle import create_throttled_stream
 from .html.connect import create_sse_element
 from .html.oob import OOBStreamBuilder, oob
-from .html.page_context import this_tab
+from .html.page_context import this_session, this_tab
 from .html.scripts import cleanup_sse_on_unload, create_connection_manager_script, create_reconnection_script
 from .kit import Kit
 from .manager import BroadcastManager
@@ -83,6 +84,7 @@ __all__ = [
     "HandleError",
     "Here",
     "HistoryGap",
+    "IdentityError",
     "ItemList",
     "Job",
     "Kit",
@@ -132,5 +134,6 @@ __all__ = [
     "setup_sse",
     "sse_generator",
     "stream_updates",
+    "this_session",
     "this_tab",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from fasthtml.common import Request, Script, to_xml
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from .access.grants import Grants
 from .access.limits import Limits
+from .access.visitor import SameSite, Visitors
 from .backends import Backend
 from .endpoints.authorization import Authorization, Authorize
 from .endpoints.broadcast import setup_broadcast_routes
@@ -26,7 +28,7 @@ from .html.page_context import kit_prefix
 from .html.scripts import ScriptTag
 from .kit import Kit
 from .manager import BroadcastManager, ElementBuilder
-from .middleware import SSEMiddleware, put_innermost, put_outermost
+from .middleware import FindUser, SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
 from .protocol import CONNECTIONS_PATH, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
 
 M = TypeVar("M", bound=BroadcastManager)
@@ -61,6 +63,8 @@ def setup_sse(
     authorize: Authorize | None = None,
     public_broadcast: bool = True,
     shared: bool = True,
+    user: FindUser | None = None,
+    same_site: SameSite = "lax",
 ) -> M: ...
 
 
@@ -81,6 +85,8 @@ def setup_sse(
     public_broadcast: bool = True,
     limits: Limits | None = None,
     shared: bool = True,
+    user: FindUser | None = None,
+    same_site: SameSite = "lax",
 ) -> Kit: ...
 
 
@@ -100,6 +106,8 @@ def setup_sse(
     public_broadcast: bool = True,
     limits: Limits | None = None,
     shared: bool = True,
+    user: FindUser | None = None,
+    same_site: SameSite = "lax",
 ) -> BroadcastManager:
     """Set an app up for live pages: routes, assets, headers, middleware and lifespan.
 
@@ -114,11 +122,10 @@ def setup_sse(
         htmx: generation of htmx on the app's pages, 2 or 4; by default read from the app's headers.
         secret_key: signs the grants; by default the app's.
         heartbeat: seconds of silence after which a stream gets a comment; by default 15.
-        element_builder: turns type and data of a `broadcast` into elements. Like the next two, it is async or runs in
-            a worker thread.
-        authorize_admin: tells whether a request may see each connection at `/sse/connections`. All others see numbers
-            only.
-        authorize: tells whether a request may follow a channel that it has a grant for. It is
+        element_builder: turns type and data of a `broadcast` into elements.
+        authorize_admin: tells, perhaps after an await, whether a request may see each connection at
+            `/sse/connections`. All others see numbers only.
+        authorize: tells, perhaps after an await, whether a request may follow a channel that it has a grant for. It is
             called when a stream opens and when its grants are renewed; `disconnect` has it called again.
         grant_seconds: seconds for which a grant is valid; by default an hour. Pages renew theirs in time; a stream
             without a valid grant ends.
@@ -126,6 +133,11 @@ def setup_sse(
             get them.
         limits: how many connections there may be, and what they may ask for.
         shared: whether all tabs of a browser share one connection. If not, each page has one.
+        user: returns the user of a request, perhaps after an await; None for nobody. By default it is what FastHTML's
+            beforeware, or Starlette's authentication, has put into `request.scope['auth']`. It is called before each
+            handler.
+        same_site: `'lax'`, or `'none'` for an application that other sites show in a frame: the browser then sends the
+            kit's cookie there, over HTTPS.
 
     Returns:
         The manager: a `Kit`, unless another one is given.
@@ -145,13 +157,16 @@ def setup_sse(
         return existing
     check_app(app, prefix)
     own = manager_for(options)
+    visitors = Visitors(secret_key or app.secret_key, same_site=same_site)
     grants = Grants(secret_key or app.secret_key, max_age=own.grant_seconds, revocations=own.revocations)
     own.start_with_application()
     app.state.sse, app.state.sse_options = own, options
     add_headers(app, prefix, htmx)
     add_routes(app, prefix, own, Authorization(grants, own.limits, authorize), authorize_admin, public_broadcast)
-    put_innermost(app)
-    put_outermost(app, lambda inner: SSEMiddleware(inner, manager=own, grants=grants, prefix=prefix, shared=shared))
+    put_innermost(app, user)
+    layer = partial(SSEMiddleware, manager=own, grants=grants, visitors=visitors, prefix=prefix, shared=shared)
+    put_outermost(app, layer)
+    wrap_lifespan(app, own.start, own.stop)
     return own
 
 

@@ -16,7 +16,6 @@ from typing import Any
 from fasthtml.common import FT, Div, Script
 
 from .app import EXTENSIONS, htmx_generation, script_sources
-from .callbacks import is_async
 from .errors import SetupError
 from .events.message import BroadcastMessage
 from .html.connect import check_path, connecting
@@ -124,16 +123,11 @@ def sse_element(
     """Decorate a function that returns an element, so that the element connects to a stream."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def connect(made: Any) -> Any:
+        def connected(*args: Any, **kwargs: Any) -> Any:
+            made = function(*args, **kwargs)
             return htmx_sse.add_sse_attrs(made, endpoint, events, swap_type, auto_reconnect=not auto_close)
 
-        def connected(*args: Any, **kwargs: Any) -> Any:
-            return connect(function(*args, **kwargs))
-
-        async def connected_later(*args: Any, **kwargs: Any) -> Any:
-            return connect(await function(*args, **kwargs))
-
-        return connected_later if is_async(function) else connected
+        return connected
 
     return decorate
 

@@ -4,11 +4,12 @@ SSEComponentsError
 ├── WireError (ValueError)           a text that an SSE field cannot carry
 │   └── ChannelError                 a channel name that is not allowed
 ├── MarkupError (ValueError)         an unknown swap, a missing id, an unusable attribute
+├── IdentityError (ValueError)       a user that names nobody
 ├── GrantError (ValueError)          a channel grant that is forged, foreign, revoked, expired or forbidden
 ├── MessageTooLarge (ValueError)     more bytes than one message may have
 ├── HandleError (ValueError)         an option that conflicts with an earlier one, or too many handles
 ├── HistoryGap (LookupError)         the log no longer reaches back to a cursor
-├── NotRunning (RuntimeError)        publishing after shutdown, or before start-up without a loop
+├── NotRunning (RuntimeError)        publishing before start-up or after shutdown
 ├── AlreadyRunning (RuntimeError)    a job or an answer begun while another with its id runs
 ├── SetupError (RuntimeError)        `setup_sse` called too late, or on an app it cannot serve
 └── ConnectionClosed (RuntimeError)  a queue whose connection is gone
@@ -33,6 +34,10 @@ class MarkupError(SSEComponentsError, ValueError):
     """An unknown swap style, a missing id, or an attribute that cannot be used."""
 
 
+class IdentityError(SSEComponentsError, ValueError):
+    """A user that names nobody, such as True."""
+
+
 class HandleError(SSEComponentsError, ValueError):
     """An option that a handle has with another value already, or one handle more than there may be."""
 
@@ -41,7 +46,7 @@ class GrantError(SSEComponentsError, ValueError):
     """A channel grant that is not valid, or cannot be made.
 
     Attributes:
-        reason: why it is refused: `'forged'`, `'foreign'` (another user's or session's), `'revoked'`, `'expired'` or
+        reason: why it is refused: `'forged'`, `'foreign'` (another user's or browser's), `'revoked'`, `'expired'` or
             `'forbidden'` (by `authorize`).
         channels: what it was for, where that is known.
     """

@@ -122,8 +122,8 @@ class Kit(BroadcastManager):
             total: how much there is to do, if that is known.
             title: the name of this run.
             channel: the channel that the `ProgressBar` follows; by default the id.
-            reason: returns, sync or async, what pages show of an error that ends the job: `str` for the error's own
-                text. By default they show no details.
+            reason: returns what pages show of an error that ends the job: `str` for the error's own text. By default
+                they show no details.
 
         Raises:
             MarkupError: for an id that a selector cannot name.
@@ -142,8 +142,8 @@ class Kit(BroadcastManager):
         Args:
             id: the id of the `TokenStream`.
             channel: the channel that the `TokenStream` follows; by default the id.
-            reason: returns, sync or async, what pages show of an error that ends the answer: `str` for the error's own
-                text. By default they show no details.
+            reason: returns what pages show of an error that ends the answer: `str` for the error's own text. By default
+                they show no details.
 
         Raises:
             MarkupError: for an id that a selector cannot name.
@@ -237,7 +237,8 @@ class Kit(BroadcastManager):
             level: `'info'`, `'success'`, `'warning'` or `'error'`.
             timeout: seconds until it disappears; None: when somebody closes it. By default the level decides.
             user: the only user who gets it, as in `request.scope['auth']`.
-            session: the session of a request, or the kit's id of one: the only browser that gets it.
+            session: the session of the present request, or `this_session()` of an earlier one: the only browser that
+                gets it, as long as the same user, or nobody, is signed in there.
             tab: the only tab that shows it: `this_tab()`. If that is None, all tabs of the request's session show it.
             exclude: tabs and connections that do not get it.
 
@@ -246,6 +247,8 @@ class Kit(BroadcastManager):
 
         Raises:
             MarkupError: for an unknown level, more than one recipient, or a recipient that is None.
+            IdentityError: for a user that names nobody.
+            SetupError: for the session of another request.
             ValueError: for a timeout that is not above 0.
             NotRunning, MessageTooLarge: as `publish`.
 

@@ -1,21 +1,23 @@
-"""The outermost layer of an application: it runs the manager, takes cursors before any query, and holds the streams."""
+"""The outermost layer of an application: it takes the page's cursor before any query, and holds the streams."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .access import visitor
 from .access.grants import Grants
 from .delivery.handover import SCOPE_KEY, Handover, Stream
 from .html.page_context import Page, current_page
 from .manager import BroadcastManager
 
-LIFESPAN_ENDS = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
+FindUser = Callable[[Request], Any | Awaitable[Any]]
 
 
 class SSEMiddleware:
@@ -23,53 +25,35 @@ class SSEMiddleware:
 
     Args:
         app: the application with all its middleware.
-        manager: its log gives the cursors. The lifespan runs it; without one, the first request starts it.
+        manager: its log gives the cursors. The first request starts it, if no lifespan has done so.
         grants: signs the grants of pages.
+        visitors: knows the browser of each request, and gives it a cookie where that is needed.
         prefix: path of the kit's routes.
         shared: whether a browser's pages share one connection.
     """
 
     def __init__(
-        self, app: ASGIApp, *, manager: BroadcastManager, grants: Grants, prefix: str, shared: bool = True
+        self,
+        app: ASGIApp,
+        *,
+        manager: BroadcastManager,
+        grants: Grants,
+        visitors: visitor.Visitors,
+        prefix: str,
+        shared: bool = True,
     ) -> None:
-        self.app, self.manager, self.grants, self.prefix, self.shared = app, manager, grants, prefix, shared
+        self.app, self.manager, self.grants, self.visitors = app, manager, grants, visitors
+        self.prefix, self.shared = prefix, shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application; then hold the stream that it hands over, if any."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
-        elif scope["type"] != "http":
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif SCOPE_KEY in scope:
             # It is mounted in another application of the kit, whose outermost layer holds the stream.
             await self._respond(scope, receive, send)
         elif (stream := await self._handed_over(scope, receive, send)) is not None:
             await stream.run(receive, send)  # type: ignore[arg-type]
-
-    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the manager from before the application's start-up until after its shutdown.
-
-        Here, because the application may replace what its router does in a lifespan at any time.
-        """
-        first: list[Message] = [await receive()]
-
-        async def receive_all() -> Message:
-            return first.pop() if first else await receive()
-
-        async with AsyncExitStack() as running:
-
-            async def send_after_end(message: Message) -> None:
-                if message["type"] in LIFESPAN_ENDS:
-                    await running.aclose()
-                await send(message)
-
-            try:
-                await self.manager.home.begin_lifespan()
-            except Exception:
-                await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
-                raise
-            running.push_async_callback(self.manager.home.end_lifespan)
-            await self.app(scope, receive_all, send_after_end)
 
     async def _handed_over(self, scope: Scope, receive: Receive, send: Send) -> Stream | None:
         given = set(scope)
@@ -82,31 +66,47 @@ class SSEMiddleware:
         return handover.stream
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not (self.manager.running or self.manager.home.ended):
+        if not (self.manager.running or self.manager.closing):
             await self.manager.start()
+        known = scope[visitor.SCOPE_KEY] = self.visitors.of(scope)
         prefix, cursor = scope.get("root_path", "") + self.prefix, self.manager.backend.cursor
         page = Page(prefix, self.grants, cursor, scope, shared=self.shared, manager=self.manager)
         token = current_page.set(page)
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, with_cookies(known, send))
         finally:
             current_page.reset(token)
 
 
+def with_cookies(known: visitor.Visitor, send: Send) -> Send:
+    """Return a `send` that adds the cookies of a visitor to the response."""
+
+    async def send_with_cookies(message: Message) -> None:
+        if message["type"] == "http.response.start" and (cookies := known.set_cookies):
+            message = {**message, "headers": [*message.get("headers", []), *cookies]}
+        await send(message)
+
+    return send_with_cookies
+
+
 class InnermostMiddleware:
-    """Pure ASGI middleware, innermost: it gives the page the session as it is before the handler runs.
+    """Pure ASGI middleware, innermost: it gives the page the request's scope and user as they are before the handler.
 
     Args:
         app: the application's routes.
+        find_user: returns the user of a request, perhaps after an await.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, find_user: FindUser | None = None) -> None:
+        self.app, self._find_user = app, find_user
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application."""
         if scope["type"] == "http" and (page := current_page.get(None)) is not None:
             page.enter(scope)
+            if self._find_user is not None and page.visitor is not None:
+                found = self._find_user(Request(scope))
+                page.visitor.user = await found if inspect.isawaitable(found) else found
         await self.app(scope, receive, send)
 
 
@@ -119,6 +119,22 @@ def put_outermost(app: Any, wrap: Wrap) -> None:
     app.build_middleware_stack = lambda: wrap(build())
 
 
-def put_innermost(app: Any) -> None:
+def put_innermost(app: Any, find_user: FindUser | None = None) -> None:
     """Give the page a request's scope as all middleware has left it, including middleware that is added later."""
-    app.user_middleware.append(Middleware(InnermostMiddleware))
+    app.user_middleware.append(Middleware(InnermostMiddleware, find_user=find_user))
+
+
+def wrap_lifespan(app: Any, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+    """Run `start` before, and `stop` after, everything else in an application's lifespan."""
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(scope_app: Any) -> Any:
+        await start()
+        try:
+            async with inner(scope_app) as state:
+                yield state
+        finally:
+            await stop()
+
+    app.router.lifespan_context = lifespan

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .access.identity import Principal
-from .background import report
 from .checks import check_positive
 from .events.wire import KitChannel, check_channel
 from .protocol import CONTROL_PREFIX
@@ -95,7 +94,7 @@ class Presence:
             tabs: all tabs of its browser. Those of the previous report that are missing have left.
         """
         before = self._reports.pop(connection, None)
-        report = Report(principal, principal.session or connection, {tab.id: tab for tab in tabs})
+        report = Report(principal, principal.browser or connection, {tab.id: tab for tab in tabs})
         self._reports[connection] = report
         self._notice(before, report)
 
@@ -153,15 +152,9 @@ class Presence:
             if now != self._reported[room]:
                 self._reported[room] = now
                 for listener in self._listeners:
-                    self._tell(listener, room)
+                    listener(room)
             if not now:
                 del self._reported[room]
-
-    def _tell(self, listener: Callable[[str], None], room: str) -> None:
-        try:
-            listener(room)
-        except Exception as error:
-            report(f"a listener failed for the presence in room {room!r}", error)
 
 
 def person(user: str | None, found: list[tuple[str, Tab]]) -> Person:

@@ -8,7 +8,7 @@ from sse_components.access.identity import Principal
 from sse_components.presence import Person, Presence, Tab
 from tests.support.serving import until
 
-ALICE, BOB, GUEST = Principal("alice", "s1"), Principal("bob", "s2"), Principal(None, "s3")
+ALICE, BOB, GUEST = Principal("alice", "-", "b1"), Principal("bob", "-", "b2"), Principal(None, "-", "b3")
 # Seconds; short, because these tests wait for it.
 LEAVE = 0.05
 
@@ -52,7 +52,7 @@ def names(people: Iterable[Person]) -> list[str | None]:
 
 async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) -> None:
     presence.report("c1", ALICE, [tab("t1"), tab("t2", visible=False)])
-    presence.report("c2", Principal("alice", "s9"), [tab("t3", visible=False)])
+    presence.report("c2", Principal("alice", "-", "b9"), [tab("t3", visible=False)])
     presence.report("c3", BOB, [tab("t4", visible=False)])
     presence.report("c4", GUEST, [tab("t5"), tab("t6", "yard")])
     assert presence.people("hall") == [
@@ -64,8 +64,8 @@ async def test_users_have_browsers_and_browsers_have_tabs(presence: Presence) ->
 
 
 async def test_guests_are_distinguished_by_their_browsers(presence: Presence) -> None:
-    presence.report("c1", Principal(None, "s1"), [tab("t1"), tab("t2")])
-    presence.report("c2", Principal(None, "s2"), [tab("t3")])
+    presence.report("c1", Principal(None, "-", "b1"), [tab("t1"), tab("t2")])
+    presence.report("c2", Principal(None, "-", "b2"), [tab("t3")])
     assert sorted(person.tabs for person in presence.people("hall")) == [1, 2]
 
 

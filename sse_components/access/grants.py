@@ -21,7 +21,7 @@ SALT = "sse_components.grant"
 GRANT_SECONDS = 3_600.0
 REASONS = {
     "forged": "the grant was not signed by this application: reload the page",
-    "foreign": "the grant belongs to another user or session: reload the page",
+    "foreign": "the grant belongs to another user or browser: reload the page",
     "revoked": "the grant has been revoked",
     "expired": "the grant has expired: reload the page",
     "forbidden": "the application does not allow access to this channel",
@@ -83,7 +83,7 @@ class Grants:
         Args:
             channels: the channels.
             cursor: where to begin.
-            principal: who may use it: the user, or else the session; without either, anybody may.
+            principal: who may use it: the user, or else the browser; without either, anybody may.
 
         Raises:
             ChannelError: if a channel's name is not allowed.

@@ -1,9 +1,8 @@
-"""Who sends a request: the user that the application has authenticated, and the session, by an id of the kit."""
+"""Who sends a request: the user that the application has authenticated, in a session of a browser."""
 
 from __future__ import annotations
 
 import re
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import blake2s
@@ -12,12 +11,11 @@ from typing import Any, NamedTuple
 from starlette.authentication import AuthCredentials, BaseUser
 from starlette.datastructures import Headers
 
-from ..errors import WireError
+from ..errors import IdentityError, WireError
 from ..events.wire import KitChannel
 from ..protocol import CONTROL_PREFIX, TAB_HEADER, TAB_PREFIX
+from .visitor import UNKNOWN, visitor_of
 
-# The key of the kit's id in the application's session.
-SESSION_KEY = "sse"
 TAB = re.compile(rf"{TAB_PREFIX}[A-Za-z0-9_-]{{8,64}}")
 
 
@@ -26,35 +24,66 @@ class Principal(NamedTuple):
 
     Attributes:
         user: the authenticated user, as text.
-        session: the kit's id in the application's session.
+        session: the id of the browser's session with this user, or with nobody.
+        browser: the id of the browser, which stays when somebody signs in or out.
     """
 
     user: str | None = None
     session: str | None = None
+    browser: str | None = None
 
     @property
     def binding(self) -> str:
-        """What a grant is bound to: a hash of the user, or else of the session; an empty string without either."""
+        """What a grant is bound to: a hash of the user, or else the browser; an empty string without either."""
         if self.user is not None:
             return f"u{digest(self.user)}"
-        return "" if self.session is None else f"s{digest(self.session)}"
+        return "" if self.browser is None else f"b{self.browser}"
 
     def owns(self, binding: str) -> bool:
         """Tell whether a binding is this principal's, or no binding at all."""
-        return binding in ("", self.binding, Principal(session=self.session).binding)
+        return binding in ("", self.binding, Principal(browser=self.browser).binding)
 
 
 def principal_of(scope: Mapping[str, Any]) -> Principal:
-    """Return the principal of a request."""
-    return Principal(user_of(scope), session_id(scope.get("session")))
+    """Return the principal of a request.
+
+    Raises:
+        IdentityError: if the application says that somebody is signed in, and not who.
+    """
+    user, visitor = user_of(scope), visitor_of(scope)
+    return Principal(user) if visitor is None else Principal(user, visitor.session(user), visitor.browser)
 
 
 def user_of(scope: Mapping[str, Any]) -> str | None:
-    """Return the user that FastHTML's beforeware, or Starlette's authentication, has put into a request's scope."""
-    auth = scope.get("auth")
+    """Return the user of a request: what the application's `user` returns, or else its `scope['auth']`.
+
+    FastHTML's beforeware, or Starlette's authentication, puts it there. None, False and `''` mean that nobody is signed
+    in.
+
+    Raises:
+        IdentityError: if it says that somebody is signed in, and not who.
+    """
+    visitor = visitor_of(scope)
+    auth = scope.get("auth") if visitor is None or visitor.user is UNKNOWN else visitor.user
     if isinstance(auth, AuthCredentials):
         auth = identity_of(scope["user"])
-    return None if auth is None or auth is False or auth == "" else str(auth)
+    return None if auth is None or auth is False or auth == "" else user_name(auth)
+
+
+def user_name(user: Any) -> str:
+    """Return a user as text, for comparison and as part of the names of channels.
+
+    Raises:
+        IdentityError: for a value that all users share, or that another value stands for in the next request.
+    """
+    kind: Any = type(user)
+    if isinstance(user, bool) or user is None or user == "":
+        fault = f"{user!r} names nobody"
+    elif kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
+        fault = f"a {kind.__name__} has no text of its own"
+    else:
+        return str(user)
+    raise IdentityError(f"{fault}: a user is named by an id or a name, in request.scope['auth'] and wherever user= is")
 
 
 def identity_of(user: BaseUser) -> Any:
@@ -63,19 +92,6 @@ def identity_of(user: BaseUser) -> Any:
         return user.identity if user.is_authenticated else None
     except NotImplementedError:
         return None
-
-
-def session_id(session: Any) -> str | None:
-    """Return the kit's id in a session; None if there is no id."""
-    found = session.get(SESSION_KEY) if isinstance(session, Mapping) else None
-    return found if isinstance(found, str) else None
-
-
-def ensure_session_id(session: Any) -> str | None:
-    """Return the kit's id in a session, and add one if there is none; None without a session."""
-    if session is not None and session_id(session) is None:
-        session[SESSION_KEY] = secrets.token_urlsafe(12)
-    return session_id(session)
 
 
 def tab_of(scope: Mapping[str, Any]) -> str | None:
@@ -90,12 +106,16 @@ def is_tab(name: str) -> bool:
 
 
 def user_channel(user: Any) -> KitChannel:
-    """Return the channel of one user, in all browsers."""
-    return KitChannel(f"{CONTROL_PREFIX}user/{digest(str(user))}")
+    """Return the channel of one user, in all browsers.
+
+    Raises:
+        IdentityError: for a value that names nobody.
+    """
+    return KitChannel(f"{CONTROL_PREFIX}user/{digest(user_name(user))}")
 
 
 def session_channel(session: str) -> KitChannel:
-    """Return the channel of one session, given the kit's id of the session."""
+    """Return the channel of one session, given its id."""
     return KitChannel(f"{CONTROL_PREFIX}session/{digest(session)}")
 
 

@@ -14,7 +14,7 @@ Key = tuple[str | None, str | None, str | None, str | None]
 
 
 class Revocations:
-    """Remembers revocations of a user, a session, a channel or a grant, or of a combination of these.
+    """Remembers revocations of a user, a browser, a channel or a grant, or of a combination of these.
 
     The cost of a look-up does not depend on how many revocations there are.
 
@@ -34,12 +34,12 @@ class Revocations:
         self,
         *,
         user: str | None = None,
-        session: str | None = None,
+        browser: str | None = None,
         channel: str | None = None,
         serial: str | None = None,
     ) -> None:
         """Revoke every grant issued until now to which all of the arguments apply."""
-        key, now = (user, session, channel, serial), self.clock()
+        key, now = (user, browser, channel, serial), self.clock()
         self._until.pop(key, None)
         self._until[key] = now
         while (oldest := next(iter(self._until))) and self._until[oldest] < now - self.keep:
@@ -56,5 +56,5 @@ class Revocations:
         """
         if not self._until:
             return False
-        keys = product({None, principal.user}, {None, principal.session}, {None, *channels}, {None, serial})
+        keys = product({None, principal.user}, {None, principal.browser}, {None, *channels}, {None, serial})
         return any(self._until.get(key, -math.inf) >= issued for key in keys)

@@ -13,13 +13,13 @@ class Selector(NamedTuple):
 
     Attributes:
         user: a user, as text.
-        session: the kit's id of a session.
+        browser: the id of a browser, with whomever it is signed in.
         connection: the id of a connection.
         channel: a channel that the connection follows.
     """
 
     user: str | None = None
-    session: str | None = None
+    browser: str | None = None
     connection: str | None = None
     channel: str | None = None
 
@@ -32,6 +32,6 @@ class Selector(NamedTuple):
         """
         return (
             self.user in (None, principal.user)
-            and self.session in (None, principal.session)
+            and self.browser in (None, principal.browser)
             and (self.channel is None or self.channel in channels)
         )

@@ -27,7 +27,7 @@ class Subscriber:
 
     Attributes:
         principal: who sent the request.
-        client: the session, or else the user, or else the address, whose connections are counted together.
+        client: the browser, or else the user, or else the address, whose connections are counted together.
         decided_at: when its grants were checked, in seconds since the epoch.
         grants: its active grants. A stream without any is not bound to a grant.
         expires_at: when the first of its channels expires, in seconds since the epoch.
@@ -66,6 +66,6 @@ class Subscriber:
 
 def client_of(principal: Principal, address: Any) -> str:
     """Return the key by which connections are counted."""
-    if principal.session is not None:
-        return f"session {principal.session}"
+    if principal.browser is not None:
+        return f"browser {principal.browser}"
     return f"address {address[0] if address else ''}" if principal.user is None else f"user {principal.user}"

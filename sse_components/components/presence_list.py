@@ -6,7 +6,7 @@ from typing import Any
 
 from fasthtml.common import FT, Ul
 
-from .here import ANYWHERE, LIST, Here, here_or_pages, in_room
+from .here import ANYWHERE, LIST, Here, here_or_pages, in_room, items
 
 
 def PresenceList(
@@ -33,4 +33,5 @@ def PresenceList(
     """
     here = here_or_pages(here)
     attributes = {"aria_label": "Who is here", "data_sse_of": room, "data_sse_empty": empty, **in_room(room)}
-    return Ul(*here.items(room), **{**attributes, "cls": f"{LIST} {cls}".strip(), **kwargs})
+    shown = items(here.people(room), here.name)
+    return Ul(*shown, **{**attributes, "cls": f"{LIST} {cls}".strip(), **kwargs})

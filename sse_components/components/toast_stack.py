@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from fasthtml.common import FT, B, Button, Div, Safe, Section
 
-from ..access.identity import ensure_session_id, session_channel, user_channel
+from ..access.identity import session_channel, user_channel
 from ..checks import check_positive, check_whole
 from ..errors import MarkupError
 from ..events.wire import KitChannel
 from ..html.oob import render
-from ..html.page_context import Page, current_page, session_of_request, this_page
+from ..html.page_context import Page, current_page, page_of_session, this_page
 from ..protocol import CONTROL_PREFIX, LEVEL_ATTRIBUTE, TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE
 from .element import following
 
@@ -25,9 +25,9 @@ STACK = "sse-toasts"
 # The ids of the list that screen readers announce at once, and of the one that they announce in a pause.
 ALERTS, NOTICES = f"{STACK}-alerts", f"{STACK}-news"
 LIMIT = 5
-# The session's key for toasts that the next page shows, after a form is sent; and how long and large they may be.
-SESSION_KEY = "sse_toasts"
-KEPT_SECONDS = 30.0
+# What the browser keeps toasts as that the next page shows, after a form is sent; and how long and large they may be.
+KEPT = "toasts"
+KEPT_SECONDS = 30
 KEPT_BYTES = 1_500
 
 UNSET: Any = object()
@@ -102,8 +102,9 @@ def channel_of(name: str, value: Any) -> KitChannel | None:
     if name == "user":
         return None if value is None else user_channel(value)
     if name == "session":
-        id = value if isinstance(value, str) else session_of_request(value) or ensure_session_id(value)
-        return None if id is None else session_channel(id)
+        if value is None or isinstance(value, str):
+            return session_channel(value) if value else None
+        return page_of_session(value).session_channel
     page = current_page.get(None)
     own = None if page is None else page.session_channel
     return EVERYONE if own is None and value is not None else own
@@ -199,20 +200,25 @@ def channels_of(page: Page) -> list[str]:
 
 def keep_for_next_page(page: Page, toast: Toast) -> None:
     """Keep a toast for the page to which the present request leads, if the browser shows its response as a page."""
-    if not page.navigates or page.session is None or toast.channel not in channels_of(page):
+    visitor = page.visitor
+    if not page.navigates or visitor is None or toast.channel not in channels_of(page):
         return
     new = [round(time.time()), toast.target, render(toast.element)]
-    kept = [*still_kept(page.session.get(SESSION_KEY)), new]
+    kept = [*still_kept(visitor.kept(KEPT, KEPT_SECONDS)), new]
     while len(json.dumps(kept)) > KEPT_BYTES:
         kept.pop(0)  # a cookie is small
-    page.session[SESSION_KEY] = kept
+    visitor.keep(KEPT, kept, KEPT_SECONDS)
 
 
 def take_kept(page: Page) -> list[tuple[str, str]]:
     """Return the toasts that were kept for a page, as pairs of the id of a list and HTML, and keep them no longer."""
-    if not page.navigates or page.session is None:
+    visitor = page.visitor
+    if not page.navigates or visitor is None:
         return []
-    return [(target, html) for _, target, html in still_kept(page.session.pop(SESSION_KEY, None))]
+    kept = still_kept(visitor.kept(KEPT, KEPT_SECONDS))
+    if kept:
+        visitor.keep(KEPT, None, KEPT_SECONDS)
+    return [(target, html) for _, target, html in kept]
 
 
 def still_kept(kept: Any) -> list[list[Any]]:

@@ -56,7 +56,7 @@ class Enforcement:
         """Revoke the grants that were issued until now, end the connections that use them, and count these."""
         found = self._find(selector)
         if selector.connection is None:
-            self._revocations.add(user=selector.user, session=selector.session, channel=selector.channel)
+            self._revocations.add(user=selector.user, browser=selector.browser, channel=selector.channel)
         else:
             self._revoke_grants(found, selector.channel)
         named = None if selector.channel is None else [selector.channel]
@@ -67,7 +67,7 @@ class Enforcement:
         """End connections, so that their clients come back at once and are checked again; count them."""
         found = self._find(selector)
         if selector.connection is None:
-            self._disconnections.add(user=selector.user, session=selector.session, channel=selector.channel)
+            self._disconnections.add(user=selector.user, browser=selector.browser, channel=selector.channel)
         self._end(found, lambda connection: b"")
         return len(found)
 

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ..access.identity import is_tab, principal_of
+from ..access.identity import Principal, is_tab, principal_of
 from ..access.limits import Refusal, refusal
 from ..access.same_origin import check_same_origin
 from ..delivery.connection import Connection
@@ -25,7 +25,7 @@ MAX_ROOMS = 100
 class PresenceReportEndpoint:
     """Answers presence reports: `{"connection": id, "tabs": [{"id": ..., "visible": ..., "rooms": [...]}]}`.
 
-    A report counts for the connection that it names, if that belongs to the same user and session, and for the rooms
+    A report counts for the connection that it names, if that belongs to the same browser, and for the rooms
     that the connection follows.
 
     Args:
@@ -54,16 +54,21 @@ class PresenceReportEndpoint:
 
 
 def own_connection(manager: BroadcastManager, connection_id: str, request: Request) -> Connection:
-    """Return the connection that a request names, if it belongs to the principal of the request.
+    """Return the connection that a request names, if it belongs to the browser, or else the user, of the request.
 
     Raises:
         Refusal: 404 if there is no such connection. It may have ended a moment ago.
     """
     connection = manager.registry.get_connection(connection_id)
-    subscriber = None if connection is None else connection.subscriber
-    if connection is None or subscriber is None or subscriber.principal != principal_of(request.scope):
+    subscriber, sender = None if connection is None else connection.subscriber, principal_of(request.scope)
+    if connection is None or subscriber is None or not is_same_client(subscriber.principal, sender):
         raise refusal(404, "there is no such connection of yours")
     return connection
+
+
+def is_same_client(principal: Principal, other: Principal) -> bool:
+    """Tell whether two principals are of one browser; somebody may have signed in or out there in between."""
+    return principal == other if principal.browser is None else principal.browser == other.browser
 
 
 def read_tab(reported: dict[str, Any], connection: Connection) -> Tab:

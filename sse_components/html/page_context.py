@@ -10,16 +10,8 @@ from urllib.parse import urlencode
 from starlette.datastructures import Headers
 
 from ..access.grants import Grants
-from ..access.identity import (
-    Principal,
-    ensure_session_id,
-    principal_of,
-    session_channel,
-    session_id,
-    tab_of,
-    user_channel,
-    user_of,
-)
+from ..access.identity import Principal, principal_of, session_channel, tab_of, user_channel, user_of
+from ..access.visitor import Visitor, visitor_of
 from ..errors import SetupError
 from ..events.log import Cursor
 from ..events.wire import KitChannel
@@ -33,12 +25,11 @@ class Page:
         prefix: path of the kit's routes, with the mount path in front of it.
         cursor: the log's end when the request began. What is published later reaches the page by its stream.
         scope: the request's ASGI scope, with what middleware and the handler have added.
-        arrived_as: the kit's id in the session when the handler began.
         shared: whether it shares its connection with the browser's other pages.
         manager: the application's manager, which knows what an id stands for; None outside of an application.
     """
 
-    __slots__ = ("arrived_as", "cursor", "grants", "manager", "prefix", "scope", "shared")
+    __slots__ = ("cursor", "grants", "manager", "prefix", "scope", "shared")
 
     def __init__(
         self,
@@ -57,12 +48,11 @@ class Page:
     def enter(self, scope: Mapping[str, Any]) -> None:
         """Use the request's scope as it is now."""
         self.scope = scope
-        self.arrived_as = session_id(self.session)
 
     @property
-    def session(self) -> Any:
-        """The application's session, or None."""
-        return self.scope.get("session")
+    def visitor(self) -> Visitor | None:
+        """The browser that sends the request; None outside of an app with `setup_sse`."""
+        return visitor_of(self.scope)
 
     @property
     def principal(self) -> Principal:
@@ -76,8 +66,9 @@ class Page:
 
     @property
     def navigates(self) -> bool:
-        """Whether the browser shows the answer as its next page, as after a link or a form."""
-        return Headers(raw=self.scope.get("headers", [])).get("sec-fetch-mode") == "navigate"
+        """Whether the browser shows the answer as its next page, as after a link or a form, and not only perhaps."""
+        headers = Headers(raw=self.scope.get("headers", []))
+        return headers.get("sec-fetch-mode") == "navigate" and "prefetch" not in headers.get("sec-purpose", "")
 
     @property
     def user_channel(self) -> KitChannel | None:
@@ -87,13 +78,19 @@ class Page:
 
     @property
     def session_channel(self) -> KitChannel | None:
-        """The channel of the browser's session; None in an application without sessions."""
-        session = ensure_session_id(self.session)
+        """The channel of the browser's session, which begins with it; None outside of an app with `setup_sse`."""
+        session = self.begin_session()
         return None if session is None else session_channel(session)
 
+    def begin_session(self) -> str | None:
+        """Return the id of the browser's session, and give the browser a cookie, if it has none."""
+        if self.visitor is not None:
+            self.visitor.ensure()
+        return self.principal.session
+
     def stream_url(self, channels: Iterable[str]) -> str:
-        """Return the address of a stream of `channels`, as a signed grant for this page's user or session."""
-        ensure_session_id(self.session)
+        """Return the address of a stream of `channels`, as a signed grant for this page's user or browser."""
+        self.begin_session()
         grant = self.grants.sign(channels, self.cursor, self.principal)
         return f"{self.prefix}{STREAM_PATH}?{urlencode({SUB_PARAM: grant})}"
 
@@ -127,10 +124,30 @@ def this_tab() -> str | None:
     return None if page is None else page.tab
 
 
-def session_of_request(session: Mapping[str, Any]) -> str | None:
-    """Return the kit's id in a session; of the present request's also after the handler has cleared it."""
+def this_session() -> str | None:
+    """Return the id of the browser's session, for a toast that is sent when the request is over.
+
+    It is another one when somebody has signed in or out. It is None outside of a request of an app with `setup_sse`.
+
+    Example:
+        `asyncio.create_task(convert(file, session=this_session()))`
+    """
     page = current_page.get(None)
-    return session_id(session) or (page.arrived_as if page is not None and page.session is session else None)
+    return None if page is None else page.begin_session()
+
+
+def page_of_session(session: Mapping[str, Any]) -> Page:
+    """Return the page that the present request renders, whose session this is; the handler may have cleared it.
+
+    Raises:
+        SetupError: for the session of another request, or outside of one: a session does not say whose it is.
+    """
+    page = current_page.get(None)
+    if page is None or page.scope.get("session") is not session:
+        raise SetupError(
+            "session= is that of the present request, as its handler gets it; keep this_session() for later"
+        )
+    return page
 
 
 def kit_prefix(default: str = PREFIX) -> str:

@@ -17,7 +17,7 @@ from tests.support.clock import Clock
 GRANTS = Grants("the application's key")
 HERE = Cursor("ab12", 7)
 TOKEN = GRANTS.sign(["todos"], HERE)
-ANN = Principal("ann", "one")
+ANN = Principal("ann", "s1", "one")
 NAMES = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=50).filter(
     lambda name: not name.startswith("sse:")
 )
@@ -127,11 +127,11 @@ def reason(grants: Grants, token: str, who: Principal = ANN) -> str:
 
 
 def test_a_grant_belongs_to_the_user_or_otherwise_to_the_session(grants: Grants) -> None:
-    for_ann, for_session = grants.sign(["todos"], HERE, ANN), grants.sign(["todos"], HERE, Principal(None, "one"))
-    assert grants.read(for_ann, Principal("ann", "another browser")).channels == {"todos"}
-    assert grants.read(for_session, ANN).channels == {"todos"}
-    for other in (Principal(), Principal("bob", "two"), Principal(None, "two")):
-        assert reason(grants, for_ann, other) == reason(grants, for_session, other) == "foreign"
+    for_ann, for_browser = grants.sign(["todos"], HERE, ANN), grants.sign(["todos"], HERE, Principal(None, "s0", "one"))
+    assert grants.read(for_ann, Principal("ann", "s2", "another browser")).channels == {"todos"}
+    assert grants.read(for_browser, ANN).channels == {"todos"}
+    for other in (Principal(), Principal("bob", "s3", "two"), Principal(None, "s4", "two")):
+        assert reason(grants, for_ann, other) == reason(grants, for_browser, other) == "foreign"
 
 
 def test_a_grant_does_not_contain_the_name_of_its_user(grants: Grants) -> None:

@@ -1,25 +1,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from starlette.authentication import AuthCredentials, BaseUser, SimpleUser, UnauthenticatedUser
 
+from sse_components import IdentityError
 from sse_components.access.identity import (
     Principal,
-    ensure_session_id,
     is_tab,
     principal_of,
     session_channel,
-    session_id,
     tab_of,
     user_channel,
+    user_name,
     user_of,
 )
 from sse_components.events.wire import KitChannel, check_channel
 
-ANN, BOB = Principal("ann", "one"), Principal("bob", "two")
+ANN, BOB = Principal("ann", "s1", "one"), Principal("bob", "s2", "two")
 
 
 class Nameless(BaseUser):
@@ -49,19 +50,36 @@ def test_the_user_comes_from_the_scope_of_fasthtml_or_starlette(scope: dict[str,
     assert user_of(scope) == user
 
 
-def test_a_session_gets_an_id_on_demand_and_keeps_it() -> None:
-    session: dict[str, Any] = {}
-    assert session_id(session) is None
-    assert principal_of({"session": session}) == Principal()
-    id = ensure_session_id(session)
-    assert id == ensure_session_id(session) == session_id(session)
-    assert principal_of({"session": session, "auth": "ann"}) == Principal("ann", id)
-    assert ensure_session_id({}) != id
+class Account:
+    """A user as an object, without a text of its own."""
 
 
-def test_without_a_session_there_is_no_id() -> None:
-    assert ensure_session_id(None) is None
-    assert session_id({"sse": {"not": "ours"}}) is None
+@dataclass
+class Named:
+    """A user as an object that has a text."""
+
+    id: int
+
+
+@pytest.mark.parametrize(
+    ("auth", "fault"), [(True, "True names nobody"), (Account(), "a Account has no text of its own")]
+)
+def test_a_value_that_names_nobody_is_refused(auth: Any, fault: str) -> None:
+    for find in (lambda: user_of({"auth": auth}), lambda: principal_of({"auth": auth}), lambda: user_channel(auth)):
+        with pytest.raises(IdentityError, match=f"^{fault}: a user is named by an id or a name, in request.scope"):
+            find()
+
+
+@pytest.mark.parametrize("nobody", [None, False, ""])
+def test_nobody_cannot_be_addressed(nobody: Any) -> None:
+    assert user_of({"auth": nobody}) is None
+    with pytest.raises(IdentityError, match="names nobody"):
+        user_channel(nobody)
+
+
+@pytest.mark.parametrize("user", [1, 0, "ann", Named(1)])
+def test_an_id_a_name_and_an_object_with_a_text_name_a_user(user: Any) -> None:
+    assert user_name(user) == user_of({"auth": user}) == str(user)
 
 
 @pytest.mark.parametrize(
@@ -69,18 +87,18 @@ def test_without_a_session_there_is_no_id() -> None:
     [
         (Principal(), BOB, True),
         (ANN, ANN, True),
-        (ANN, Principal("ann", "two"), True),
+        (ANN, Principal("ann", "s3", "two"), True),
         (ANN, Principal("ann"), True),
-        (ANN, Principal("bob", "one"), False),
-        (ANN, Principal(None, "one"), False),
+        (ANN, Principal("bob", "s3", "one"), False),
+        (ANN, Principal(None, "s0", "one"), False),
         (ANN, Principal(), False),
-        (Principal(None, "one"), Principal("ann", "one"), True),
-        (Principal(None, "one"), Principal(None, "two"), False),
-        (Principal(None, "one"), Principal("one"), False),
-        (Principal("one"), Principal(None, "one"), False),
+        (Principal(None, "s0", "one"), Principal("ann", "s1", "one"), True),
+        (Principal(None, "s0", "one"), Principal(None, "s3", "two"), False),
+        (Principal(None, "s0", "one"), Principal("one"), False),
+        (Principal("one"), Principal(None, "s0", "one"), False),
     ],
 )
-def test_the_principal_is_the_user_in_every_session_or_otherwise_the_session(
+def test_the_principal_is_the_user_in_every_browser_or_otherwise_the_browser(
     giver: Principal, taker: Principal, taken: bool
 ) -> None:
     assert taker.owns(giver.binding) is taken

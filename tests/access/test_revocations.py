@@ -6,7 +6,7 @@ from sse_components.access.identity import Principal
 from sse_components.access.revocations import Revocations
 from tests.support.clock import Clock
 
-ANN, BOB = Principal("ann", "one"), Principal("bob", "two")
+ANN, BOB = Principal("ann", "s1", "one"), Principal("bob", "s2", "two")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_several_keys_must_all_match(revoked: Revocations) -> None:
     assert not revoked.covers(BOB, ["todos"], 99)
 
 
-@pytest.mark.parametrize("key", [{"user": "ann"}, {"session": "one"}, {"channel": "todos"}, {"serial": "7"}])
+@pytest.mark.parametrize("key", [{"user": "ann"}, {"browser": "one"}, {"channel": "todos"}, {"serial": "7"}])
 def test_a_single_key_is_sufficient(revoked: Revocations, key: dict[str, str]) -> None:
     revoked.add(**key)
     assert revoked.covers(ANN, ["todos"], 99, "7")
@@ -38,7 +38,7 @@ def test_a_single_key_is_sufficient(revoked: Revocations, key: dict[str, str]) -
 
 def test_keys_of_different_kinds_do_not_match(revoked: Revocations) -> None:
     revoked.add(user="one")
-    revoked.add(session="todos")
+    revoked.add(browser="todos")
     assert not revoked.covers(ANN, ["todos"], 99)
 
 

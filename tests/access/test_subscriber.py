@@ -44,7 +44,7 @@ def test_only_an_active_grant_can_be_renewed(subscriber: Subscriber) -> None:
 @pytest.mark.parametrize(
     ("principal", "address", "client"),
     [
-        (Principal("ann", "one"), ("10.0.0.1", 5), "session one"),
+        (Principal("ann", "s1", "one"), ("10.0.0.1", 5), "browser one"),
         (Principal("ann"), ("10.0.0.1", 5), "user ann"),
         (Principal(), ("10.0.0.1", 5), "address 10.0.0.1"),
         (Principal(), None, "address "),

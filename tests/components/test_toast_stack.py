@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from fasthtml.common import Safe, to_xml
 
-from sse_components import Kit, ToastStack
+from sse_components import IdentityError, Kit, SetupError, ToastStack
 from sse_components.access.identity import session_channel, user_channel
-from sse_components.components.toast_stack import EVERYONE, KEPT_BYTES, SESSION_KEY
+from sse_components.access.visitor import SCOPE_KEY
+from sse_components.components.toast_stack import EVERYONE, KEPT, KEPT_BYTES, KEPT_SECONDS
 from sse_components.events.log import Cursor, Event
 from sse_components.html.page_context import Page, current_page
 from sse_components.protocol import TAB_HEADER
@@ -22,11 +23,37 @@ TAB = "tab_0123456789abcdef"
 
 
 def request(
-    session: dict[str, Any] | None = None, user: str | None = None, tab: str = "", mode: str = "cors"
+    browser: dict[str, str] | None = None,
+    user: str | None = None,
+    tab: str = "",
+    mode: str = "cors",
+    anybody: bool = False,
+    **scope: Any,
 ) -> AbstractContextManager[Page]:
-    """Run a block in the context of a request, as set by `SSEMiddleware` and the application's middleware."""
-    headers = [(TAB_HEADER.lower().encode(), tab.encode()), (b"sec-fetch-mode", mode.encode())]
-    return rendering(headers=headers, auth=user, session=session)
+    """Run a block in the context of a request, as set by `SSEMiddleware` and the application's middleware.
+
+    Args:
+        browser: its cookies.
+        user: who is signed in.
+        tab: the tab that sends the request.
+        mode: `navigate` for a page.
+        anybody: outside of an app with `setup_sse`.
+        scope: more of the request's scope.
+    """
+    cookie = "; ".join(f"{name}={value}" for name, value in (browser or {}).items())
+    texts = {TAB_HEADER.lower(): tab, "sec-fetch-mode": mode, "cookie": cookie}
+    headers = [(name.encode(), text.encode()) for name, text in texts.items()]
+    if anybody:
+        scope[SCOPE_KEY] = None
+    return rendering(headers=headers, auth=user, **scope)
+
+
+def store_cookies(page: Page, browser: dict[str, str]) -> None:
+    """Store what a response sets, as a browser does."""
+    assert page.visitor is not None
+    for _, header in page.visitor.set_cookies:
+        name, _, value = header.decode().partition("=")
+        browser[name] = "" if "Max-Age=0" in value else value.partition(";")[0]
 
 
 def only_event(sse: Kit, channel: str) -> Event:
@@ -48,28 +75,30 @@ async def test_a_toast_goes_to_a_user_or_a_session(sse: Kit) -> None:
     assert b">a<" in only_event(sse, user_channel("alice")).frame
     await sse.toast("b", session="an id")
     assert b">b<" in only_event(sse, session_channel("an id")).frame
-    session = {"sse": "of the browser"}
-    await sse.toast("c", session=session)
-    assert b">c<" in only_event(sse, session_channel("of the browser")).frame
-    session.clear()
-    with request(session) as page:
+    session = {"user": "alice"}
+    with request(session=session) as page:
+        session.clear()
+        await sse.toast("c", session=session)
+        assert page.session_channel is not None
+        assert b">c<" in only_event(sse, page.session_channel).frame
+    with pytest.raises(SetupError, match="keep this_session"):
         await sse.toast("d", session=session)
-    assert page.session_channel is not None
-    assert b">d<" in only_event(sse, page.session_channel).frame
+    with pytest.raises(IdentityError, match="True names nobody"):
+        await sse.toast("e", user=True)
 
 
 async def test_a_toast_may_go_to_the_tab_of_the_request(sse: Kit) -> None:
-    with request({}, tab=TAB) as page:
+    with request(tab=TAB) as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
         assert f"\nonly: {TAB}\n" in only_event(sse, page.session_channel).frame.decode()
-    with request(None, tab=TAB) as page:
+    with request(tab=TAB, anybody=True) as page:
         await sse.toast("b", tab=page.tab)
         assert f"\nonly: {TAB}\n" in only_event(sse, EVERYONE).frame.decode()
 
 
 async def test_an_unknown_tab_uses_the_channel_of_the_session(sse: Kit) -> None:
-    with request({}) as page:
+    with request() as page:
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
         assert "only" not in only_event(sse, page.session_channel).frame.decode()
@@ -124,9 +153,9 @@ def channels_of(stack: Any) -> frozenset[str]:
 
 
 def test_a_stack_follows_the_channels_of_its_page() -> None:
-    with request():
+    with request(anybody=True):
         assert channels_of(ToastStack()) == {EVERYONE}
-    with request({}, user="alice") as page:
+    with request(user="alice") as page:
         assert channels_of(ToastStack()) == {EVERYONE, page.session_channel, page.user_channel}
 
 
@@ -143,19 +172,24 @@ def test_a_stack_has_two_lists_and_takes_attributes() -> None:
 
 
 async def test_a_toast_is_shown_once_by_the_page_after_a_redirect(sse: Kit) -> None:
+    browser: dict[str, str] = {}
     session: dict[str, Any] = {}
-    with request(session, mode="navigate"):
+    with request(mode="navigate", session=session) as page:
         await sse.toast("<b>Saved</b>", level="success")
         await sse.toast("But", level="warning", session=session)
         await sse.toast("not mine", user="bob")
-    with request(session):
+    store_cookies(page, browser)
+    assert session == {}
+    with request(browser):
         assert "Saved" not in to_xml(ToastStack())  # a page that heals, or a part of one
-    with request(session, mode="navigate"):
+    with request(browser, mode="navigate") as page:
         shown = to_xml(ToastStack())
+    store_cookies(page, browser)
     assert "&lt;b&gt;Saved&lt;/b&gt;" in shown
     assert shown.index("sse-toasts-news") < shown.index("Saved") < shown.index("sse-toasts-alerts") < shown.index("But")
     assert "not mine" not in shown
-    assert SESSION_KEY not in session
+    with request(browser, mode="navigate"):
+        assert "Saved" not in to_xml(ToastStack())
     id = re.search(r'id="(toast-[\w-]+)"', shown)
     assert id
     assert id[1] in sent_first(sse)
@@ -166,15 +200,15 @@ def sent_first(sse: Kit) -> str:
 
 
 async def test_toasts_kept_for_the_next_page_are_limited_in_time_and_size(sse: Kit) -> None:
-    session: dict[str, Any] = {}
-    with request(session, mode="navigate"):
+    with request(mode="navigate") as page:
+        assert page.visitor is not None
         for number in range(20):
             await sse.toast(f"toast {number}")
-        assert len(str(session[SESSION_KEY])) <= KEPT_BYTES
-        assert "toast 19" in str(session[SESSION_KEY])
+        assert len(str(page.visitor.kept(KEPT, KEPT_SECONDS))) <= KEPT_BYTES
+        assert "toast 19" in str(page.visitor.kept(KEPT, KEPT_SECONDS))
         await sse.toast("x" * 10_000)
-        assert "xxx" not in str(session[SESSION_KEY])
-        session[SESSION_KEY] = [[0, "sse-toasts-news", "old"]]
+        assert "xxx" not in str(page.visitor.kept(KEPT, KEPT_SECONDS))
+        page.visitor.keep(KEPT, [[0, "sse-toasts-news", "old"]], KEPT_SECONDS)
         assert "old" not in to_xml(ToastStack())
 
 

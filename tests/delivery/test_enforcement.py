@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from sse_components import BroadcastManager, ChannelError, NotRunning
+from sse_components import BroadcastManager, ChannelError, IdentityError, NotRunning, SetupError
 from sse_components.access.grants import Grants
 from sse_components.access.identity import user_channel
 from sse_components.delivery.connection import Connection
 from tests.support.live_app import Browser, LiveApp, PendingAuthorization, connection_of, data_of, run_live_app
+from tests.support.rendering import rendering
 from tests.support.serving import Stream, until
 
 pytestmark = pytest.mark.anyio
@@ -196,7 +197,12 @@ async def test_revoke_and_disconnect_need_an_argument(way: str) -> None:
             await getattr(manager, way)()
         with pytest.raises(ChannelError):
             await getattr(manager, way)(channel="sse:broadcast")
-        assert await getattr(manager, way)(session={}) == 0
+        with pytest.raises(SetupError, match=r"^session= is that of the present request, "):
+            await getattr(manager, way)(session={})
+        with pytest.raises(IdentityError, match=r"^True names nobody: "):
+            await getattr(manager, way)(user=True)
+        with rendering(session={}) as page:
+            assert await getattr(manager, way)(session=page.scope["session"]) == 0
         assert await getattr(manager, way)(channel=user_channel("ann")) == 0
     with pytest.raises(NotRunning):
         await getattr(manager, way)(user="ann")

@@ -173,7 +173,7 @@ async def test_a_grant_cannot_be_replayed_after_the_logout(first: str) -> None:
     async with run_live_app() as live_app:
         ann, thief = await live_app.browser().login("ann"), live_app.browser()
         grants = await ann.grants()
-        thief.cookie = list(ann.cookie)
+        thief.jar = dict(ann.jar)
         streams = [await ann.follow(grants), await ann.follow(grants)]
         assert await ann.get(f"/logout?first={first}") == "2"
         for stream in streams:

@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sse_components import GrantError, SetupError, this_tab
+from sse_components import GrantError, SetupError, this_session, this_tab
 from sse_components.access.identity import Principal, session_channel, user_channel
-from sse_components.html.page_context import Page, kit_prefix, session_of_request, this_page
+from sse_components.html.page_context import Page, kit_prefix, page_of_session, this_page
 from tests.support.rendering import GRANTS, HERE, rendering
 
 
@@ -16,7 +16,7 @@ def test_the_url_of_a_stream_has_its_channels_and_the_pages_cursor(rendered_page
     assert path == "/live/stream"
     ((name, (token,)),) = parse_qs(query, strict_parsing=True).items()
     assert name == "sub"
-    assert GRANTS.read(token)[:2] == (frozenset({"todos", "chat"}), HERE)
+    assert GRANTS.read(token, rendered_page.principal)[:2] == (frozenset({"todos", "chat"}), HERE)
 
 
 def test_a_page_without_channels_has_no_stream(rendered_page: Page) -> None:
@@ -34,7 +34,7 @@ def test_outside_of_a_request_there_is_no_page() -> None:
         this_page()
     assert kit_prefix() == "/sse"
     assert this_tab() is None
-    assert session_of_request({"sse": "7"}) == "7"
+    assert this_session() is None
 
 
 def request(**scope: Any) -> Page:
@@ -50,24 +50,25 @@ def test_a_page_gets_its_user_as_soon_as_the_scope_has_it() -> None:
     page = request()
     page.enter(scope)
     assert (page.principal, page.user_channel, page.session_channel) == (Principal(), None, None)
-    scope |= {"auth": "ann", "session": {"sse": "7"}}
-    assert page.principal == Principal("ann", "7")
-    assert (page.user_channel, page.session_channel) == (user_channel("ann"), session_channel("7"))
+    scope |= {"auth": "ann"}
+    assert page.principal == Principal("ann")
+    assert page.user_channel == user_channel("ann")
 
 
-def test_a_session_is_written_to_only_when_something_is_granted_to_it() -> None:
+def test_a_browser_gets_a_cookie_only_when_something_is_granted_to_it() -> None:
     session: dict[str, Any] = {}
-    page = request(session=session)
-    assert (page.principal, page.user_channel, session) == (Principal(), None, {})
-    token = grant_of(page)
-    assert page.principal == Principal(None, session["sse"])
-    assert GRANTS.read(token, page.principal).channels == {"todos"}
-    with pytest.raises(GrantError):
-        GRANTS.read(token)
-    assert page.session_channel == session_channel(session["sse"])
+    with rendering(session=session) as page:
+        assert page.visitor is not None
+        assert (page.principal, page.user_channel, page.visitor.set_cookies) == (Principal(), None, [])
+        token = grant_of(page)
+        assert (len(page.visitor.set_cookies), session) == (1, {})
+        assert GRANTS.read(token, page.principal).channels == {"todos"}
+        with pytest.raises(GrantError):
+            GRANTS.read(token)
+        assert page.session_channel == session_channel(this_session() or "")
 
 
-def test_without_sessions_a_grant_belongs_to_nobody() -> None:
+def test_without_a_browser_a_grant_belongs_to_nobody() -> None:
     assert GRANTS.read(grant_of(request())).channels == {"todos"}
 
 
@@ -77,9 +78,10 @@ def test_this_tab_returns_the_tab_of_the_request(header: bytes, tab: str | None)
         assert this_tab() == this_page().tab == tab
 
 
-def test_a_session_that_the_handler_has_cleared_is_still_known_in_its_request() -> None:
-    session: dict[str, Any] = {"sse": "7"}
-    with rendering(session=session):
+def test_the_session_of_a_request_names_its_page_also_when_the_handler_has_cleared_it() -> None:
+    session: dict[str, Any] = {"user": "ann"}
+    with rendering(session=session) as page:
         session.clear()
-        assert session_of_request(session) == "7"
-        assert session_of_request({}) is None
+        assert page_of_session(session) is page
+        with pytest.raises(SetupError, match="of the present request"):
+            page_of_session({})

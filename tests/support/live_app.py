@@ -78,7 +78,11 @@ class Browser(Site):
 
     async def grants(self, channels: str = "todos") -> list[str]:
         """Return the grants of a page, one for each channel."""
-        page = await self.get(f"/page?channels={channels}")
+        return await self.grants_of(f"/page?channels={channels}")
+
+    async def grants_of(self, path: str) -> list[str]:
+        """Return the grants of a page."""
+        page = await self.get(path)
         return [html.unescape(sub) for sub in re.findall(r'data-sse-connect="[^"]*\?sub=([^"]*)"', page)]
 
     async def login(self, user: str) -> Browser:
@@ -127,11 +131,9 @@ class LiveApp:
 
 
 @asynccontextmanager
-async def run_live_app(*, middleware: Any = None, **options: Any) -> AsyncIterator[LiveApp]:
+async def run_live_app(**options: Any) -> AsyncIterator[LiveApp]:
     """Serve an application, set up with these options of `setup_sse`, until the block ends."""
     app, sse = make_app(**options)
-    if middleware is not None:
-        app.add_middleware(middleware)
     async with running(app) as site:
         live_app = LiveApp(site.port, sse)
         try:

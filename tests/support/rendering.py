@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from sse_components.access.grants import Grants
+from sse_components.access.visitor import SCOPE_KEY, Visitors
 from sse_components.events.log import Cursor
 from sse_components.html.page_context import Page, current_page
 
 GRANTS = Grants("key")
+VISITORS = Visitors("key")
 HERE = Cursor("epoch", 7)
 
 
@@ -22,6 +24,7 @@ def rendering(prefix: str = "/live", **scope: Any) -> Iterator[Page]:
         prefix: path of the kit's routes.
         scope: keys of the request's ASGI scope.
     """
+    scope.setdefault(SCOPE_KEY, VISITORS.of(scope))
     page = Page(prefix, GRANTS, HERE, scope)
     token = current_page.set(page)
     try:

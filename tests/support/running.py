@@ -13,20 +13,8 @@ import uvicorn
 from tests.support.serving import HOST, Site, until
 
 
-class Running(Site):
-    """A site, and the server that serves it in this event loop."""
-
-    def __init__(self, port: int, server: uvicorn.Server) -> None:
-        super().__init__(port)
-        self.server = server
-
-    def stop(self) -> None:
-        """Have the server begin to stop, as a signal does."""
-        self.server.should_exit = True
-
-
 @asynccontextmanager
-async def running(app: Any, **config: Any) -> AsyncIterator[Running]:
+async def running(app: Any, **config: Any) -> AsyncIterator[Site]:
     """Serve an application with uvicorn until the block ends.
 
     Args:
@@ -36,7 +24,7 @@ async def running(app: Any, **config: Any) -> AsyncIterator[Running]:
     listener = socket.create_server((HOST, 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", **config))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    site = Running(listener.getsockname()[1], server)
+    site = Site(listener.getsockname()[1])
     try:
         await until(lambda: server.started)
         yield site

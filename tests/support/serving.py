@@ -62,6 +62,7 @@ class Stream:
     Attributes:
         status: of the response.
         headers: of the response, by lower-case name.
+        set_cookies: its cookies, as it sets them.
         body: the bytes received so far, without chunked encoding.
         ended: whether the body is complete.
     """
@@ -71,6 +72,7 @@ class Stream:
         self._parser = httptools.HttpResponseParser(self)
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.set_cookies: list[str] = []
         self.body = bytearray()
         self.ended = False
 
@@ -114,6 +116,8 @@ class Stream:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode().lower()] = value.decode()
+        if name.lower() == b"set-cookie":
+            self.set_cookies.append(value.decode())
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
@@ -186,25 +190,38 @@ async def get(port: int, path: str) -> str:
 
 
 class Site:
-    """A served application, and a browser's cookie for it.
+    """A served application, and a browser's cookies for it.
 
     Attributes:
         port: port of the server.
-        cookie: header line with the session cookie, if there is one.
+        jar: its cookies by name.
     """
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.cookie: list[str] = []
+        self.jar: dict[str, str] = {}
         self._opened: list[Stream] = []
 
+    @property
+    def cookie(self) -> list[str]:
+        """The header line with its cookies, if there are any."""
+        return [f"cookie: {'; '.join(f'{name}={value}' for name, value in self.jar.items())}"] if self.jar else []
+
+    def store(self, cookie: str) -> None:
+        """Store or delete a cookie, as a response sets it. All paths of the server have the same cookies."""
+        name, _, rest = cookie.partition("=")
+        value, _, attributes = rest.partition(";")
+        self.jar.pop(name, None)
+        if "expires=Thu, 01 Jan 1970" not in attributes and "Max-Age=0" not in attributes:
+            self.jar[name] = value
+
     async def ask(self, path: str, *, headers: Iterable[str] = (), **options: Any) -> Stream:
-        """Return a complete response, and store its cookie."""
+        """Return a complete response, and store its cookies."""
         headers = ["connection: close", *self.cookie, *headers]
         async with await Stream.open(self.port, path, headers=headers, **options) as stream:
             await stream.to_end()
-        if cookie := stream.headers.get("set-cookie"):
-            self.cookie = [] if "expires=Thu, 01 Jan 1970" in cookie else [f"cookie: {cookie.partition(';')[0]}"]
+        for cookie in stream.set_cookies:
+            self.store(cookie)
         return stream
 
     async def get(self, path: str) -> str:

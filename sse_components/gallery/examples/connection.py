@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ... import ConnectionStats, ConnectionStatus, LiveList, MemoryBackend
-from ...access.identity import session_id
+from ...access.identity import principal_of
 
 SECONDS = 5
 LATEST = 12
@@ -75,8 +75,8 @@ async def drop(state: State, request: Request) -> None:
 async def delay(state: State, request: Request) -> None:
     """End the streams of this browser, and refuse new ones for some seconds."""
     now = time.monotonic()
-    state.refused = {session: until for session, until in state.refused.items() if until > now}
-    state.refused[session_id(request.session)] = now + SECONDS
+    state.refused = {browser: until for browser, until in state.refused.items() if until > now}
+    state.refused[principal_of(request.scope).browser] = now + SECONDS
     state.sse.disconnect(session=request.session)
 
 
@@ -98,7 +98,7 @@ class Refusal:
         """Run the app, or refuse."""
         app = self.app
         if scope["type"] == "http" and scope["path"] == "/sse/stream":
-            until = scope["app"].state.refused.get(session_id(scope["session"]), 0)
+            until = scope["app"].state.refused.get(principal_of(scope).browser, 0)
             if (left := until - time.monotonic()) > 0:
                 app = PlainTextResponse("later", 503, {"retry-after": f"{left:.0f}"})
         await app(scope, receive, send)
