@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -56,6 +57,16 @@ def test_opening_and_closing_tabs_updates_the_count(
     expect_people(first, "alice1 tab")
     expect(first.locator("#count")).to_have_text("1 tab open", use_inner_text=True)
     expect_no_serious_violations(first)
+
+
+@pytest.mark.parametrize("name", ["doc:42", "a b", 'it\'s "[x]" \\', "Größe: 日本"])
+def test_a_room_may_have_any_name(name: str, open_tab: OpenTab, room: str) -> None:
+    path = f"/{quote(f'{room} {name}', safe='')}/here"
+    first = open_tab(path)
+    expect(first.locator("#count")).to_have_text("1 tab open", use_inner_text=True)
+    open_tab(path)
+    expect(first.locator("#count")).to_have_text("2 tabs open", use_inner_text=True)
+    expect_people(first, "Guest2 tabs")
 
 
 def test_a_hidden_tab_is_away(open_tab: OpenTab, room: str) -> None:

@@ -28,7 +28,7 @@ from .html.page_context import kit_prefix
 from .html.scripts import ScriptTag
 from .kit import Kit
 from .manager import BroadcastManager, ElementBuilder
-from .middleware import FindUser, SSEMiddleware, put_innermost, put_outermost, wrap_lifespan
+from .middleware import FindUser, SSEMiddleware, put_innermost, put_outermost
 from .protocol import CONNECTIONS_PATH, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
 
 M = TypeVar("M", bound=BroadcastManager)
@@ -122,10 +122,11 @@ def setup_sse(
         htmx: generation of htmx on the app's pages, 2 or 4; by default read from the app's headers.
         secret_key: signs the grants; by default the app's.
         heartbeat: seconds of silence after which a stream gets a comment; by default 15.
-        element_builder: turns type and data of a `broadcast` into elements.
-        authorize_admin: tells, perhaps after an await, whether a request may see each connection at
-            `/sse/connections`. All others see numbers only.
-        authorize: tells, perhaps after an await, whether a request may follow a channel that it has a grant for. It is
+        element_builder: turns type and data of a `broadcast` into elements. Like the next two, it is async or runs in
+            a worker thread.
+        authorize_admin: tells whether a request may see each connection at `/sse/connections`. All others see numbers
+            only.
+        authorize: tells whether a request may follow a channel that it has a grant for. It is
             called when a stream opens and when its grants are renewed; `disconnect` has it called again.
         grant_seconds: seconds for which a grant is valid; by default an hour. Pages renew theirs in time; a stream
             without a valid grant ends.
@@ -166,7 +167,6 @@ def setup_sse(
     put_innermost(app, user)
     layer = partial(SSEMiddleware, manager=own, grants=grants, visitors=visitors, prefix=prefix, shared=shared)
     put_outermost(app, layer)
-    wrap_lifespan(app, own.start, own.stop)
     return own
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from fasthtml.common import FT, Div, Script
 
 from .app import EXTENSIONS, htmx_generation, script_sources
+from .callbacks import is_async
 from .errors import SetupError
 from .events.message import BroadcastMessage
 from .html.connect import check_path, connecting
@@ -123,11 +124,16 @@ def sse_element(
     """Decorate a function that returns an element, so that the element connects to a stream."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def connected(*args: Any, **kwargs: Any) -> Any:
-            made = function(*args, **kwargs)
+        def connect(made: Any) -> Any:
             return htmx_sse.add_sse_attrs(made, endpoint, events, swap_type, auto_reconnect=not auto_close)
 
-        return connected
+        def connected(*args: Any, **kwargs: Any) -> Any:
+            return connect(function(*args, **kwargs))
+
+        async def connected_later(*args: Any, **kwargs: Any) -> Any:
+            return connect(await function(*args, **kwargs))
+
+        return connected_later if is_async(function) else connected
 
     return decorate
 

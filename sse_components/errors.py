@@ -9,7 +9,7 @@ SSEComponentsError
 ├── MessageTooLarge (ValueError)     more bytes than one message may have
 ├── HandleError (ValueError)         an option that conflicts with an earlier one, or too many handles
 ├── HistoryGap (LookupError)         the log no longer reaches back to a cursor
-├── NotRunning (RuntimeError)        publishing before start-up or after shutdown
+├── NotRunning (RuntimeError)        publishing after shutdown, or before start-up without a loop
 ├── AlreadyRunning (RuntimeError)    a job or an answer begun while another with its id runs
 ├── SetupError (RuntimeError)        `setup_sse` called too late, or on an app it cannot serve
 └── ConnectionClosed (RuntimeError)  a queue whose connection is gone

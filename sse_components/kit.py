@@ -122,8 +122,8 @@ class Kit(BroadcastManager):
             total: how much there is to do, if that is known.
             title: the name of this run.
             channel: the channel that the `ProgressBar` follows; by default the id.
-            reason: returns what pages show of an error that ends the job: `str` for the error's own text. By default
-                they show no details.
+            reason: returns, sync or async, what pages show of an error that ends the job: `str` for the error's own
+                text. By default they show no details.
 
         Raises:
             MarkupError: for an id that a selector cannot name.
@@ -142,8 +142,8 @@ class Kit(BroadcastManager):
         Args:
             id: the id of the `TokenStream`.
             channel: the channel that the `TokenStream` follows; by default the id.
-            reason: returns what pages show of an error that ends the answer: `str` for the error's own text. By default
-                they show no details.
+            reason: returns, sync or async, what pages show of an error that ends the answer: `str` for the error's own
+                text. By default they show no details.
 
         Raises:
             MarkupError: for an id that a selector cannot name.

@@ -21,6 +21,8 @@ from .access.revocations import Revocations
 from .access.selector import Selector
 from .access.subscriber import Subscriber
 from .backends import Backend, MemoryBackend
+from .background import start_task
+from .callbacks import call
 from .checks import check_positive, check_whole
 from .delivery import servers
 from .delivery.connection import Connection, ConnectionState, SSEConnection
@@ -59,6 +61,7 @@ SHUTDOWN_GRACE = 0.75
 # Clients that reconnect within one second after a shutdown; more clients are spread over more seconds.
 RETURNS_PER_SECOND = 500
 
+# It may be async; any other runs in a worker thread.
 ElementBuilder = Callable[[str, dict[str, Any]], Any]
 
 
@@ -123,7 +126,7 @@ class BroadcastManager:
         self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
         self.presence = Presence()
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
-        self.home = HomeLoop(self.start)
+        self.home = HomeLoop(self._open, self.stop, lambda: bool(len(self.registry)))
         self.lock = asyncio.Lock()
         self._takes_any_data = element_builder is not None
         self._queues: dict[SSEConnection, None] = {}
@@ -139,12 +142,12 @@ class BroadcastManager:
 
     @property
     def closing(self) -> bool:
-        """Whether the server has begun to stop, so that new streams are refused."""
+        """Whether it is about to stop, or has stopped, so that new streams are refused."""
         return self._closing is not None
 
     def start_with_application(self) -> None:
-        """Leave the start to an application's lifespan: publishing before it is an error from now on."""
-        self.home.starts_by_itself = False
+        """Start by an application's lifespan or first request: publishing before it needs a running event loop."""
+        self.home.needs_server = True
 
     def allow_any_data(self) -> None:
         """Allow broadcasts of data that JSON cannot represent, because a builder makes the elements that pages get."""
@@ -167,16 +170,25 @@ class BroadcastManager:
         return LiveView(lambda: {id: metadata_of(found) for id, found in self.registry.connections.items()})
 
     async def start(self) -> None:
-        """Begin to hand out events, in the running event loop. Starting twice is allowed."""
-        if self.running:
-            return
-        self.fanout = FanOut(self.backend, held_bytes=self.limits.held_bytes)
+        """Begin to hand out events, in the running event loop. Starting twice is allowed.
+
+        Raises:
+            SetupError: without asyncio, or while another event loop serves the application.
+            Exception: what the backend raises when it is opened.
+        """
+        await self.home.start()
+
+    async def _open(self) -> None:
+        # The loop of the last start may have ended without a shutdown: its timers will never run.
+        self._watch.stop()
         self.enforcement.stop()
+        self.presence.close()
+        self.fanout = FanOut(self.backend, held_bytes=self.limits.held_bytes)
+        self._building = asyncio.Lock()  # what builders make is published in the order of the calls
         await self.backend.open(self._on_event)
         self._closing = None
-        self._watch = servers.ExitWatch(self._on_exit)
-        self._watch.start()
-        self.home.enter()
+        if self.home.by_call and self.home.needs_server and isinstance(self.backend, MemoryBackend):
+            warn_without_server()
 
     async def stop(self) -> None:
         """End every stream with a last frame, and stop publishing. Stopping twice is allowed."""
@@ -193,20 +205,23 @@ class BroadcastManager:
         self.home.leave()
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        await self.home.begin_lifespan()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.stop()
+        await self.home.end_lifespan()
 
-    def _on_exit(self) -> None:
-        self._end_streams()
+    def _on_exit(self, server: servers.Server) -> None:
+        self.fanout.close_server(server, self._shutdown_frames(), grace=SHUTDOWN_GRACE)
 
     def _end_streams(self) -> asyncio.Task[None]:
         if self._closing is None:
-            make_frame = partial(shutdown_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
-            self._closing = asyncio.create_task(self.fanout.close(make_frame, grace=SHUTDOWN_GRACE))
+            closing = self.fanout.close(self._shutdown_frames(), grace=SHUTDOWN_GRACE)
+            self._closing = start_task(closing, "the end of the streams")
         return self._closing
+
+    def _shutdown_frames(self) -> Callable[[], bytes]:
+        return partial(shutdown_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
 
     # ------------------------------------------------------------------ publishing
 
@@ -249,7 +264,7 @@ class BroadcastManager:
             ChannelError, WireError: if a name is not allowed.
             MarkupError: for an unknown swap, or an element without id where one is needed.
             MessageTooLarge: over `max_message_bytes`.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.publish('todos', Li('milk', id='todo-1'), target='todo-list', swap='beforeend')`
@@ -277,7 +292,7 @@ class BroadcastManager:
             The outcome; a `Publication` with an empty id, if it waits for the commit.
 
         Raises:
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
         """
         self.home.check()
         if hold(publish):
@@ -318,7 +333,7 @@ class BroadcastManager:
             actions: publish; called in the event loop.
 
         Raises:
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
         """
         self.home.make(partial(run_all, actions), Outcome)
 
@@ -360,7 +375,7 @@ class BroadcastManager:
             `await manager.broadcast('note', {'text': 'Saved', 'at': datetime.now()}, exclude={connection_id})`
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        as_json, event, text = self._written(message)
+        as_json, event, text = await self._written(message)
         excluded = frozenset(map(self.registry.resolve, as_set(exclude)))
         await self._append(BROADCAST_CHANNEL, text, event=event, exclude_connections=excluded, message=as_json)
         reached = len(self.registry) - sum(self.registry.get_connection(name) is not None for name in excluded)
@@ -394,18 +409,21 @@ class BroadcastManager:
             `await manager.send_to('user-1', 'note', {'text': 'Only you see this'})`
         """
         message = BroadcastMessage(message_type, data, metadata=metadata)
-        as_json, event, text = self._written(message)
+        as_json, event, text = await self._written(message)
         connection = self.registry.get_connection(connection_id)
         if connection is None:
             return False
         private = Event("", 0, "", encode(text, event=event), message=as_json)
         return await connection.deliver(message, private, self.queue_timeout)
 
-    def _written(self, message: BroadcastMessage) -> tuple[str, str | None, str]:
+    async def _written(self, message: BroadcastMessage) -> tuple[str, str | None, str]:
         """Return a message's JSON, the event that pages get for it, and that event's data."""
         as_json = message.to_json(lenient=self._takes_any_data)
         self._checked(as_json)
-        built = from_builder(self.element_builder(message.type, message.data)) if self.element_builder else None
+        built = None
+        if self.element_builder is not None:
+            async with self._building:
+                built = from_builder(await call(self.element_builder, message.type, message.data))
         if built is None:
             return as_json, event_name(message.type), as_json
         return as_json, check_event(built[0]), self._checked(built[1])
@@ -522,7 +540,7 @@ class BroadcastManager:
             subscriber: the client, and its grants.
             greeting: what the first frame contains beside the connection's id and heartbeat.
         """
-        await self.home.ready()
+        await self.home.be_here()
         interval = self.heartbeat if heartbeat is None else heartbeat
         connection = StreamConnection(
             self.registry.free_id(connection_id),
@@ -549,13 +567,15 @@ class BroadcastManager:
         )
 
     def _on_start(self, connection: StreamConnection) -> None:
-        self.registry.add(connection, name=connection.wanted_id)
         self.quota.add(connection)
+        self.registry.add(connection, name=connection.wanted_id)
         if not self.enforcement.admit(connection):
             # It has sent nothing yet. Its client reconnects, and learns what is denied.
             connection.forget_backlog()
             connection.end()
-        self._watch.first_stream()
+        connection.server = self._watch.server_of(connection.send_raw, connection.receive)
+        if connection.server is not None and connection.server.ends:
+            self.fanout.end(connection, self._shutdown_frames()())
 
     def _on_end(self, connection: StreamConnection) -> None:
         self.registry.remove(connection)
@@ -592,7 +612,7 @@ class BroadcastManager:
             IdentityError: for a user that names nobody.
             SetupError: for the session of another request.
             ChannelError: if the channel's name is not allowed.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.revoke(user=member.id, channel=f'team-{team.id}')`
@@ -634,6 +654,15 @@ class BroadcastManager:
             self.home.check()
             return Outcome.of(0)
         return self.home.make(lambda: Outcome.of(enforce(selected)), Outcome)
+
+
+def warn_without_server() -> None:
+    """Log that what is published here may reach nobody, unless a server is known that runs in this event loop."""
+    if servers.find_server() is None:
+        logger.warning(
+            "something is published in a process in which no server is known to run: only pages of this process get it,"
+            " because the default backend keeps its log in memory"
+        )
 
 
 def metadata_of(connection: Connection) -> dict[str, Any]:

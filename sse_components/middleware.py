@@ -1,10 +1,11 @@
-"""The outermost layer of an application: it takes the page's cursor before any query, and holds the streams."""
+"""The outermost layer of an application: it runs the manager, takes cursors before any query, and holds the streams."""
 
 from __future__ import annotations
 
 import inspect
+import traceback
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -18,6 +19,7 @@ from .html.page_context import Page, current_page
 from .manager import BroadcastManager
 
 FindUser = Callable[[Request], Any | Awaitable[Any]]
+LIFESPAN_ENDS = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
 class SSEMiddleware:
@@ -25,7 +27,7 @@ class SSEMiddleware:
 
     Args:
         app: the application with all its middleware.
-        manager: its log gives the cursors. The first request starts it, if no lifespan has done so.
+        manager: its log gives the cursors. The lifespan runs it; without one, the first request starts it.
         grants: signs the grants of pages.
         visitors: knows the browser of each request, and gives it a cookie where that is needed.
         prefix: path of the kit's routes.
@@ -47,13 +49,40 @@ class SSEMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application; then hold the stream that it hands over, if any."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif scope["type"] != "http":
             await self.app(scope, receive, send)
         elif SCOPE_KEY in scope:
             # It is mounted in another application of the kit, whose outermost layer holds the stream.
             await self._respond(scope, receive, send)
         elif (stream := await self._handed_over(scope, receive, send)) is not None:
             await stream.run(receive, send)  # type: ignore[arg-type]
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the manager from before the application's start-up until after its shutdown.
+
+        Here, because the application may replace what its router does in a lifespan at any time.
+        """
+        first: list[Message] = [await receive()]
+
+        async def receive_all() -> Message:
+            return first.pop() if first else await receive()
+
+        async with AsyncExitStack() as running:
+
+            async def send_after_end(message: Message) -> None:
+                if message["type"] in LIFESPAN_ENDS:
+                    await running.aclose()
+                await send(message)
+
+            try:
+                await self.manager.home.begin_lifespan()
+            except Exception:
+                await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+                raise
+            running.push_async_callback(self.manager.home.end_lifespan)
+            await self.app(scope, receive_all, send_after_end)
 
     async def _handed_over(self, scope: Scope, receive: Receive, send: Send) -> Stream | None:
         given = set(scope)
@@ -66,7 +95,7 @@ class SSEMiddleware:
         return handover.stream
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not (self.manager.running or self.manager.closing):
+        if not (self.manager.running or self.manager.home.ended):
             await self.manager.start()
         known = scope[visitor.SCOPE_KEY] = self.visitors.of(scope)
         prefix, cursor = scope.get("root_path", "") + self.prefix, self.manager.backend.cursor
@@ -122,19 +151,3 @@ def put_outermost(app: Any, wrap: Wrap) -> None:
 def put_innermost(app: Any, find_user: FindUser | None = None) -> None:
     """Give the page a request's scope as all middleware has left it, including middleware that is added later."""
     app.user_middleware.append(Middleware(InnermostMiddleware, find_user=find_user))
-
-
-def wrap_lifespan(app: Any, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
-    """Run `start` before, and `stop` after, everything else in an application's lifespan."""
-    inner = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def lifespan(scope_app: Any) -> Any:
-        await start()
-        try:
-            async with inner(scope_app) as state:
-                yield state
-        finally:
-            await stop()
-
-    app.router.lifespan_context = lifespan

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .access.identity import Principal
+from .background import report
 from .checks import check_positive
 from .events.wire import KitChannel, check_channel
 from .protocol import CONTROL_PREFIX
@@ -152,9 +153,15 @@ class Presence:
             if now != self._reported[room]:
                 self._reported[room] = now
                 for listener in self._listeners:
-                    listener(room)
+                    self._tell(listener, room)
             if not now:
                 del self._reported[room]
+
+    def _tell(self, listener: Callable[[str], None], room: str) -> None:
+        try:
+            listener(room)
+        except Exception as error:
+            report(f"a listener failed for the presence in room {room!r}", error)
 
 
 def person(user: str | None, found: list[tuple[str, Tab]]) -> Person:

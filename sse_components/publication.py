@@ -15,13 +15,19 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
+from .background import report
 from .errors import NotRunning
 
 logger = logging.getLogger("sse_components")
 
-NOT_RUNNING = (
-    "the manager does not run: call it between the application's start-up and shutdown, which its lifespan runs;"
-    " without an application, await the call, or start the manager first"
+NOT_STARTED = (
+    "the manager does not run yet, and no event loop in this thread can start it: serve the application first, in a"
+    " test with `with TestClient(app)`; where it is mounted in another one, write `async with sse:` in that one's"
+    " lifespan; without an application, await the call"
+)
+ENDED = (
+    "the manager does not run any more: it has ended with the application's shutdown, or by `stop`. Publish before"
+    " that, or start it again with `async with sse:`"
 )
 
 T = TypeVar("T")
@@ -88,7 +94,7 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         """
         self._seen = True
         if self._call is not None:
-            raise NotRunning(NOT_RUNNING)
+            raise NotRunning(NOT_STARTED)
         if self._future is None:
             return self._value  # type: ignore[no-any-return]
         if not self._future.done() and running_loop() is not None:
@@ -152,7 +158,7 @@ class Outcome(Coroutine[Any, Any, T_co], Generic[T_co]):
         if self._seen:
             return
         if self._call is not None:
-            logger.error("a %s was not awaited at %s: %s", type(self).__name__.lower(), self._place, NOT_RUNNING)
+            logger.error("a %s was not awaited at %s: %s", type(self).__name__.lower(), self._place, NOT_STARTED)
         if self._future is not None:
             self._future.add_done_callback(Unseen(type(self).__name__.lower(), self._place))
 
@@ -190,7 +196,7 @@ class Unseen:
     def __call__(self, future: Future[Any]) -> None:
         """Log the failure, if there is one."""
         if not future.cancelled() and (error := future.exception()) is not None:
-            logger.error("a %s failed that was called at %s", self.kind, self.place, exc_info=error)
+            report(f"a {self.kind} failed that was called at {self.place}", error)
 
 
 class Turn:

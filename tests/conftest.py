@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from sse_components import Kit
+from sse_components.background import failures
 from sse_components.html.page_context import Page
 from tests.support.clock import Clock
 from tests.support.rendering import rendering
@@ -35,6 +36,12 @@ def rendered_page() -> Iterator[Page]:
     """Run the test in the handler of a request, and return the page that it renders."""
     with rendering() as page:
         yield page
+
+
+@pytest.fixture(autouse=True)
+def forgotten_failures() -> None:
+    """Have each failure logged, whatever other tests have made fail within the last minute."""
+    failures.forget()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from sse_components import SSE, BroadcastManager, GrantError, MemoryBackend, NotRunning, SetupError, setup_sse
+from sse_components import SSE, BroadcastManager, GrantError, MemoryBackend, SetupError, setup_sse
 from sse_components.access.grants import Grants
 from sse_components.app import EXTENSIONS
 from sse_components.html.assets import version
@@ -414,19 +414,6 @@ async def test_urls_of_a_mounted_app_include_its_path() -> None:
         assert (await stream.until("data: x")).texts == ["x"]
         # Starlette does not run the lifespan of a mounted app.
         await sse.stop()
-
-
-@pytest.mark.anyio
-async def test_publishing_before_start_up_or_after_shutdown_is_an_error() -> None:
-    app, sse = live_app()
-    message = r"^the manager does not run: call it between the application's start-up and shutdown"
-    with pytest.raises(NotRunning, match=message):
-        await sse.publish("todos", "x")
-    async with running(app) as site:
-        await site.get("/sse/status")
-        await sse.publish("todos", "x")
-    with pytest.raises(NotRunning, match=message):
-        await sse.publish("todos", "x")
 
 
 @pytest.mark.anyio

@@ -138,7 +138,7 @@ async def main():
                 try:
                     publish()
                 except NotRunning as error:
-                    errors.append(str(error).partition(":")[0])
+                    errors.append(str(error).partition(",")[0])
             sse.backend.append("todos", "x")
             return [heard, errors]
 
@@ -147,4 +147,4 @@ async def main():
 print(json.dumps(asyncio.run(main())))
 """)
     assert heard == []
-    assert errors == ["the manager does not run"] * 2
+    assert errors == ["the manager does not run yet"] * 2

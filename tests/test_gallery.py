@@ -70,7 +70,7 @@ def find(page: Tag, selector: str) -> Tag:
 async def open_gallery(**options: Any) -> AsyncIterator[Gallery]:
     app = create_app(**options)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-    async with app.router.lifespan_context(app), client:
+    async with app.state.sse, app.router.lifespan_context(app), client:
         yield Gallery(app, client)
 
 

@@ -19,6 +19,8 @@ ORDER = [
     "protocol",
     "checks",
     "forks",
+    "callbacks",
+    "background",
     "events.__init__",
     "events.wire",
     "events.moment",

@@ -341,7 +341,7 @@ async def test_a_thread_publishes_what_it_had_rendered() -> None:
 
 def test_where_nothing_runs_a_call_waits_for_its_await_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     manager = BroadcastManager()
-    with pytest.raises(NotRunning, match=r"await the call, or start the manager first$"):
+    with pytest.raises(NotRunning, match=r"without an application, await the call$"):
         manager.publish("todos", "x").result()
     assert caplog.messages == []
     manager.publish("todos", "never awaited")

@@ -239,13 +239,14 @@ async def test_the_manager_starts_and_stops_with_the_application() -> None:
     for end in ("start-up", "shutdown"):
         assert not sse.running, end
         with pytest.raises(NotRunning):
-            await sse.publish("news", "too early, and then too late")
-        with pytest.raises(NotRunning):
-            sse.publish("news", "too early, and then too late")
+            await asyncio.to_thread(sse.publish, "news", "too early, and then too late")
         if end == "start-up":
             async with serve_in_thread(app):
                 assert sse.running
     assert len(published) == 2
+    for attempt in (lambda: sse.publish("news", "too late"), lambda: sse.broadcast("note", {})):
+        with pytest.raises(NotRunning, match="does not run any more: it has ended with the application's shutdown"):
+            await attempt()
 
 
 async def test_a_thread_and_a_sync_handler_publish() -> None:

@@ -54,6 +54,11 @@ class Handle:
         self.given: dict[str, Any] = {}
         self._manager = manager
 
+    @property
+    def described(self) -> str:
+        """What the log calls it."""
+        return f"{type(self).__name__} {self.id!r} (channel {self.channel!r})"
+
     def option(self, name: str) -> Any:
         """Return an option, by its name."""
         return getattr(self, name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from contextvars import Context
 from functools import partial
 from typing import Any
 
 from fasthtml.common import FT, NotStr
 
 from ..access.identity import as_set
-from ..errors import MarkupError
+from ..callbacks import call
+from ..errors import MarkupError, NotRunning
 from ..html.oob import render as render_html
 from ..manager import BroadcastManager
 from ..protocol import LIVE_REGION_ATTRIBUTE
@@ -62,7 +62,7 @@ class Region(Handle):
         interval: float = INTERVAL,
     ) -> None:
         super().__init__(manager, id, channel=channel)
-        self.render, self._throttle = render, Throttle(manager, self._send, interval, leading=True)
+        self.render, self._throttle = render, Throttle(manager, self._send, interval, leading=True, what=self.described)
 
     def __call__(self, **kwargs: Any) -> Any:
         """Return the `LiveRegion` for a page, with its present content. If the function is async, await the call.
@@ -80,20 +80,21 @@ class Region(Handle):
     def refresh(self, *, exclude: Exclude = None) -> Publication:
         """Render the region again, and show it in every tab. Focus, caret, scroll position and what is typed are kept.
 
-        It may be called anywhere, with or without `await`, as `publish`. The function is called in the application's
-        event loop. Of several calls within the interval, the first renders at once, and the others together when the
-        interval has passed.
+        It may be called anywhere, with or without `await`, as `publish`. The function runs in a worker thread, or in
+        the application's event loop if it is async. Of several calls within the interval, the first renders at once,
+        and the others together when the interval has passed. What is published meanwhile reaches pages first: await the
+        call, or its `result()` in a thread, where the order counts.
 
         Args:
             exclude: tabs (`this_tab()`) and connections that do not get it.
 
         Returns:
-            A `Publication`. Its id is empty if the region is rendered later, or by an async function.
+            A `Publication`. Its id is empty if the region is rendered later, with others. It raises what the function
+            raises, which is logged with the line of this call if nobody looks at it; and `SetupError`, if the function
+            makes an element that follows channels by itself: those are granted to one page.
 
         Raises:
-            Exception: what the function raises. What an async function raises is raised by the `Publication`, and
-                logged with the line of this call if nobody looks at it.
-            SetupError: if the function makes an element that follows channels by itself: those are granted to one page.
+            NotRunning: before start-up or after shutdown.
 
         Example:
             `board.refresh()`
@@ -102,16 +103,14 @@ class Region(Handle):
 
     def _send(self, exclude: frozenset[str]) -> Publication:
         # In a context without a page: channels that are granted to one page must not be sent to all.
-        content = Context().run(self.render)
-        if inspect.isawaitable(content):
-            return start(self._send_awaited(content, exclude))
-        return self._publish_content(Context().run(render_html, content), exclude)
+        return start(self._render_and_publish(exclude))
 
-    async def _send_awaited(self, content: Awaitable[Any], exclude: frozenset[str]) -> None:
-        await self._publish_content(render_html(await content), exclude)
-
-    def _publish_content(self, html: str, exclude: frozenset[str]) -> Publication:
-        return self._publish_out_of_band(morph(NotStr(html)), target=self.id, swap="beforeend", exclude=exclude)
+    async def _render_and_publish(self, exclude: frozenset[str]) -> str:
+        html = NotStr(await call(render_html, await call(self.render)))
+        try:
+            return await self._publish_out_of_band(morph(html), target=self.id, swap="beforeend", exclude=exclude)
+        except NotRunning:
+            return ""  # the application has stopped meanwhile
 
 
 async def show_awaited(content: Awaitable[Any], show: Callable[[Any], FT]) -> FT:

@@ -54,7 +54,7 @@ class Text(Handle):
     ) -> None:
         super().__init__(manager, id, channel=channel)
         self._html = NotStr("")
-        self._throttle = Throttle(manager, self._send, interval, leading=True)
+        self._throttle = Throttle(manager, self._send, interval, leading=True, what=self.described)
 
     @property
     def interval(self) -> float:

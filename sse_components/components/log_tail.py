@@ -95,7 +95,7 @@ class Log(Handle):
         interval: float = INTERVAL,
     ) -> None:
         super().__init__(manager, id, channel=channel)
-        self._throttle = Throttle(manager, self._send, interval, leading=False)
+        self._throttle = Throttle(manager, self._send, interval, leading=False, what=self.described)
         self._lines: deque[LogLine] = deque()
         self._lock = Guard()
         self.max_lines = max_lines
@@ -152,7 +152,7 @@ class Log(Handle):
 
         Raises:
             MarkupError: for an unknown level.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.log('build').write('compiled', level='info')`

@@ -6,7 +6,7 @@ from typing import Any
 
 from fasthtml.common import FT, Ul
 
-from .here import ANYWHERE, LIST, Here, here_or_pages, in_room, items
+from .here import ANYWHERE, LIST, Here, here_or_pages, in_room
 
 
 def PresenceList(
@@ -33,5 +33,4 @@ def PresenceList(
     """
     here = here_or_pages(here)
     attributes = {"aria_label": "Who is here", "data_sse_of": room, "data_sse_empty": empty, **in_room(room)}
-    shown = items(here.people(room), here.name)
-    return Ul(*shown, **{**attributes, "cls": f"{LIST} {cls}".strip(), **kwargs})
+    return Ul(*here.items(room), **{**attributes, "cls": f"{LIST} {cls}".strip(), **kwargs})

@@ -132,7 +132,7 @@ class Spark(Handle):
         super().__init__(manager, id, channel=channel)
         self.values: deque[float | None] = deque()
         self.look, self.length = Look(**{"label": id, **look}), length
-        self._throttle = Throttle(manager, self._send, interval, leading=False)
+        self._throttle = Throttle(manager, self._send, interval, leading=False, what=self.described)
 
     @property
     def length(self) -> int:
@@ -181,7 +181,7 @@ class Spark(Handle):
 
         Raises:
             MarkupError: for what is no number.
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
 
         Example:
             `sse.sparkline('load').push(0.7)`

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context
 from typing import Any
 
+from ..background import report, start_task
 from ..checks import check_positive
 from ..errors import NotRunning
 from ..forks import Guard
 from ..manager import BroadcastManager
-from ..publication import NOT_RUNNING, Outcome, Publication, calling_place, running_loop
-
-logger = logging.getLogger("sse_components")
+from ..publication import ENDED, Outcome, Publication, calling_place, running_loop
 
 Send = Callable[[frozenset[str]], Outcome[Any]]
 NOBODY: frozenset[str] = frozenset()
-
-# Tasks that run. The event loop itself only has weak references to them.
-_tasks: set[asyncio.Task[None]] = set()
 
 
 class Throttle:
@@ -35,13 +30,16 @@ class Throttle:
             and not again before its outcome is there.
         interval: seconds between the end of one message and the next, at least.
         leading: whether the first change is sent at once. Otherwise it waits for those that follow in the interval.
+        what: what the log calls it if an update fails.
 
     Raises:
         ValueError: for an interval that is not above 0.
     """
 
-    def __init__(self, manager: BroadcastManager, send: Send, interval: float, *, leading: bool) -> None:
-        self.interval, self._leading = interval, leading
+    def __init__(
+        self, manager: BroadcastManager, send: Send, interval: float, *, leading: bool, what: str = "a handle"
+    ) -> None:
+        self.interval, self._leading, self._what = interval, leading, what
         self._manager, self._send_state = manager, send
         self._lock = Guard()
         self._busy_in: asyncio.AbstractEventLoop | None = None  # where it sends, or waits to send
@@ -70,7 +68,7 @@ class Throttle:
             The outcome of sending it. If it is sent later, the outcome is there, with an empty id.
 
         Raises:
-            NotRunning: before start-up or after shutdown.
+            NotRunning: after shutdown, or before start-up outside of an event loop.
             Exception: what `send` raises, if it is called at once.
         """
         home = self._manager.home
@@ -99,7 +97,7 @@ class Throttle:
         try:
             loop.call_soon_threadsafe(self._wait, loop)
         except RuntimeError as error:  # it was closed a moment ago
-            raise NotRunning(NOT_RUNNING) from error
+            raise NotRunning(ENDED) from error
         return None
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -118,9 +116,13 @@ class Throttle:
         try:
             outcome = self._send(loop)
         except Exception as error:
-            log_failure(error, place)
+            self._report(error, place)
         else:
-            when_done(outcome, lambda error: log_failure(error, place))
+            when_done(outcome, lambda error: self._report(error, place))
+
+    def _report(self, error: BaseException, place: str) -> None:
+        if not isinstance(error, NotRunning):  # after shutdown nobody is left to see it
+            report(f"{self._what}: an update failed that was called at {place}", error)
 
     def _send(self, loop: asyncio.AbstractEventLoop) -> Publication:
         with self._lock:
@@ -147,29 +149,27 @@ class Throttle:
         return Publication(future, place=self._place)
 
 
-def start(coroutine: Coroutine[Any, Any, object]) -> Publication:
+def start(coroutine: Coroutine[Any, Any, str | None]) -> Publication:
     """Run a coroutine in the running event loop, outside of the present request, and return its outcome.
 
     Args:
-        coroutine: publishes. Its own result is not used.
+        coroutine: publishes. It returns the event's id, or None.
     """
     future: Future[str] = Future()
     future.set_running_or_notify_cancel()
 
     async def run() -> None:
         try:
-            await coroutine
+            id = await coroutine
         except Exception as error:
             future.set_exception(error)
         except BaseException:  # the event loop ends
-            future.set_exception(NotRunning(NOT_RUNNING))
+            future.set_exception(NotRunning(ENDED))
             raise
         else:
-            future.set_result("")
+            future.set_result(id or "")
 
-    task = asyncio.get_running_loop().create_task(run(), context=Context())
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
+    start_task(run(), "an update", context=Context())
     return Publication(future)
 
 
@@ -184,9 +184,3 @@ def when_done(outcome: Outcome[Any], on_error: Callable[[BaseException], None]) 
 
     future.add_done_callback(on_done)
     outcome.pass_on(future)
-
-
-def log_failure(error: BaseException, place: str) -> None:
-    """Log why an update could not be sent. After shutdown nobody is left to see it."""
-    if not isinstance(error, NotRunning):
-        logger.error("an update failed that was called at %s", place, exc_info=error)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
 from ..access.identity import as_set
+from ..background import report
+from ..callbacks import call
 from ..errors import AlreadyRunning, NotRunning, SSEComponentsError
 from ..manager import BroadcastManager
 from ..publication import Outcome, Publication
@@ -23,7 +25,7 @@ LINE = 500
 
 IDLE, DONE, FAILED = "idle", "done", "failed"
 
-Reason = Callable[[BaseException], str]
+Reason = Callable[[BaseException], str | Awaitable[str]]
 
 
 def hide_reason(error: BaseException) -> str:
@@ -109,8 +111,8 @@ class Work(Handle):
         works: where it is known by its id.
         id: the id of the component.
         channel: the channel that the component follows; by default the id.
-        reason: returns what pages show of an error that the block raises: `str` for the error's own text. By default
-            they show no details.
+        reason: returns, sync or async, what pages show of an error that the block raises: `str` for the error's own
+            text. By default they show no details, and so they do if it raises.
         interval: seconds between two messages, at least.
 
     Raises:
@@ -133,7 +135,7 @@ class Work(Handle):
         super().__init__(manager, id, channel=channel)
         self.state, self.reason, self.ended = IDLE, "", 0.0
         self._works, self._reason_of = works, reason
-        self._throttle = Throttle(manager, self._send, interval, leading=False)
+        self._throttle = Throttle(manager, self._send, interval, leading=False, what=self.described)
         self._changed = self._interrupted = False
         self._exclude = NOBODY
 
@@ -184,7 +186,8 @@ class Work(Handle):
         if error is None or was_cancelled:
             self._end(self.INTERRUPTED if was_cancelled or self._interrupted else DONE)
         else:
-            self._end(FAILED, first_line(self._reason_of(error)))
+            self._end(FAILED, hide_reason(error))
+            await self._ask_why(error)
         try:
             await self._publish_now()
         except SSEComponentsError as failure:
@@ -195,6 +198,18 @@ class Work(Handle):
 
     def _end(self, state: str, reason: str = "") -> None:
         self.state, self.reason, self.ended = state, reason, self._works.clock()
+
+    async def _ask_why(self, error: BaseException) -> None:
+        """Ask the application what pages show of an error. Whatever happens meanwhile, they show that it has failed."""
+        if self._reason_of is hide_reason:
+            return
+        try:
+            self.reason = first_line(await call(self._reason_of, error))
+        except Exception as failure:
+            report(f"reason= of {self.described} failed", failure)
+        except BaseException:
+            self._publish_now()
+            raise
 
     def _check_running(self) -> None:
         if not self.running:

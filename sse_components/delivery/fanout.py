@@ -19,6 +19,7 @@ from types import coroutine
 from typing import Any
 
 from ..backends.base import Backend
+from ..background import start_task
 from ..errors import ConnectionClosed, HistoryGap
 from ..events.log import Cursor, Event
 from ..events.wire import encode
@@ -95,9 +96,18 @@ class FanOut:
 
     def _deliver(self, feed: Feed, batch: list[Event]) -> None:
         feed.total += len(batch)
-        if body := feed.body(batch):
+        if feed.renders_later:
+            self._catch_up_all(feed, after=batch[0].sequence - 1)
+        elif body := feed.body(batch):
             feed.sent_at = time.monotonic()
             self._send_all(feed, body, batch)
+
+    def _catch_up_all(self, feed: Feed, *, after: int) -> None:
+        """Let each connection that is not busy read the log, while the application renders what is in it."""
+        feed.sent_at = time.monotonic()
+        for connection in [connection for connection in feed.connections if not connection.busy]:
+            connection.busy, connection.cursor = True, after
+            self._spawn(self.catch_up(connection))
 
     def _send_all(self, feed: Feed, body: bytes, batch: list[Event]) -> None:
         message, after = body_message(body), batch[-1].sequence
@@ -221,13 +231,16 @@ class FanOut:
                 await under_way
                 connection.sending = 0
             while connection.following and (part := self._next_part(connection)):
-                if body := connection.feed.body(part, connection.connection_id):
+                if body := await connection.feed.rendered(part, connection.connection_id):
                     await connection.write(body)
             if connection.final_event is not None:
                 await connection.write(connection.final_event.frame, more=False)
                 self._drop(connection)
         except ConnectionClosed:
             self._lost(connection)
+        except Exception:  # of the backend, perhaps: the client comes back, and gets what it missed
+            self._lost(connection)
+            raise
         else:
             # Pending events are in the log, so they have been sent: flush while the connection is still busy.
             self.flush()
@@ -318,17 +331,34 @@ class FanOut:
         """
         self._make_shutdown_frame = make_shutdown_frame
         everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
-        for connection in everyone:
-            self.end(connection, make_shutdown_frame())
-        holders = {connection.task for connection in everyone if connection.task is not None}
-        if waited_for := holders | self._tasks:
-            await asyncio.wait(waited_for, timeout=grace)
-        for connection in everyone:
-            self.cut(connection)
+        await self._end_all(everyone, make_shutdown_frame, grace)
         for task in self._tasks:
             task.cancel()
         if self._timer is not None:
             self._timer.cancel()
+
+    def close_server(self, server: servers.Server, make_shutdown_frame: Callable[[], bytes], *, grace: float) -> None:
+        """End the streams of a server that has begun to stop, as `close` does. The others go on.
+
+        Args:
+            server: what runs the streams.
+            make_shutdown_frame: returns the last frame for a connection.
+            grace: seconds that busy connections have to read what they were sent.
+        """
+        everyone = [connection for feed in self.feeds.values() for connection in feed.connections]
+        theirs = [connection for connection in everyone if connection.server is server]
+        self._spawn(self._end_all(theirs, make_shutdown_frame, grace))
+
+    async def _end_all(
+        self, connections: list[StreamConnection], make_shutdown_frame: Callable[[], bytes], grace: float
+    ) -> None:
+        for connection in connections:
+            self.end(connection, make_shutdown_frame())
+        holders = {connection.task for connection in connections if connection.task is not None}
+        if waited_for := (holders | self._tasks) - {asyncio.current_task()}:
+            await asyncio.wait(waited_for, timeout=grace)
+        for connection in connections:
+            self.cut(connection)
 
     def cut(self, connection: StreamConnection) -> None:
         """End a stream at once, without a frame, because its client does not read. An ended stream is left alone."""
@@ -349,7 +379,7 @@ class FanOut:
             task.cancel()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = start_task(work, "sending to a stream")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

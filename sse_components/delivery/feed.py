@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any, Protocol
 
 from ..access.subscriber import Subscriber
+from ..background import report
+from ..callbacks import is_async
 from ..errors import ConnectionClosed
 from ..events.log import Cursor, Event
 from ..events.message import BroadcastMessage
@@ -19,14 +21,14 @@ from ..protocol import BROADCAST_CHANNEL
 from . import servers
 from .connection import ACTIVE_STATES, ConnectionState
 
-logger = logging.getLogger("sse_components")
-
-Render = Callable[[Event], bytes]
+Render = Callable[[Event], bytes | Awaitable[bytes]]
 Since = tuple[frozenset[str], Cursor | None]
 
 HEARTBEAT = comment()
 # Bytes that one stream holds of the log, and of messages for it alone, while its client does not read.
 HELD_BYTES = 1_000_000
+# Events for which a feed remembers what the application has rendered, for those of its connections that are behind.
+RENDERED = 32
 
 
 def with_broadcasts(channels: Iterable[str]) -> frozenset[str]:
@@ -61,6 +63,7 @@ class Feed:
     Attributes:
         channels: what its connections follow, with the channel of the broadcasts.
         render: makes the frames of broadcasts, where their own frames are not wanted.
+        renders_later: whether `render` is async, because it calls the application.
         heartbeat: seconds of silence before a comment.
         connections: its connections, in the order in which they joined.
         batch: events of the present flush.
@@ -68,10 +71,22 @@ class Feed:
         sent_at: when something was last sent, by the monotonic clock.
     """
 
-    __slots__ = ("batch", "channels", "connections", "heartbeat", "render", "sent_at", "total")
+    __slots__ = (
+        "_rendered",
+        "batch",
+        "channels",
+        "connections",
+        "heartbeat",
+        "render",
+        "renders_later",
+        "sent_at",
+        "total",
+    )
 
     def __init__(self, channels: frozenset[str], render: Render | None, heartbeat: float) -> None:
         self.channels, self.render, self.heartbeat = channels, render, heartbeat
+        self.renders_later = render is not None and is_async(render)
+        self._rendered: OrderedDict[int, asyncio.Task[bytes]] = OrderedDict()
         self.connections: dict[StreamConnection, None] = {}
         self.batch: list[Event] = []
         self.total = 0
@@ -96,9 +111,35 @@ class Feed:
         if self.render is None or not (event.channel or event.message):
             return event.frame
         try:
-            return self.render(event)
-        except Exception:
-            logger.exception("an event could not be rendered")
+            return self.render(event)  # type: ignore[return-value]
+        except Exception as error:
+            report(f"an event of channel {event.channel!r} could not be rendered", error)
+            return b""
+
+    async def rendered(self, events: Iterable[Event], reader: str | None = None) -> bytes:
+        """Return what `body` does; where an application renders, as soon as it has done so."""
+        if not self.renders_later:
+            return self.body(events, reader)
+        return b"".join([await self._render(event) for event in events if reader not in event.exclude_connections])
+
+    async def _render(self, event: Event) -> bytes:
+        """Return the frame of an event that the application renders, once for all connections."""
+        if not (event.channel or event.message):
+            return event.frame
+        rendering = self._rendered.get(event.sequence)
+        if rendering is None or not event.sequence:
+            rendering = asyncio.ensure_future(self._ask_application(event))
+            self._rendered[event.sequence] = rendering
+            if len(self._rendered) > RENDERED:
+                self._rendered.popitem(last=False)
+        return await asyncio.shield(rendering)
+
+    async def _ask_application(self, event: Event) -> bytes:
+        render: Any = self.render
+        try:
+            return bytes(await render(event))
+        except Exception as error:
+            report(f"an event of channel {event.channel!r} could not be rendered", error)
             return b""
 
 
@@ -124,6 +165,7 @@ class StreamConnection:
         final_event: the event that ends the stream, if it is to end.
         send_raw: the ASGI `send`.
         receive: the ASGI `receive`.
+        server: what runs the stream, if it is known.
         steppable: whether `send_raw` may be stepped outside of a task.
         task: the task that holds the stream, as long as it does.
         wanted_id: the id that the application asked for.
@@ -132,8 +174,8 @@ class StreamConnection:
     __slots__ = (
         "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "backlog", "busy",
         "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "held_bytes",
-        "metadata", "private_limit", "private_queue", "receive", "send_raw", "sending", "since", "state", "steppable",
-        "subscriber", "task", "wanted_id",
+        "metadata", "private_limit", "private_queue", "receive", "send_raw", "sending", "server", "since", "state",
+        "steppable", "subscriber", "task", "wanted_id",
     )  # fmt: skip
 
     def __init__(
@@ -161,6 +203,7 @@ class StreamConnection:
         self.final_event: Event | None = None
         self.send_raw: servers.Send | None = None
         self.receive: servers.Receive | None = None
+        self.server: servers.Server | None = None
         self.task: asyncio.Task[Any] | None = None
         self.wanted_id: str | None = None
 
@@ -224,7 +267,7 @@ class StreamConnection:
 
     async def deliver(self, message: BroadcastMessage, event: Event, timeout: float) -> bool:
         """Send an event to this connection only, as its feed renders it. It never waits."""
-        frame = self.feed.frame(event)
+        frame = await self.feed.rendered([event])
         return bool(frame) and self._delivery.send_private(self, frame)
 
     def queue_private(self, event: Event) -> bool:

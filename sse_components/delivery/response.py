@@ -65,11 +65,10 @@ class StreamResponse(Response):
         connection = self.connection
         connection.send_raw, connection.receive, connection.steppable = send, receive, servers.can_step(send)
         connection.task = task = asyncio.current_task()
-        self.fanout.join(connection, self.since)
-        # Thousands of streams last for hours: free what is no longer needed.
-        self.since, self.opening, self.raw_headers = (), b"", []
-        self.on_start(connection)
         try:
+            self.fanout.join(connection, self.since)
+            # Thousands of streams last for hours: free what is no longer needed.
+            self.since, self.opening, self.raw_headers = (), b"", []
             await self._follow(connection, receive)
         except asyncio.CancelledError:
             # The fan-out cancels the task of a connection that it has dropped. Any other cancellation goes on.
@@ -78,11 +77,15 @@ class StreamResponse(Response):
         finally:
             self.fanout.leave(connection)
             connection.task = None
-            self.on_end(connection)
         if self.background is not None:
             await self.background()
 
     async def _follow(self, connection: StreamConnection, receive: servers.Receive) -> None:
-        await self.fanout.catch_up(connection)
-        while connection.task is not None and (await receive())["type"] != "http.disconnect":
-            pass
+        try:
+            self.on_start(connection)
+            await self.fanout.catch_up(connection)
+            while connection.task is not None and (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self.fanout.leave(connection)
+            self.on_end(connection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Sized
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +13,7 @@ from ..access.identity import Principal
 from ..access.limits import Limits, refusal
 from ..access.same_origin import check_same_origin
 from ..access.subscriber import ActiveGrant
+from ..callbacks import call_each
 from ..errors import GrantError
 from ..protocol import CONTROL_PREFIX, SUB_PARAM
 
@@ -30,7 +30,7 @@ class Authorization:
     Args:
         grants: reads and signs grants.
         limits: of requests.
-        authorize: tells, perhaps after an await, whether a request may follow a channel that it has a grant for.
+        authorize: tells, sync or async, whether a request may follow a channel that it has a grant for.
     """
 
     def __init__(self, grants: Grants, limits: Limits, authorize: Authorize | None = None) -> None:
@@ -73,7 +73,7 @@ class Authorization:
         decisions = [self._read(text, principal) for text in texts]
         channels = {channel for grant in decisions if isinstance(grant, Grant) for channel in grant.channels}
         self._check_count(channels)
-        allowed = {channel for channel in sorted(channels) if await self._is_allowed(request, channel)}
+        allowed = await self._allowed(request, sorted(channels))
         return [self._confirm(grant, principal, allowed) if isinstance(grant, Grant) else grant for grant in decisions]
 
     def activate(self, grant: Grant) -> ActiveGrant:
@@ -100,12 +100,13 @@ class Authorization:
             return grant_error("forbidden", grant.channels)
         return grant_error("revoked", grant.channels) if self.grants.is_revoked(grant, principal) else grant
 
-    async def _is_allowed(self, request: Request, channel: str) -> bool:
+    async def _allowed(self, request: Request, channels: list[str]) -> set[str]:
+        if self._authorize is None:
+            return set(channels)
         # The kit's own channels are those of a user or a session, whose names the application does not know.
-        if self._authorize is None or channel.startswith(CONTROL_PREFIX):
-            return True
-        allowed = self._authorize(request, channel)
-        return bool(await allowed if inspect.isawaitable(allowed) else allowed)
+        asked = [channel for channel in channels if not channel.startswith(CONTROL_PREFIX)]
+        answers = await call_each(self._authorize, [(request, channel) for channel in asked])
+        return set(channels) - {channel for channel, allowed in zip(asked, answers, strict=True) if not allowed}
 
 
 async def read_body(request: Request, limit: int) -> bytes:

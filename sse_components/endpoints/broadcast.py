@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ..access.limits import Refusal, refusal
 from ..access.subscriber import Subscriber
+from ..callbacks import call
 from ..checks import check_positive
 from ..delivery.feed import Render
 from ..delivery.response import StreamResponse
@@ -34,9 +35,9 @@ def renderer(manager: BroadcastManager, builder: ElementBuilder | None) -> Rende
         return render_json
     manager.allow_any_data()
 
-    def render_event(event: Event) -> bytes:
+    async def render_event(event: Event) -> bytes:
         message = message_of(event.message or "")
-        built = from_builder(builder(message.type, message.data))
+        built = from_builder(await call(builder, message.type, message.data))
         return b"" if built is None else encode(built[1], event=built[0], id=event.id or None)
 
     return render_event
@@ -93,7 +94,8 @@ def create_broadcast_handler(
     Args:
         manager: the broadcast manager.
         element_builder: turns type and data of a message into what to send, as `from_builder` has it; None leaves a
-            message out. A `str` that it returns is HTML: text of users must go through FT.
+            message out. It is async, or runs in a worker thread. A `str` that it returns is HTML: text of users must go
+            through FT.
 
     Returns:
         The handler.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..callbacks import call
 from ..delivery.connection import describe
 from ..manager import BroadcastManager
 from .authorization import NO_STORE
@@ -21,7 +21,7 @@ class ConnectionsEndpoint:
 
     Args:
         manager: has the connections.
-        authorize_admin: tells, perhaps after an await, whether a request may see each connection.
+        authorize_admin: tells, sync or async, whether a request may see each connection.
     """
 
     def __init__(self, manager: BroadcastManager, authorize_admin: AuthorizeAdmin | None) -> None:
@@ -37,5 +37,4 @@ class ConnectionsEndpoint:
         return Response(json.dumps(stats, default=str), media_type="application/json", headers=NO_STORE)
 
     async def _is_admin(self, request: Request) -> bool:
-        allowed = self._authorize_admin is not None and self._authorize_admin(request)
-        return bool(await allowed if inspect.isawaitable(allowed) else allowed)
+        return self._authorize_admin is not None and bool(await call(self._authorize_admin, request))

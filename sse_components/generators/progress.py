@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..callbacks import call
 from ..checks import check_positive
 from ..events.wire import Frame
 from .endpoint import EndpointResponse
@@ -78,8 +79,8 @@ def create_progress_stream(
         progress_source: callable that returns progress data, sync or async; it gets `job_id` if it takes an argument.
             It returns None if the job does not exist any more. It may return a generator of states instead.
         interval: seconds between two calls; 0 to call it again at once.
-        ended: tells whether a state is the last one of the job; by default, `job_ended`. A job that counts to a total
-            needs its own: `ended=lambda state: state['progress'] >= state['total']`.
+        ended: tells, sync or async, whether a state is the last one of the job; by default, `job_ended`. A job that
+            counts to a total needs its own: `ended=lambda state: state['progress'] >= state['total']`.
 
     Returns:
         The endpoint.
@@ -103,7 +104,7 @@ def create_progress_stream(
                     break
                 if (text := frame(state)) != last:
                     yield (last := text)
-                if ended(state):
+                if await call(ended, state):
                     break
         yield frame({"job_id": job_id}, event=DONE_EVENT, id=DONE_EVENT)
 

@@ -17,12 +17,13 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isawaitable
 from typing import Any
 
-from anyio import CancelScope, CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter
 from fastcore.basics import NotStr
 
+from ..callbacks import in_thread, is_async
 from ..errors import ConnectionClosed
 from ..events.json_text import to_json_text
 from ..events.wire import Frame, encode
@@ -157,11 +158,11 @@ async def _read_collection(collection: Collection[Any], interval: float) -> Asyn
 async def _read_iterator(iterator: Iterator[Any]) -> AsyncGenerator[Any, None]:
     limiter = CapacityLimiter(1)
     try:
-        while (item := await _in_thread(iterator.__next__, limiter)) is not _END:
+        while (item := await _step(iterator.__next__, limiter)) is not _END:
             yield item
     finally:
         if isinstance(iterator, Generator):
-            await _in_thread(iterator.close, limiter)
+            await _step(iterator.close, limiter)
 
 
 async def _call_repeatedly(function: Callable[[], Any], interval: float) -> AsyncGenerator[Any, None]:
@@ -179,17 +180,14 @@ async def _call_repeatedly(function: Callable[[], Any], interval: float) -> Asyn
 async def _call(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
     """Return the result of `function`, sync or async; `_END` if it raises `StopIteration` or `StopAsyncIteration`."""
     try:
-        result = function() if iscoroutinefunction(function) else await _in_thread(function, limiter)
+        result = function() if is_async(function) else await _step(function, limiter)
         return await result if isawaitable(result) else result
     except StopAsyncIteration:
         return _END
 
 
-async def _in_thread(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
-    """Return the result of `function` in a worker thread; `_END` if it raises `StopIteration`.
-
-    A cancellation is raised when the thread is done, so that nothing is closed while the thread uses it.
-    """
+async def _step(function: Callable[[], Any], limiter: CapacityLimiter) -> Any:
+    """Return the result of `function` in a worker thread; `_END` if it raises `StopIteration`."""
 
     def step() -> Any:
         try:
@@ -197,13 +195,7 @@ async def _in_thread(function: Callable[[], Any], limiter: CapacityLimiter) -> A
         except StopIteration:
             return _END
 
-    thread = asyncio.ensure_future(to_thread.run_sync(step, limiter=limiter))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait({thread})
-        thread.result()
-        raise
+    return await in_thread(step, limiter)
 
 
 # ---------------------------------------------------------------------- reading

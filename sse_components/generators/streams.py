@@ -7,7 +7,6 @@ task. The source is closed when the client leaves, whatever it is doing then.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import logging
 import secrets
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..callbacks import call
 from ..checks import check_positive
 from ..delivery import servers
 from ..events.wire import Frame, comment
@@ -160,8 +160,7 @@ async def apply_transform(item: Any, transform: Transform | None) -> Any:
     """Return what `transform`, sync or async, makes of an item."""
     if transform is None or item is None:
         return item
-    result = transform(item)
-    return await result if inspect.isawaitable(result) else result
+    return await call(transform, item)
 
 
 async def next_frame(inbox: Inbox, seconds: float, heartbeat: Frame) -> Frame | None:

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
+from ..background import report
+from ..callbacks import call
 from ..checks import check_positive, check_whole
 from .sources import items, reading
 
@@ -30,7 +32,8 @@ def create_throttled_stream(
         source: async generator, or another source as `sources.items` lists them.
         min_interval: minimum seconds between items.
         max_buffer: the number of items that may wait.
-        on_drop: called with the number of items dropped so far, each time that it increases.
+        on_drop: called, sync or async, with the number of items dropped so far, each time that it increases. An
+            exception goes to the log, and the stream goes on.
 
     Yields:
         The items, unchanged.
@@ -45,11 +48,11 @@ def create_throttled_stream(
     if max_buffer == 0:
         raise ValueError("max_buffer=0 would drop every item; write max_buffer=1 to keep the latest one only")
     check_whole(max_buffer=max_buffer)
-    return _throttle(items(source, 0), min_interval, max_buffer, on_drop or (lambda dropped: None))
+    return _throttle(items(source, 0), min_interval, max_buffer, on_drop)
 
 
 async def _throttle(
-    source: AsyncIterator[Any], min_interval: float, max_buffer: int, on_drop: Callable[[int], object]
+    source: AsyncIterator[Any], min_interval: float, max_buffer: int, on_drop: Callable[[int], object] | None
 ) -> AsyncGenerator[Any, None]:
     loop, arrived, waiting = asyncio.get_running_loop(), asyncio.Event(), deque[Any]()
     failures, dropped, due = list[BaseException](), 0, 0.0
@@ -61,7 +64,8 @@ async def _throttle(
         if len(waiting) > max_buffer:
             waiting.popleft()
             dropped += 1
-            on_drop(dropped)
+            if on_drop is not None:
+                await drop(on_drop, dropped)
         # A source that never waits would otherwise block the event loop.
         await asyncio.sleep(0)
 
@@ -83,3 +87,11 @@ async def _throttle(
             logger.warning("a throttled stream of one item in %g s dropped %d items", min_interval, dropped)
         for error in failures:
             logger.error("the source of a throttled stream failed after its reader had left", exc_info=error)
+
+
+async def drop(on_drop: Callable[[int], object], dropped: int) -> None:
+    """Tell an application that an item was dropped."""
+    try:
+        await call(on_drop, dropped)
+    except Exception as error:
+        report("on_drop= of a throttled stream failed", error)

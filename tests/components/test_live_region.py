@@ -85,14 +85,14 @@ async def test_a_slow_function_is_not_called_again_before_it_has_returned(sse: K
     assert calls == ["begin", "end", "begin", "end"]
 
 
-async def test_messages_of_a_thread_keep_their_order(sse: Kit) -> None:
+async def test_a_thread_that_waits_for_a_refresh_keeps_the_order_of_its_messages(sse: Kit) -> None:
     @sse.region("board")
     def board() -> str:
         return "board"
 
     def work() -> None:
         sse.publish("board", "before")
-        board.refresh()
+        board.refresh().result(5)
         sse.publish("board", "after").result(5)
 
     await asyncio.to_thread(work)
@@ -144,13 +144,13 @@ async def test_an_error_after_a_commit_is_logged_with_the_line_of_the_call(
     db.close()
 
 
-async def test_an_error_of_a_sync_function_is_raised_by_the_call(sse: Kit) -> None:
+async def test_an_error_of_a_sync_function_is_raised_by_await_and_by_result(sse: Kit) -> None:
     @sse.region("board")
     def board() -> str:
         raise ValueError("no board")
 
     with pytest.raises(ValueError, match="no board"):
-        board.refresh()
+        await board.refresh()
     with pytest.raises(ValueError, match="no board"):
         await asyncio.to_thread(lambda: Region(sse, "other", board.render).refresh().result(5))
 

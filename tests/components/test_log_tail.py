@@ -126,7 +126,7 @@ async def test_lines_before_start_up_and_after_shutdown_are_remembered() -> None
     handler = log.handler()
     handler.handle(logging.makeLogRecord({"msg": "early", "levelno": logging.INFO}))
     with pytest.raises(NotRunning, match="the manager does not run"):
-        await log.write("no")
+        await asyncio.to_thread(log.write, "no")
     async with manager:
         sent = Sent(manager, "app")
         await log.write("now")

@@ -110,7 +110,7 @@ async def test_a_value_that_is_not_finite_is_a_gap(sse: Kit, value: float | None
     assert list(spark.values) == [None]
 
 
-async def test_push_needs_a_running_manager() -> None:
+def test_push_needs_a_running_manager() -> None:
     sse = Kit()
     sse.start_with_application()
     spark = sse.sparkline("load")

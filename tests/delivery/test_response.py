@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from sse_components import BroadcastManager
+from sse_components.access.subscriber import Subscriber
 from sse_components.delivery.feed import StreamConnection
 from sse_components.delivery.response import StreamResponse
 from tests.support.served import build
@@ -213,3 +214,27 @@ async def test_a_task_that_the_kit_and_the_caller_cancel_is_cancelled(sse: Broad
     with pytest.raises(asyncio.CancelledError):
         await held.task
     assert sse.get_connection_count() == 0
+
+
+@pytest.mark.parametrize("fault", ["join", "start"])
+async def test_a_stream_that_fails_to_begin_leaves_nothing_behind(
+    fault: str, sse: BroadcastManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> Any:
+        raise ValueError("broken")
+
+    response = await sse.stream(
+        "news", subscriber=Subscriber({"type": "http", "headers": [], "client": ("host", 1)}, 0.0)
+    )
+    if fault == "join":
+        monkeypatch.setattr(sse.backend, "since", fail)
+    else:
+        monkeypatch.setattr(sse.enforcement, "admit", fail)
+
+    async def ignore(message: Any) -> None: ...
+
+    with pytest.raises(ValueError, match="broken"):
+        await response({"type": "http", "method": "GET"}, asyncio.Event().wait, ignore)
+    assert (len(sse.registry), len(sse.fanout), sse.fanout.feeds, sse.fanout._by_channel) == (0, 0, {}, {})
+    assert sse.quota._open == {}
+    await sse.publish("news", "x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import signal
 import threading
@@ -13,9 +14,17 @@ from typing import Any
 
 import psutil
 import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
 
 from sse_components.delivery import servers
 from tests.support.patience import patient
+from tests.support.running import running
+from tests.support.served import build
 from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, serve_in_thread, serving, until
 
 pytestmark = pytest.mark.anyio
@@ -240,6 +249,15 @@ class Calls:
         self.numbers.append(number)
 
 
+async def send(message: Any) -> None: ...
+
+
+async def receive() -> Any: ...
+
+
+def ignore(server: servers.Server) -> None: ...
+
+
 @pytest.fixture
 def handlers() -> Any:
     """Give signals back to whom they belong."""
@@ -254,15 +272,15 @@ def handler(number: signal.Signals) -> Any:
 
 
 async def test_signals_reach_the_servers_handlers_which_are_restored(handlers: Any) -> None:
-    server, ended = Calls(), asyncio.Event()
+    server = Calls()
+    ended: asyncio.Queue[servers.Server] = asyncio.Queue()
     signal.signal(SIGTERM, server)
-    watch = servers.ExitWatch(ended.set)
-    watch.start()
+    watch = servers.ExitWatch(ended.put_nowait)
     assert handler(SIGTERM) is server, "there is no stream that would need it"
-    watch.first_stream()
-    watch.first_stream()
+    known = watch.server_of(send, receive)
+    assert watch.server_of(send, receive) is known
     signal.raise_signal(SIGTERM)
-    await asyncio.wait_for(ended.wait(), patient(10))
+    assert await asyncio.wait_for(ended.get(), patient(10)) is known
     signal.raise_signal(SIGTERM)
     assert server.numbers == [SIGTERM, SIGTERM]
     watch.stop()
@@ -273,16 +291,16 @@ async def test_signals_reach_the_servers_handlers_which_are_restored(handlers: A
 async def test_default_and_ignored_signals_get_no_handler(handlers: Any) -> None:
     signal.signal(SIGTERM, signal.SIG_DFL)
     signal.signal(SIGINT, signal.SIG_IGN)
-    watch = servers.ExitWatch(lambda: None)
-    watch.first_stream()
+    watch = servers.ExitWatch(ignore)
+    watch.server_of(send, receive)
     assert (signal.getsignal(SIGTERM), signal.getsignal(SIGINT)) == (signal.SIG_DFL, signal.SIG_IGN)
     watch.stop()
 
 
 async def test_a_handler_that_was_installed_later_is_kept(handlers: Any) -> None:
     signal.signal(SIGTERM, Calls())
-    watch = servers.ExitWatch(lambda: None)
-    watch.first_stream()
+    watch = servers.ExitWatch(ignore)
+    watch.server_of(send, receive)
     later = Calls()
     signal.signal(SIGTERM, later)
     watch.stop()
@@ -291,8 +309,8 @@ async def test_a_handler_that_was_installed_later_is_kept(handlers: Any) -> None
 
 def test_no_signal_handler_is_installed_in_a_thread(handlers: Any) -> None:
     async def watch() -> None:
-        watch = servers.ExitWatch(lambda: None)
-        watch.first_stream()
+        watch = servers.ExitWatch(ignore)
+        watch.server_of(send, receive)
         watch.stop()
 
     signal.signal(SIGTERM, server := Calls())
@@ -315,8 +333,6 @@ async def test_granians_signal_handlers_are_restored(tmp_path: Path) -> None:
 
 
 def test_only_known_implementations_of_send_are_stepped() -> None:
-    async def send(message: Any) -> None: ...
-
     assert not servers.can_step(send)
 
 
@@ -325,7 +341,9 @@ async def test_uvicorns_send_is_stepped_and_its_connection_can_be_cut() -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            seen.append((servers.can_step(send), servers.find_check()))
+            watch = servers.ExitWatch(ignore)
+            seen.append((servers.can_step(send), watch.server_of(send, receive)))
+            watch.stop()
             servers.abort(None, send)
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -333,7 +351,91 @@ async def test_uvicorns_send_is_stepped_and_its_connection_can_be_cut() -> None:
     async with serve_in_thread(app) as site:
         with pytest.raises(ConnectionError):
             await site.get("/")
-    [(steppable, check)] = seen
+    [(steppable, server)] = seen
     assert steppable
-    assert check is not None
-    assert check()
+    assert server.ends
+
+
+class Remote:
+    """A proxy of a remote object, as clients of RPC and databases have it: it has every attribute."""
+
+    def __getattr__(self, name: str) -> Remote:
+        return Remote()
+
+    def __call__(self, *args: Any) -> Remote:
+        return Remote()
+
+    async def wait(self, over: asyncio.Event) -> None:
+        self.waits = True
+        await over.wait()
+
+
+class Broken(Remote):
+    """A proxy whose connection is broken, and which says that it is something else."""
+
+    def __getattr__(self, name: str) -> Remote:
+        raise ConnectionError(name)
+
+    @property
+    def __class__(self) -> Any:
+        return uvicorn.Server
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None: ...
+
+    async def send(self, message: Any) -> None: ...
+
+
+async def test_an_object_that_has_every_attribute_is_no_server() -> None:
+    over = asyncio.Event()
+    waiting = [asyncio.create_task(proxy.wait(over)) for proxy in (Remote(), Broken())]
+    async with running(app := build()) as site:
+        stream = await site.stream()
+        generated = await (await site.open("/endless")).until("data: 1")
+        for number in range(3):
+            await asyncio.sleep(2 * servers.EXIT_POLL)
+            await app.state.sse.publish("news", str(number))
+            await stream.until(f"data: {number}")
+        assert not generated.ended
+        site.stop()
+        assert (await stream.to_end()).frames[-1].startswith("event: sse:shutdown")
+        assert (await generated.to_end()).frames[-1] == ": Connection closed"
+    over.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_no_object_of_an_application_disturbs_the_look_for_a_server(handlers: Any) -> None:
+    """Whatever calls a server's `send`: it is not asked for attributes, and a failing one is no reason for an error."""
+    for proxy in (Remote(), Broken()):
+        calls: list[Any] = [proxy, proxy.send, functools.partial(proxy.wait), None]
+        for call in calls:
+            servers.abort(call)
+            watch = servers.ExitWatch(ignore)
+            assert watch.server_of(call) is not None, "signals are always known in the main thread"
+            watch.stop()
+
+    def fail() -> bool:
+        raise ValueError("another version of the server")
+
+    assert not servers.Server(fail).ends
+
+
+async def test_a_stream_is_cut_behind_middleware_of_an_outer_application() -> None:
+    """The connection of a client that does not read is found through the functions that middleware wraps around it."""
+    ui = build()
+    middleware = [Middleware(CORSMiddleware, allow_origins=["*"]), Middleware(GZipMiddleware)]
+    outer = Starlette(routes=[Mount("/ui", ui)], middleware=middleware)
+    async with running(outer) as site:
+        path = await site.get("/ui/grant?channels=unread")
+        stream = await (await site.open(path, buffer=4096, headers=["origin: http://x"])).until("sse:open")
+        [connection] = ui.state.sse.registry.get_connections()
+
+        async def is_stuck() -> bool:
+            await ui.state.sse.publish("unread", "x" * 900_000)
+            await asyncio.sleep(0.05)
+            return bool(connection.busy)
+
+        await until(is_stuck)
+        connection.cut()
+        with pytest.raises(ConnectionError):
+            await stream.to_end()

@@ -36,7 +36,7 @@ async def serve_app(**options: Any) -> AsyncIterator[tuple[BroadcastManager, htt
     app = FastHTML(secret_key="tests")
     manager = setup_sse(app, **options)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-    async with app.router.lifespan_context(app), client:
+    async with app.state.sse, app.router.lifespan_context(app), client:
         yield manager, client
 
 

@@ -131,9 +131,11 @@ class LiveApp:
 
 
 @asynccontextmanager
-async def run_live_app(**options: Any) -> AsyncIterator[LiveApp]:
+async def run_live_app(*, middleware: Any = None, **options: Any) -> AsyncIterator[LiveApp]:
     """Serve an application, set up with these options of `setup_sse`, until the block ends."""
     app, sse = make_app(**options)
+    if middleware is not None:
+        app.add_middleware(middleware)
     async with running(app) as site:
         live_app = LiveApp(site.port, sse)
         try:

@@ -13,8 +13,20 @@ import uvicorn
 from tests.support.serving import HOST, Site, until
 
 
+class Running(Site):
+    """A site, and the server that serves it in this event loop."""
+
+    def __init__(self, port: int, server: uvicorn.Server) -> None:
+        super().__init__(port)
+        self.server = server
+
+    def stop(self) -> None:
+        """Have the server begin to stop, as a signal does."""
+        self.server.should_exit = True
+
+
 @asynccontextmanager
-async def running(app: Any, **config: Any) -> AsyncIterator[Site]:
+async def running(app: Any, **config: Any) -> AsyncIterator[Running]:
     """Serve an application with uvicorn until the block ends.
 
     Args:
@@ -24,7 +36,7 @@ async def running(app: Any, **config: Any) -> AsyncIterator[Site]:
     listener = socket.create_server((HOST, 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", **config))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    site = Site(listener.getsockname()[1])
+    site = Running(listener.getsockname()[1], server)
     try:
         await until(lambda: server.started)
         yield site
