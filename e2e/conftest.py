@@ -35,6 +35,9 @@ PATIENCE = 1000 * patient(20)
 # The failure of a request that the page itself has ended, by closing a stream or by navigating.
 ABORTED = "net::ERR_ABORTED"
 
+# In a page: the address of the kit's modules.
+KIT_ADDRESS = "document.querySelector('script[src*=\"/sse/assets/\"]').src.match(/.*[/]sse[/]assets[/][^/]+[/]/)[0]"
+
 OpenTab = Callable[[str], Page]
 
 
@@ -175,15 +178,7 @@ def wait_for_sources(tab: Page, count: int) -> None:
 
 def count_sources(tab: Page) -> int:
     """Return the number of sources on a page."""
-    return int(
-        tab.evaluate(
-            """async () => {
-              const { src } = document.querySelector("script[src*='/sse/assets/']");
-              const [assets] = /.*[/]sse[/]assets[/][^/]+[/]/.exec(src);
-              return (await import(`${assets}page/sources.js`)).sources.size;
-            }"""
-        )
-    )
+    return int(tab.evaluate(f"import({KIT_ADDRESS} + 'page/sources.js').then(({{ sources }}) => sources.size)"))
 
 
 def forget_lost_connections(problems: list[str], server: PageServer) -> int:

@@ -1,3 +1,4 @@
+import { runsOf } from "./runs.js";
 import { areSame, contentOf, haveSameAttributes } from "./same.js";
 
 /** Elements that differ in these are different ones: what is typed into a field must not get into another. */
@@ -23,8 +24,13 @@ export function matchChildren(base, fresh) {
   matcher.matchEnds();
   matcher.matchBy((node) => (node instanceof Element && node.id ? `${node.nodeName}#${node.id}` : ""));
   matcher.matchBy((node) => (node instanceof Element && !node.id ? node.outerHTML : ""));
-  matcher.matchInPlace((a, b) => haveSameTag(a, b));
-  matcher.matchInPlace((a, b) => isSameKind(a, b));
+  matcher.matchBy((node) =>
+    node instanceof Element && !node.id && node.innerHTML ? `${kindOf(node)}>${node.innerHTML}` : "",
+  );
+  matcher.matchRuns();
+  matcher.matchInPlace(haveSameTag);
+  matcher.matchBy((node) => (node instanceof Element && !node.id && isPatchable(node) ? tagOf(node) : ""));
+  matcher.matchInPlace(isSameKind);
   return matcher;
 }
 
@@ -85,6 +91,16 @@ class Matcher {
     }
   }
 
+  /** Match what is left between two nodes that are matched already, where as many of the same kinds are left in both. */
+  matchRuns() {
+    const runs = runsOf(this.#olds, (old) => (this.#left.has(old) ? undefined : old));
+    for (const [start, news] of runsOf(this.#news, (node) => this.matches.get(node))) {
+      const olds = runs.get(start) ?? [];
+      const areAlike = olds.length === news.length && olds.every((old, index) => isSameKind(old, news[index]));
+      if (areAlike) for (const [index, old] of olds.entries()) this.#match(old, news[index]);
+    }
+  }
+
   /**
    * Match nodes of the same kind, in order, between those that are matched already.
    *
@@ -138,14 +154,31 @@ function haveSameTag(old, node) {
 }
 
 /**
- * Tell whether one node may become the other. A script in the page's body never does: a new one has to run.
+ * Tell whether one node may become the other.
  *
  * @param {ChildNode} old
  * @param {ChildNode} node
  */
 function isSameKind(old, node) {
-  if (old.nodeName !== node.nodeName) return false;
-  if (!(old instanceof Element)) return true;
-  const isSame = IDENTITY.every((name) => old.getAttribute(name) === /** @type {Element} */ (node).getAttribute(name));
-  return isSame && (old.nodeName !== "SCRIPT" || old.closest("head") !== null);
+  if (!(old instanceof Element && node instanceof Element)) return old.nodeName === node.nodeName;
+  return kindOf(old) === kindOf(node) && isPatchable(old);
+}
+
+/**
+ * Tell whether an element may become another one. A script in the page's body never does: a new one has to run.
+ *
+ * @param {Element} element
+ */
+function isPatchable(element) {
+  return element.nodeName !== "SCRIPT" || element.closest("head") !== null;
+}
+
+/** @param {Element} element */
+function kindOf(element) {
+  return [element.nodeName, ...IDENTITY.map((name) => element.getAttribute(name))].join();
+}
+
+/** @param {Element} element */
+function tagOf(element) {
+  return /** @type {Element} */ (element.cloneNode()).outerHTML;
 }

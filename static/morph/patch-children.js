@@ -1,7 +1,8 @@
 import { moveBefore } from "./fields.js";
 import { matchChildren } from "./match-children.js";
 import { movedNodes } from "./moved-nodes.js";
-import { areSame, contentOf, haveSameAttributes } from "./same.js";
+import { replacementsOf } from "./replacements.js";
+import { areSame, contentOf } from "./same.js";
 import { serverCopy } from "./server-copy.js";
 
 /** @typedef {import("./three-way.js").ThreeWayPatch} ThreeWayPatch */
@@ -17,6 +18,10 @@ export class ChildrenPatch {
   #anchors;
   /** The children that the page's server has not made. @type {Set<ChildNode>} */
   #strangers = new Set();
+  /** What the server said before, and has moved. @type {Set<ChildNode>} */
+  #moved = new Set();
+  /** The strangers that scripts have put in the place of what the server said. @type {Map<ChildNode, ChildNode>} */
+  #replacements;
   /** After which nodes the next one belongs. @type {{ base: ChildNode | null, live: ChildNode | null }} */
   #place = { base: null, live: null };
 
@@ -38,15 +43,16 @@ export class ChildrenPatch {
       if (copy?.parentNode === base) this.#anchors.set(copy, node);
       else this.#strangers.add(node);
     }
+    this.#replacements = replacementsOf(contentOf(base), contentOf(live), this.#anchors);
   }
 
   run() {
     if (this.#isRemade()) return this.#replaceAll();
     for (const old of this.#before.removed) this.#remove(old);
-    const moved = movedNodes(this.#base, this.#fresh, this.#before.matches);
+    this.#moved = movedNodes(this.#base, this.#fresh, this.#before.matches);
     for (const fresh of this.#fresh) {
       const old = this.#before.matches.get(fresh);
-      if (old) this.#keep(old, fresh, moved.has(old));
+      if (old) this.#keep(old, fresh);
       else this.#add(fresh);
     }
   }
@@ -62,7 +68,7 @@ export class ChildrenPatch {
   }
 
   #replaceAll() {
-    const kept = [...this.#live.children].filter((child) => !this.#whole.mayChange(child, null));
+    const kept = [...this.#live.childNodes].filter((child) => !this.#whole.mayRemove(child));
     this.#live.replaceChildren(...kept);
     this.#base.replaceChildren();
     for (const fresh of this.#fresh) this.#insert(fresh);
@@ -72,19 +78,18 @@ export class ChildrenPatch {
   /** @param {ChildNode} old */
   #remove(old) {
     if (old instanceof Element && this.#whole.says(old.id)) return; // it is in another place now
-    const live = this.#anchors.get(old) ?? this.#whole.find(old);
+    const live = this.#anchors.get(old) ?? this.#whole.find(old) ?? this.#replacements.get(old);
     old.remove();
-    if (live && (!(live instanceof Element) || this.#whole.mayChange(live, null))) live.remove();
+    if (live && this.#whole.mayRemove(live)) live.remove();
   }
 
   /**
    * @param {ChildNode} old
    * @param {ChildNode} fresh
-   * @param {boolean} isMoved
    */
-  #keep(old, fresh, isMoved) {
+  #keep(old, fresh) {
     const live = this.#anchors.get(old);
-    if (isMoved) this.#move(old, live);
+    if (this.#moved.has(old)) this.#move(old, live);
     if (this.#before.unchanged.has(fresh)) return this.#pass(old, live);
     const found = live ?? this.#whole.find(old);
     if (found) return this.#pass(this.#whole.patchNode(old, fresh, found), live);
@@ -102,25 +107,23 @@ export class ChildrenPatch {
     const moved = this.#whole.findMoved(fresh);
     const standIn = this.#standIn(fresh, old);
     if (moved && !moved.contains(this.#live)) this.#adopt(moved, fresh, true);
-    else if (standIn) this.#adopt(standIn, fresh, false);
-    else this.#bring(fresh);
+    else if (standIn?.nodeName === fresh.nodeName) this.#adopt(standIn, fresh, false);
+    else this.#bring(fresh, standIn);
   }
 
   /**
-   * Return the child that is what the server says now, though not from it, or that stands where the page has lost something.
+   * Return the child that is what the server says now, though not from it, or that stands in the place of what it said before.
    *
    * @param {ChildNode} fresh
    * @param {ChildNode} [old]
    */
   #standIn(fresh, old) {
     const strangers = [...this.#strangers].filter(({ nodeName }) => nodeName === fresh.nodeName);
-    const said = (/** @type {ChildNode} */ node) => serverCopy.of(node) ?? node;
+    const replacement = old && this.#replacements.get(old);
     return (
-      strangers.find(
-        (node) => node instanceof Element && node.id !== "" && node.id === /** @type {Element} */ (fresh).id,
-      ) ??
-      strangers.find((node) => areSame(said(node), fresh)) ??
-      (old && strangers.find((node) => isLike(/** @type {ChildNode} */ (said(node)), old)))
+      strangers.find((node) => node instanceof Element && node.id !== "" && node.id === Reflect.get(fresh, "id")) ??
+      strangers.find((node) => areSame(serverCopy.of(node) ?? node, fresh)) ??
+      (replacement && this.#strangers.has(replacement) ? replacement : undefined)
     );
   }
 
@@ -138,10 +141,25 @@ export class ChildrenPatch {
     this.#pass(this.#whole.patchNode(copy, fresh, live), live);
   }
 
-  /** @param {ChildNode} fresh */
-  #bring(fresh) {
+  /**
+   * @param {ChildNode} fresh
+   * @param {ChildNode} [standIn] what gives way to it, unless it may not
+   */
+  #bring(fresh, standIn) {
+    if (standIn && !this.#whole.mayRemove(standIn)) return this.#say(fresh);
     const live = this.#insert(fresh);
     if (live instanceof Element) this.#whole.changes.inserted.push(live);
+    standIn?.remove();
+  }
+
+  /**
+   * Note what the server says, though the page does not show it.
+   *
+   * @param {ChildNode} fresh
+   */
+  #say(fresh) {
+    this.#base.insertBefore(fresh, afterOrFirst(this.#place.base, this.#base));
+    this.#place.base = fresh;
   }
 
   /** @param {ChildNode} fresh */
@@ -168,7 +186,7 @@ export class ChildrenPatch {
     if (this.#place.live) return this.#place.live.nextSibling;
     for (const fresh of this.#fresh) {
       const old = this.#before.matches.get(fresh);
-      const live = old && this.#anchors.get(old);
+      const live = old && !this.#moved.has(old) ? this.#anchors.get(old) : undefined;
       if (live?.parentNode === this.#live) return live;
     }
     return null;
@@ -190,14 +208,4 @@ export class ChildrenPatch {
  */
 function afterOrFirst(node, parent) {
   return node ? node.nextSibling : parent.firstChild;
-}
-
-/**
- * Tell whether a node looks like what was there before: an element with the same tag, or any text.
- *
- * @param {ChildNode} node
- * @param {ChildNode} old
- */
-function isLike(node, old) {
-  return !(node instanceof Element) || haveSameAttributes(node, /** @type {Element} */ (old));
 }

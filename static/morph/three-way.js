@@ -120,6 +120,11 @@ export class ThreeWayPatch {
     return live.dispatchEvent(new CustomEvent(BEFORE_MORPH_EVENT, init));
   }
 
+  /** @param {ChildNode} live */
+  mayRemove(live) {
+    return !(live instanceof Element) || this.mayChange(live, null);
+  }
+
   /**
    * Return the node of a copy, wherever it stands by now.
    *

@@ -1,0 +1,84 @@
+"""Pages that say what a test has the server say, with a short log, so that they soon have to fetch themselves again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fasthtml.common import Div, Request, Safe, Script, Title
+
+from e2e.pages import page_app
+from sse_components import SSE, LiveRegion, setup_sse
+from sse_components.backends import MemoryBackend
+from sse_components.events.log import EventLog
+
+LOG_LENGTH = 3
+FRANKEN = "https://cdn.jsdelivr.net/npm/franken-ui@2.1.2/dist/js"
+
+
+@dataclass
+class Page:
+    """What the server says now. In its HTML, `{n}` is the number."""
+
+    n: str = "1"
+    html: str = ""
+    title: str = "before"
+    lang: str = ""
+    theme: str = ""
+    body: str = ""
+    region: str = ""
+    fragment: str = ""
+
+    def show(self, name: str) -> Any:
+        return Safe(str(getattr(self, name)).replace("{n}", self.n))
+
+
+def make_app(*, htmx4: bool) -> Any:
+    app, rt = page_app(htmx4=htmx4, htmlkw={"data-root": "1"}, bodykw={"data-body": "1"})
+    sse = setup_sse(app, backend=MemoryBackend(EventLog(max_events=LOG_LENGTH)))
+    pages: dict[str, Page] = {}
+
+    def page_of(room: str) -> Page:
+        return pages.setdefault(room, Page())
+
+    @rt("/{room}", methods=["GET"])
+    def page(request: Request, room: str, franken: bool = False) -> Any:
+        now = page_of(room)
+        request.htmlkw |= {"lang": now.lang, "class": now.theme}
+        request.bodykw |= {"class": now.body}
+        if franken:
+            request.hdrs += [Script(src=f"{FRANKEN}/{name}.iife.js", type="module") for name in ("core", "icon")]
+        region = LiveRegion(now.show("region"), id=f"region-{room}")
+        return Title(now.title), SSE(channels=room, swap="none", id="live"), Div(now.show("html"), id="app"), region
+
+    @rt("/{room}/fragment", methods=["GET"])
+    def fragment(room: str) -> Any:
+        return page_of(room).show("fragment")
+
+    add_controls(rt, sse, page_of)
+    return app
+
+
+def add_controls(rt: Any, sse: Any, page_of: Callable[[str], Page]) -> None:
+    """Add the routes with which a test changes what the server says, and publishes."""
+
+    @rt("/{room}/say", methods=["POST"])
+    async def say(request: Request, room: str) -> None:
+        """Change what the server says."""
+        for name, value in (await request.form()).items():
+            setattr(page_of(room), name, value)
+
+    @rt("/{room}/miss", methods=["POST"])
+    async def miss(room: str) -> None:
+        """Publish more than the log keeps."""
+        for _ in range(LOG_LENGTH + 1):
+            await sse.publish(room, "x", event="missed")
+
+    @rt("/{room}/publish", methods=["POST"])
+    async def publish(room: str, html: str, target: str, swap: str) -> None:
+        await sse.publish(room, Safe(html), target=target or None, swap=swap or None)
+
+    @rt("/{room}/refresh", methods=["POST"])
+    async def refresh(room: str) -> None:
+        await sse.region(f"region-{room}")(lambda: page_of(room).show("region")).refresh()
