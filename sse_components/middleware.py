@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .access import visitor
 from .access.grants import Grants
 from .delivery.handover import SCOPE_KEY, Handover, Stream
+from .errors import SetupError
 from .html.page_context import Page, current_page
 from .manager import BroadcastManager
 
@@ -76,13 +77,18 @@ class SSEMiddleware:
                     await running.aclose()
                 await send(message)
 
-            try:
-                await self.manager.home.begin_lifespan()
-            except Exception:
-                await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
-                raise
+            if (failure := await self._begin_lifespan()) is not None:
+                await send({"type": "lifespan.startup.failed", "message": message_of(failure)})
+                raise failure
             running.push_async_callback(self.manager.home.end_lifespan)
             await self.app(scope, receive_all, send_after_end)
+
+    async def _begin_lifespan(self) -> Exception | None:
+        try:
+            await self.manager.home.begin_lifespan()
+        except Exception as error:
+            return error
+        return None
 
     async def _handed_over(self, scope: Scope, receive: Receive, send: Send) -> Stream | None:
         given = set(scope)
@@ -116,6 +122,12 @@ def with_cookies(known: visitor.Visitor, send: Send) -> Send:
         await send(message)
 
     return send_with_cookies
+
+
+def message_of(failure: Exception) -> str:
+    """Return what the server logs about a start-up that has failed: a reason that says enough needs no traceback."""
+    says_enough = isinstance(failure, SetupError)
+    return f"SetupError: {failure}" if says_enough else "".join(traceback.format_exception(failure))
 
 
 class InnermostMiddleware:

@@ -12,20 +12,15 @@ import socket
 import ssl
 import sys
 from asyncio.subprocess import Process
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import httpx
 import pytest
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.errors import ErrorCodes
-from h2.events import DataReceived
 
+from tests.support.http2 import Http2Client
 from tests.support.patience import patient
 from tests.support.serving import HOST, ROOT, SUPPORT, Site, free_port, until
 
@@ -298,47 +293,6 @@ async def is_buffered(app: Site, front: Front, path: str) -> bool:
     return held_back
 
 
-class Browser:
-    """One HTTP/2 connection with many streams, each of which can be given up alone, as by a tab that is closed."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._http = H2Connection(H2Configuration(header_encoding="utf-8"))
-        self._http.initiate_connection()
-        self._bodies: defaultdict[int, bytes] = defaultdict(bytes)
-
-    @classmethod
-    @asynccontextmanager
-    async def at(cls, front: Front) -> AsyncIterator[Self]:
-        tls = front.tls()
-        tls.set_alpn_protocols(["h2"])
-        reader, writer = await asyncio.open_connection(HOST, front.port, ssl=tls, server_hostname=NAME)
-        yield cls(reader, writer)
-        writer.close()
-        await writer.wait_closed()
-
-    def get(self, path: str) -> int:
-        """Send a request, and return the number of its stream."""
-        number = self._http.get_next_available_stream_id()
-        head = {":method": "GET", ":scheme": "https", ":authority": NAME, ":path": path}
-        self._http.send_headers(number, head.items(), end_stream=True)
-        self._writer.write(self._http.data_to_send())
-        return number
-
-    def give_up(self, number: int) -> None:
-        self._http.reset_stream(number, ErrorCodes.CANCEL)
-        self._writer.write(self._http.data_to_send())
-
-    async def until(self, text: str, numbers: list[int]) -> None:
-        """Read until a text has arrived on each of the streams."""
-        async with asyncio.timeout(patient(15)):
-            while not all(text.encode() in self._bodies[number] for number in numbers):
-                for event in self._http.receive_data(await self._reader.read(2**16)):
-                    if isinstance(event, DataReceived):
-                        self._bodies[event.stream_id] += event.data
-                self._writer.write(self._http.data_to_send())
-
-
 # ---------------------------------------------------------------------------------------------- tests
 
 
@@ -408,13 +362,27 @@ async def test_a_disconnected_client_is_removed_at_once(app: Site, front: Front,
 
 
 async def test_many_streams_share_an_http2_connection_and_end_separately(app: Site, front: Front, path: str) -> None:
-    async with Browser.at(front) as browser:
+    async with Http2Client.at(front.port, tls=front.tls(), name=NAME) as browser:
         numbers = [browser.get(path) for _ in range(20)]
-        await browser.until("sse:open", numbers)
+        await browser.until_arrived("sse:open", numbers)
         browser.give_up(numbers.pop())
         await until(lambda: has_streams(app, 19))
         await app.publish()
-        await browser.until("data: 0.\n", numbers)
+        await browser.until_arrived("data: 0.\n", numbers)
+    await until(lambda: has_streams(app, 0))
+
+
+async def test_a_stream_that_is_not_read_is_cut_alone(app: Site, front: Front, path: str) -> None:
+    unread = await app.get("/grant?channels=unread")
+    async with Http2Client.at(front.port, tls=front.tls(), name=NAME) as browser:
+        slow, others = browser.get(unread, read=False), [browser.get(path) for _ in range(3)]
+        await browser.until_arrived("sse:open", [slow, *others])
+        await app.publish("unread", count=100, size=100_000)
+        await app.get("/disconnect?channel=unread")
+        await until(lambda: has_streams(app, 3))
+        await app.publish()
+        await browser.until_arrived("data: 0.\n", others)
+        assert browser.ended <= {slow}
     await until(lambda: has_streams(app, 0))
 
 

@@ -22,10 +22,23 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
 from sse_components.delivery import servers
+from tests.support.http2 import Http2Client
 from tests.support.patience import patient
 from tests.support.running import running
 from tests.support.served import build
-from tests.support.serving import GRANIAN, HYPERCORN, UVICORN, Server, Stream, serve_in_thread, serving, until
+from tests.support.serving import (
+    DAPHNE,
+    GRANIAN,
+    GUNICORN,
+    GUNICORN_ASGI,
+    HYPERCORN,
+    UVICORN,
+    Server,
+    Stream,
+    serve_in_thread,
+    serving,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -237,6 +250,77 @@ async def test_disconnected_clients_are_removed_at_once(command: tuple[str, ...]
         await until(back, 1)
         assert await end(server, SIGTERM, []) < 2
     assert server.trouble == []
+
+
+@pytest.mark.parametrize("command", [pytest.param(HYPERCORN, id="hypercorn"), pytest.param(GRANIAN, id="granian")])
+async def test_a_stream_that_is_not_read_is_cut_alone_over_http2(command: tuple[str, ...], tmp_path: Path) -> None:
+    """Other streams of the same TCP connection may be those of other people, behind a proxy."""
+    async with serving(command, tmp_path) as server, Http2Client.at(server.port) as client:
+        unread, path = [await server.get(f"/grant?channels={channel}") for channel in ("unread", "news")]
+        slow, others = client.get(unread, read=False), [client.get(path) for _ in range(3)]
+        await client.until_arrived("sse:open", [slow, *others])
+        await server.publish("unread", count=100, size=100_000)
+        assert await server.get("/disconnect?channel=unread") == "1"
+        await until(lambda: follows(server, 3))
+        await server.publish()
+        await client.until_arrived("data: 0.\n", others)
+        if command is HYPERCORN:  # granian tells the client as soon as it reads
+            await client.until(lambda: slow in client.ended)
+        assert client.ended <= {slow}
+    assert server.trouble == []
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(GUNICORN, id="gunicorn uvicorn-worker"), pytest.param(GUNICORN_ASGI, id="gunicorn asgi")]
+)
+async def test_a_worker_of_gunicorn_ends_its_streams(command: tuple[str, ...], tmp_path: Path) -> None:
+    async with serving((*command, "--max-requests", "20"), tmp_path) as server:
+        worker = await process_id(server)
+        before = await server.streams(5)
+        await asyncio.gather(*[server.report() for _ in range(20)], return_exceptions=True)
+        await asyncio.gather(*[stream.to_end() for stream in before])
+
+        async def is_replaced() -> bool:
+            return await server.answers() and await process_id(server) != worker
+
+        await until(is_replaced)
+        after, endless = await server.streams(5), await (await server.open("/endless")).until("data: 1")
+        await server.publish()
+        assert await end(server, SIGTERM, [*after, endless]) < 2
+    assert [stream.texts for stream in after] == [["0."]] * 5
+    assert len(retry_delays(before)) == len(retry_delays(after)) == 5
+    assert (server.marks, server.trouble) == (["started", "stopped"] * 2, [])
+
+
+async def process_id(server: Server) -> int:
+    return int((await server.report())["pid"])
+
+
+async def test_daphne_ends_its_streams_without_a_last_frame(tmp_path: Path) -> None:
+    async with serving(DAPHNE, tmp_path) as server:
+        streams = await server.streams(5)
+        await server.publish()
+        await asyncio.gather(*[stream.until("data: 0.") for stream in streams])
+        await streams.pop().close()
+        await until(lambda: follows(server, 4))
+        server.stop(SIGTERM)
+        assert await server.ended() < 2
+        for stream in streams:
+            with pytest.raises(ConnectionError):
+                await stream.to_end()
+    assert (server.marks, server.trouble) == ([], [])
+
+
+async def follows(server: Server, count: int) -> bool:
+    return bool((await server.report())["following"] == count)
+
+
+async def test_a_server_without_asyncio_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as caught:
+        async with serving((*HYPERCORN, "--worker-class", "trio"), tmp_path):
+            pass
+    assert "SetupError: sse_components needs asyncio, and no event loop of asyncio runs here" in str(caught.value)
+    assert "serve the application with asyncio, such as hypercorn without `--worker-class trio`" in str(caught.value)
 
 
 class Calls:

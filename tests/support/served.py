@@ -65,6 +65,10 @@ def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **optio
                 await asyncio.sleep(0)
         return PlainTextResponse(str(os.getpid()))
 
+    @app.route("/disconnect")
+    async def disconnect(channel: str) -> PlainTextResponse:
+        return PlainTextResponse(str(await sse.disconnect(channel=channel)))
+
     @app.route("/wait")
     async def wait(seconds: float) -> PlainTextResponse:
         mark("waiting")

@@ -34,6 +34,8 @@ HOST = "127.0.0.1"
 UVICORN = ("uvicorn", "{app}", "--host", HOST, "--port", "{port}")
 HYPERCORN = ("hypercorn", "{app}", "--bind", f"{HOST}:{{port}}")
 GUNICORN = ("gunicorn", "{app}", "--bind", f"{HOST}:{{port}}", "-k", "uvicorn_worker.UvicornWorker")
+GUNICORN_ASGI = ("gunicorn", "{app}", "--bind", f"{HOST}:{{port}}", "-k", "asgi")
+DAPHNE = ("daphne", "-b", HOST, "-p", "{port}", "{app}")
 GRANIAN = ("granian", "{app}", "--interface", "asgi", "--host", HOST, "--port", "{port}")
 
 # Words that must not be in the output of a server.
