@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import product
 
@@ -25,7 +26,8 @@ class Revocations:
 
     def __init__(self, keep: float, clock: Clock = time.time) -> None:
         self.keep, self.clock = keep, clock
-        self._until: dict[Key, float] = {}  # oldest first
+        # Oldest first. A `dict` would search for its first key among all that were deleted before it.
+        self._until: OrderedDict[Key, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._until)
@@ -40,8 +42,10 @@ class Revocations:
     ) -> None:
         """Revoke every grant issued until now to which all of the arguments apply."""
         key, now = (user, browser, channel, serial), self.clock()
-        self._until.pop(key, None)
         self._until[key] = now
+        self._until.move_to_end(key)
+        self._until[key] = now
+        self._until.move_to_end(key)
         while (oldest := next(iter(self._until))) and self._until[oldest] < now - self.keep:
             del self._until[oldest]
 

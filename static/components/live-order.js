@@ -1,6 +1,8 @@
 import { KEY_ATTRIBUTE } from "../protocol.js";
 
-const NUMBER = /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i;
+const NUMBER = /^\s*[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?\s*$/i;
+// Characters of a sort key that count, as in Python: keys are often texts of users.
+const KEY_CHARACTERS = 256;
 
 /**
  * Return a function that compares elements by their sort keys, the same in every tab: numbers by value and before text; text
@@ -31,7 +33,7 @@ function supportedLocales(language) {
 
 /** @param {Element} element */
 function keyOf(element) {
-  return element.getAttribute(KEY_ATTRIBUTE) ?? "";
+  return (element.getAttribute(KEY_ATTRIBUTE) ?? "").slice(0, KEY_CHARACTERS);
 }
 
 /**
