@@ -44,8 +44,6 @@ class Revocations:
         key, now = (user, browser, channel, serial), self.clock()
         self._until[key] = now
         self._until.move_to_end(key)
-        self._until[key] = now
-        self._until.move_to_end(key)
         while (oldest := next(iter(self._until))) and self._until[oldest] < now - self.keep:
             del self._until[oldest]
 

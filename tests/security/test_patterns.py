@@ -45,8 +45,10 @@ async def test_a_page_shows_whatever_its_users_have_entered() -> None:
     @app.route("/")
     def index() -> object:
         keys = [*HOSTILE.values(), "7", "apple"]
-        items = [Li(name, id=f"item-{number}", data_sse_key=key[:5_000]) for number, (name, key) in
-                 enumerate(zip([*HOSTILE, "seven", "fruit"], keys, strict=True))]
+        items = [
+            Li(name, id=f"item-{number}", data_sse_key=key[:5_000])
+            for number, (name, key) in enumerate(zip([*HOSTILE, "seven", "fruit"], keys, strict=True))
+        ]
         return LiveList(*items, id="list")
 
     async with running(app) as site:
