@@ -15,7 +15,7 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, StreamEnded, StreamReset
 
 from tests.support.patience import patient
-from tests.support.serving import HOST
+from tests.support.serving import HOST, Stream
 
 # Bytes that the server may send on all streams together, so that a stream that is not read holds up no other.
 WINDOW = 2**24
@@ -93,9 +93,10 @@ class Http2Client:
             while not condition():
                 if self.is_closed:
                     raise ConnectionError("the server has closed the connection")
-                await self._read()
+                await self.read()
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Receive the next bytes."""
         data = await self._reader.read(2**16)
         self.is_closed = not data
         for event in self._http.receive_data(data):
@@ -111,3 +112,19 @@ class Http2Client:
 
     def _flush(self) -> None:
         self._writer.write(self._http.data_to_send())
+
+
+class Http2Stream(Stream):
+    """One stream of a connection, read like a response over HTTP/1.1."""
+
+    def __init__(self, client: Http2Client, number: int) -> None:
+        self._client, self._number = client, number
+        self.body, self.ended = bytearray(), False
+
+    async def read(self) -> None:
+        """Receive the next bytes of the connection."""
+        await self._client.read()
+        self.body[:] = self._client.text(self._number).encode()
+        self.ended = self._number in self._client.ended
+        if self._client.is_closed and not self.ended:
+            raise ConnectionError("the connection ended before the body did")

@@ -1,0 +1,61 @@
+"""Each cell of the table in docs/deployment.md is true, and the table has a row for each way that is tested."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.support.patience import patient
+from tests.support.serving import ROOT, Stream
+from tests.support.ways import ALL, LAST_FRAME, LIFESPAN, WAYS, Running, Way, row, table
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+async def test_a_way_to_run_an_application(way: Way, tmp_path: Path) -> None:
+    async with way.run(tmp_path) as running:
+        stream = await open_stream(running)
+        assert await reaches_all(running, stream, way.processes) == (way.reaches == ALL)
+        assert running.had_lifespan() == (way.starts == LIFESPAN)
+        running.stop()
+        assert await last_frame(stream) == (way.ends == LAST_FRAME)
+
+
+async def open_stream(running: Running) -> Stream:
+    path = await running.site.get(f"{running.prefix}/grant?channels=news")
+    assert path.startswith(f"{running.prefix}/sse/stream?"), path
+    return await (await running.open(path)).until("sse:open")
+
+
+async def reaches_all(running: Running, stream: Stream, processes: int) -> bool:
+    """Publish in each of the processes, and tell whether a stream gets all of it, and not that of its own one only."""
+    published: defaultdict[str, set[str]] = defaultdict(set)
+    for number in count():
+        process = await running.site.get(f"{running.prefix}/publish?channel=news&first={number}")
+        published[process].add(f"{number}.")
+        if len(published) == processes and number >= 3:
+            break
+    async with asyncio.timeout(patient(15)):
+        while not any(numbers <= set(stream.texts) for numbers in published.values()):
+            await stream.read()
+    return set(stream.texts) == set().union(*published.values())
+
+
+async def last_frame(stream: Stream) -> bool:
+    """Tell whether a stream ends with the frame that says when to come back."""
+    try:
+        await stream.to_end()
+    except ConnectionError:
+        return False
+    return stream.frames[-1].startswith("event: sse:shutdown\nretry: ")
+
+
+def test_the_table_says_what_is_tested() -> None:
+    expected = table(map(row, WAYS))
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    assert expected in text, f"docs/deployment.md has another table than this one:\n{expected}"
