@@ -24,7 +24,7 @@ from .endpoints.stream import StreamEndpoint
 from .errors import SetupError
 from .html import assets
 from .html.oob import flat
-from .html.page_context import kit_prefix
+from .html.page_context import kit_prefix, page_namespace
 from .html.scripts import ScriptTag
 from .kit import Kit
 from .manager import BroadcastManager, ElementBuilder
@@ -218,7 +218,7 @@ def add_headers(app: Any, prefix: str, htmx: int | None) -> None:
     if not any(re.search(r"(?:hx-|/)sse(?:\.min)?\.js", src) for src in script_sources(app.hdrs)):
         app.hdrs.append(Script(src=url, integrity=integrity, crossorigin="anonymous"))
     app.hdrs.insert(0, KitTags(prefix, assets.first_tag))
-    app.hdrs.append(KitTags(prefix, assets.entry_tags))
+    app.hdrs.append(KitTags(prefix, lambda path: assets.entry_tags(path, page_namespace())))
 
 
 class KitTags:

@@ -63,7 +63,8 @@ ROOM_ATTRIBUTE: Final = "data-sse-room"
 # A part of a message that changes only the text of its element.
 TEXT_ATTRIBUTE: Final = "data-sse-text"
 
-# The tag of a script, which has its settings.
+# The tag of a script, which has its settings. The namespace of what a browser keeps is in the tag of `index.js`.
+NAMESPACE_ATTRIBUTE: Final = "data-sse-namespace"
 RECONNECT_ATTRIBUTE: Final = "data-sse-reconnect"
 MONITOR_ATTRIBUTE: Final = "data-sse-monitor"
 
@@ -92,7 +93,8 @@ LEVEL_ATTRIBUTE: Final = "data-level"
 TOASTS_ATTRIBUTE: Final = "data-sse-toasts"
 TOAST_ATTRIBUTE: Final = "data-sse-toast"
 
-# SyncedField, SyncedToggle. What a browser stores of fields has the prefix; it is deleted when the user signs out.
+# SyncedField, SyncedToggle. What a browser stores of fields has the prefix, and then the namespace and a colon; it is
+# deleted when the user signs out.
 SYNCED_ATTRIBUTE: Final = "data-sse-synced"
 SAID_ATTRIBUTE: Final = "data-sse-said"
 FIELD_KEY: Final = "sse:field:"

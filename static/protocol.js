@@ -52,7 +52,8 @@ export const SHARED_ATTRIBUTE = "data-sse-shared";
 export const ROOM_ATTRIBUTE = "data-sse-room";
 export const TEXT_ATTRIBUTE = "data-sse-text";
 
-// The tag of a script, which has its settings.
+// The tag of a script, which has its settings. The namespace of what a browser keeps is in the tag of `index.js`.
+export const NAMESPACE_ATTRIBUTE = "data-sse-namespace";
 export const RECONNECT_ATTRIBUTE = "data-sse-reconnect";
 export const MONITOR_ATTRIBUTE = "data-sse-monitor";
 
@@ -81,7 +82,7 @@ export const LEVEL_ATTRIBUTE = "data-level";
 export const TOASTS_ATTRIBUTE = "data-sse-toasts";
 export const TOAST_ATTRIBUTE = "data-sse-toast";
 
-// SyncedField, SyncedToggle. What a browser stores of fields has the prefix; it is deleted when the user signs out.
+// SyncedField, SyncedToggle. What a browser stores of fields has the prefix, and then the namespace and a colon; it is deleted when the user signs out.
 export const SYNCED_ATTRIBUTE = "data-sse-synced";
 export const SAID_ATTRIBUTE = "data-sse-said";
 export const FIELD_KEY = "sse:field:";

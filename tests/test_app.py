@@ -207,7 +207,7 @@ def test_every_page_loads_the_kit() -> None:
         page = browser.get("/page").text
     entry = f"/sse/assets/{version()}/index.js"
     assert f'<link rel="modulepreload" href="{entry}">' in page
-    assert f'<script src="{entry}" type="module"></script>' in page
+    assert f'<script src="{entry}" type="module" data-sse-namespace="' in page
 
 
 # ---------------------------------------------------------------------- assets
@@ -407,7 +407,7 @@ async def test_urls_of_a_mounted_app_include_its_path() -> None:
     async with running(Starlette(routes=[Mount("/inner", app)])) as site:
         page = await site.get("/inner/page?channels=todos")
         entry = f"/inner/sse/assets/{version()}/index.js"
-        assert f'<script src="{entry}" type="module">' in page
+        assert f'<script src="{entry}" type="module" data-sse-namespace="' in page
         assert await site.get(entry) == (STATIC / "index.js").read_text()
         stream = await read(site, await address(site, "channels=todos", "/inner/page"), until="sse:open")
         await sse.publish("todos", "x")

@@ -9,7 +9,7 @@ from fasthtml.common import FT, Data, Script, Span
 
 from ..errors import MarkupError
 from ..html.assets import asset_url
-from ..html.page_context import kit_prefix
+from ..html.page_context import kit_prefix, page_namespace
 from ..protocol import SAID_ATTRIBUTE, SYNCED_ATTRIBUTE
 from ..publication import Publication
 from .element import following
@@ -80,12 +80,26 @@ def sync_attributes(scope: str, key: str, id: str | None, *, trigger: str) -> di
     Raises:
         MarkupError: for an unknown scope.
     """
+    # A browser that restores what was typed before a reload would hide the value from the server, and would show in the
+    # next user's page what the last one has typed there.
+    common = {"id": id, "autocomplete": "off"}
     if scope == "browser":
-        return {"id": id, SYNCED_ATTRIBUTE: key}
+        return {**common, SYNCED_ATTRIBUTE: key}
     if scope != "server":
         raise MarkupError(f"scope must be 'browser' or 'server', not {scope!r}")
-    # A browser that restores what was typed before a reload would hide the value from the server.
-    return {"id": id, "autocomplete": "off", "hx_trigger": trigger, "hx_swap": "none"}
+    return {**common, "hx_trigger": trigger, "hx_swap": "none"}
+
+
+def stored_key(prefix: str, key: str, *, by_user: bool = True) -> str:
+    """Return the name under which a browser stores a value: of this application and mount, and of this user.
+
+    Args:
+        prefix: of the kind of value.
+        key: the application's name for it.
+        by_user: whether each user has another one.
+    """
+    namespace = page_namespace()
+    return f"{prefix}{namespace if by_user else namespace.partition('.')[0]}:{key}"
 
 
 def field_address(scope: str, id: Synced | str | None, channel: str | None) -> tuple[str | None, str]:

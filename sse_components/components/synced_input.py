@@ -8,7 +8,7 @@ from fasthtml.common import FT, Div, Input, Label, Span, Textarea
 
 from ..errors import MarkupError
 from ..protocol import FIELD_KEY
-from .synced import Scope, Synced, as_text, early_script, enclose, field_address, sync_attributes
+from .synced import Scope, Synced, as_text, early_script, enclose, field_address, stored_key, sync_attributes
 
 
 def SyncedInput(
@@ -32,9 +32,9 @@ def SyncedInput(
         name: the field's name.
         label: its label; without one, give `aria_label`.
         value: its value; with `scope='browser'`, until somebody types.
-        scope: `'browser'`: the tabs of one browser, without the server. The browser remembers the value until the user
-            signs out on a page with a `SessionGuard`. `'server'`: all tabs of everybody. Send the value by
-            `hx_post=handler`, and let the handler call `sse.synced(id).set(value)`.
+        scope: `'browser'`: the tabs of one browser, without the server. The browser remembers the value for this user,
+            until the user signs out on a page with a `SessionGuard`, or another one signs in. `'server'`: all tabs of
+            everybody. Send the value by `hx_post=handler`, and let the handler call `sse.synced(id).set(value)`.
         rows: the lines of a `Textarea`; without it the field is an `Input`.
         key: the name under which the browser remembers the value; by default `name`.
         id: the field's id, or its handle (`sse.synced('title')`). Required with `scope='server'`.
@@ -58,7 +58,7 @@ def SyncedInput(
         raise MarkupError("a password must not be sent to other tabs: use a plain Input(type='password')")
     field_id, channel = field_address(scope, id, channel)
     text = as_text(value)
-    sync = sync_attributes(scope, FIELD_KEY + (key or name), field_id, trigger="input delay:300ms")
+    sync = sync_attributes(scope, stored_key(FIELD_KEY, key or name), field_id, trigger="input delay:300ms")
     attributes = {"name": name, "cls": f"sse-synced-input {cls}".strip(), **sync}
     field = text_field(text, rows, attributes, kwargs)
     early = [early_script()] if scope == "browser" else []

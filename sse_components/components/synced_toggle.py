@@ -9,9 +9,10 @@ from fasthtml.common import FT, Div, Input, Label
 
 from ..errors import MarkupError
 from ..protocol import MEDIA_ATTRIBUTE, OFF_ATTRIBUTE, ON_ATTRIBUTE, ROOT_ATTRIBUTE
-from .synced import Scope, Synced, as_text, early_script, enclose, field_address, sync_attributes
+from .synced import Scope, Synced, as_text, early_script, enclose, field_address, stored_key, sync_attributes
 
-# The names under which browsers remember switches begin so. A switch is remembered when the user signs out.
+# The names under which browsers remember switches begin so. A switch is remembered when the user signs out: one that
+# sets an attribute of <html>, such as the theme, for all users of the browser, any other for the user.
 SWITCH_KEY = "sse:switch:"
 DARK = "(prefers-color-scheme: dark)"
 
@@ -65,7 +66,8 @@ def SyncedToggle(
     if not (key or name or attribute):
         raise MarkupError("a switch needs a name=, or the attribute= that it sets")
     field_id, channel = field_address(scope, id, channel)
-    sync = sync_attributes(scope, SWITCH_KEY + str(key or name or attribute), field_id, trigger="change")
+    stored = stored_key(SWITCH_KEY, str(key or name or attribute), by_user=not attribute)
+    sync = sync_attributes(scope, stored, field_id, trigger="change")
     if attribute:
         sync |= page_attribute(attribute, on, off, media, scope)
     attributes = {"type": "checkbox", "role": "switch", "name": name, "cls": f"sse-synced-toggle {cls}".strip()}

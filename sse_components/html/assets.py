@@ -16,7 +16,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from ..errors import SetupError
-from ..protocol import ASSETS_PATH
+from ..protocol import ASSETS_PATH, NAMESPACE_ATTRIBUTE
 
 ENTRY = "index.js"
 # It runs before the page's other modules, and copies what the server said before they change it.
@@ -125,11 +125,16 @@ def first_tag(prefix: str) -> Any:
     return Script(src=asset_url(FIRST, prefix), type="module")
 
 
-def entry_tags(prefix: str) -> tuple[Any, ...]:
+def entry_tags(prefix: str, namespace: str = "") -> tuple[Any, ...]:
     """Return the tags that load the kit in a page's head.
+
+    Args:
+        prefix: path of the kit's routes.
+        namespace: whose page it is, for what browsers keep.
 
     All modules are named there, so that the browser asks for them at once, and not one after another as it finds out.
     """
     preloads = [Link(rel="modulepreload", href=asset_url(name, prefix)) for name in eager_modules()]
     styles = Link(rel="stylesheet", href=asset_url(STYLES, prefix))
-    return styles, *preloads, Script(src=asset_url(ENTRY, prefix), type="module")
+    entry = Script(src=asset_url(ENTRY, prefix), type="module", **{NAMESPACE_ATTRIBUTE: namespace or None})
+    return styles, *preloads, entry

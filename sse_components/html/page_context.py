@@ -60,6 +60,11 @@ class Page:
         return principal_of(self.scope)
 
     @property
+    def namespace(self) -> str:
+        """The name under which browsers keep what belongs to this application, mount and user."""
+        return "" if self.visitor is None else self.visitor.namespace(user_of(self.scope))
+
+    @property
     def tab(self) -> str | None:
         """The tab that sends the request, if it shows a page of the kit."""
         return tab_of(self.scope)
@@ -148,6 +153,12 @@ def page_of_session(session: Mapping[str, Any]) -> Page:
             "session= is that of the present request, as its handler gets it; keep this_session() for later"
         )
     return page
+
+
+def page_namespace() -> str:
+    """Return the namespace of the page that the present request renders; an empty one outside of a request."""
+    page = current_page.get(None)
+    return "" if page is None else page.namespace
 
 
 def kit_prefix(default: str = PREFIX) -> str:

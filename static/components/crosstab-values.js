@@ -92,6 +92,15 @@ export class CrossTab {
   }
 
   /**
+   * Tell whether a key is in use here.
+   *
+   * @param {string} key
+   */
+  knows(key) {
+    return this.#entries.has(key) || this.#listeners.has(key);
+  }
+
+  /**
    * Receive what another tab has set, unless the entry here is newer.
    *
    * @param {string} key

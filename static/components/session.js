@@ -1,7 +1,8 @@
+import { application } from "../namespace.js";
 import { FIELD_KEY } from "../protocol.js";
 import { crosstab } from "./crosstab.js";
 
-const KEY = "sse:session";
+const KEY = `sse:session:${application}`;
 
 /**
  * Return the user of the browser's session, if a tab has reported it: the mark of a user, or "" for nobody.
@@ -9,7 +10,7 @@ const KEY = "sse:session";
  * @returns {string | undefined}
  */
 export function currentSession() {
-  return crosstab().get(KEY);
+  return crosstab(application).get(KEY);
 }
 
 /**
@@ -19,8 +20,8 @@ export function currentSession() {
  */
 export function setSession(mark) {
   if (currentSession() === mark) return;
-  if (currentSession() !== undefined) crosstab().forget(FIELD_KEY);
-  crosstab().set(KEY, mark);
+  if (currentSession() !== undefined) forgetFields();
+  crosstab(application).set(KEY, mark);
 }
 
 /**
@@ -30,8 +31,12 @@ export function setSession(mark) {
  * @returns {() => void} removes the listener
  */
 export function onSession(listener) {
-  return crosstab().subscribe(KEY, (mark, isOurs) => {
-    if (mark === "") crosstab().forget(FIELD_KEY);
+  return crosstab(application).subscribe(KEY, (mark, isOurs) => {
+    if (mark === "") forgetFields();
     listener(mark, isOurs);
   });
+}
+
+function forgetFields() {
+  crosstab().forget(`${FIELD_KEY}${application}.`);
 }

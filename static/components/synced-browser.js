@@ -1,7 +1,7 @@
 import { environment } from "../environment.js";
 import { SYNCED_ATTRIBUTE } from "../protocol.js";
 import { Timer } from "../timer.js";
-import { crosstab } from "./crosstab.js";
+import { crosstab, mayShow } from "./crosstab.js";
 import { readDefault, readField, writeField } from "./synced-field.js";
 
 // After this long without typing, a change from another tab may show. Milliseconds.
@@ -49,6 +49,7 @@ export class SyncedByBrowser {
 
   #show() {
     this.#timer.stop();
+    if (!mayShow(this.#key)) return;
     const wait = this.#quietAt - this.#environment.now();
     if (wait > 0) this.#timer.start(wait, () => this.#show());
     else writeField(this.#field, this.#tabs.get(this.#key) ?? readField(this.#field));

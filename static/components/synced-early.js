@@ -55,10 +55,18 @@
     return sseAttribute === "class" ? root.classList.contains(sseOn) : root.getAttribute(sseAttribute ?? "") === sseOn;
   }
 
-  /** @param {string | undefined} key */
-  function readStored(key) {
+  /**
+   * Return a stored value, but not on a page from the history, after somebody else has signed in or out.
+   *
+   * @param {string} [key]
+   */
+  function readStored(key = "") {
+    const [entry] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+    const namespace = key.split(":")[2] ?? "";
     try {
-      return JSON.parse(localStorage.getItem(key ?? "") ?? "{}").value;
+      const last = localStorage.getItem(`sse:principal:${namespace.split(".")[0]}`) ?? namespace;
+      if (entry?.type === "back_forward" && namespace.includes(".") && last !== namespace) return undefined;
+      return JSON.parse(localStorage.getItem(key) ?? "{}").value;
     } catch {
       return undefined; // storage is blocked, or the entry is not the kit's
     }

@@ -1,11 +1,12 @@
 import { environment } from "../environment.js";
 import { processElement } from "../htmx/process.js";
+import { namespace } from "../namespace.js";
 import { TOAST_ATTRIBUTE, TOASTS_ATTRIBUTE } from "../protocol.js";
 import { crosstab } from "./crosstab.js";
 import { ToastClock } from "./toast-clock.js";
 
 /** The cross-tab value with the ids of closed toasts, and the key under which toasts wait for the next page of a tab. */
-const KEY = "sse-toasts";
+const KEY = `sse:toasts:${namespace}`;
 /** Set when the close buttons work: until then the style sheet hides them. */
 const READY_ATTRIBUTE = "data-sse-ready";
 /** How many toasts that are gone are remembered. */

@@ -1,4 +1,5 @@
 import { environment } from "../environment.js";
+import { namespace } from "../namespace.js";
 import { Timer } from "../timer.js";
 import { Hub } from "./hub.js";
 
@@ -237,5 +238,5 @@ export class HubClient {
 
 /** @param {string} address */
 function openWorker(address) {
-  return new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: address });
+  return new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: `${address} ${namespace}` });
 }

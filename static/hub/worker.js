@@ -1,9 +1,10 @@
-// The SharedWorker that owns the one connection of a browser. Its name is the address of the streams.
+// The SharedWorker that owns the one connection of a browser. Its name has the address of the streams, and whose pages they are.
 
 import { Hub } from "./hub.js";
 
-const lock = `sse:hub:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
-const hub = new Hub(self.name, { lock: hold(lock) });
+const [address, namespace = ""] = self.name.split(" ");
+const lock = `sse:hub:${namespace}:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+const hub = new Hub(address, { lock: hold(lock) });
 
 addEventListener("connect", (event) => hub.addTab(/** @type {MessageEvent} */ (event).ports[0]));
 // An error in a worker appears in no page's console.

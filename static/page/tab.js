@@ -1,6 +1,7 @@
+import { application } from "../namespace.js";
 import { TAB_PREFIX } from "../protocol.js";
 
-const KEY = "sse:tab";
+const KEY = `sse:tab:${application}`;
 const BYTES = 12;
 
 /**

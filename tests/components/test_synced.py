@@ -8,6 +8,7 @@ from fasthtml.common import FT, to_xml
 
 from sse_components import Kit, MarkupError, SetupError, SyncedInput, SyncedToggle
 from sse_components.protocol import FIELD_KEY
+from tests.support.rendering import rendering
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +35,7 @@ def test_a_browser_field_needs_no_server() -> None:
     assert field["name"] == "title"
     assert field["value"] == HOSTILE
     assert field["class"] == "sse-synced-input wide"
-    assert field["data-sse-synced"] == f"{FIELD_KEY}title"
+    assert field["data-sse-synced"] == f"{FIELD_KEY}:title"
     assert field["maxlength"] == "9"
     assert (attributes(component, "script")["src"] or "").endswith("/synced-early.js")
     assert "hx-" not in to_xml(component)
@@ -44,7 +45,7 @@ def test_a_textarea_keeps_its_first_newline_and_its_text() -> None:
     html = to_xml(SyncedInput("note", rows=4, value="\n" + HOSTILE, aria_label="Note", key="draft"))
     assert ">\n\n&lt;/textarea&gt;" in html
     assert html.startswith("<div")
-    assert f'data-sse-synced="{FIELD_KEY}draft"' in html
+    assert f'data-sse-synced="{FIELD_KEY}:draft"' in html
 
 
 @pytest.mark.usefixtures("rendered_page")
@@ -91,7 +92,7 @@ def test_a_server_field_needs_a_request() -> None:
 def test_a_toggle_sets_an_attribute_of_html() -> None:
     theme = attributes(SyncedToggle("Dark", attribute="data-theme", on="dark", off="light"))
     assert (theme["role"], theme["type"]) == ("switch", "checkbox")
-    assert theme["data-sse-synced"] == "sse:switch:data-theme"
+    assert theme["data-sse-synced"] == "sse:switch::data-theme"
     assert theme["data-sse-media"] == "(prefers-color-scheme: dark)"
     assert (theme["data-sse-on"], theme["data-sse-off"]) == ("dark", "light")
     assert "checked" not in theme
@@ -121,3 +122,18 @@ async def test_set_publishes_the_value_of_a_field(value: Any, said: str, sse: Ki
 async def test_a_server_field_needs_an_id_that_selectors_can_name(sse: Kit) -> None:
     with pytest.raises(MarkupError, match=r"^a synced field needs an id"):
         sse.synced("a b")
+
+
+def test_a_browser_remembers_a_field_for_its_application_mount_and_user() -> None:
+    keys = []
+    for scope in ({"auth": "ann"}, {"auth": "bob"}, {}, {"auth": "ann", "root_path": "/a"}):
+        with rendering(**scope) as page:
+            field, theme = SyncedInput("title"), SyncedToggle(attribute="data-theme")
+            plain = SyncedToggle(name="dense")
+            assert attributes(field)["data-sse-synced"] == f"{FIELD_KEY}{page.namespace}:title"
+            assert attributes(plain)["data-sse-synced"] == f"sse:switch:{page.namespace}:dense"
+            keys.append((attributes(field)["data-sse-synced"], attributes(theme)["data-sse-synced"]))
+    fields, themes = zip(*keys, strict=True)
+    assert len(set(fields)) == 4
+    # The theme belongs to the browser, whoever uses it.
+    assert themes[0] == themes[1] == themes[2] != themes[3]

@@ -53,6 +53,6 @@ if (!globalThis.crypto) Object.assign(globalThis, { crypto: webcrypto });
 // The page's modules use these globals on import, so a test must import this module first.
 Object.assign(globalThis, {
   addEventListener: () => {},
-  document: { baseURI: "http://127.0.0.1/" },
+  document: { baseURI: "http://127.0.0.1/", querySelector: () => null },
   location: new URL("http://127.0.0.1/"),
 });
