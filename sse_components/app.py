@@ -29,7 +29,7 @@ from .html.scripts import ScriptTag
 from .kit import Kit
 from .manager import BroadcastManager, ElementBuilder
 from .middleware import FindUser, SSEMiddleware, put_innermost, put_outermost
-from .protocol import CONNECTIONS_PATH, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
+from .protocol import BROADCAST_PATH, CONNECTIONS_PATH, PREFIX, PRESENCE_PATH, RENEW_PATH, STREAM_PATH
 
 M = TypeVar("M", bound=BroadcastManager)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -61,7 +61,7 @@ def setup_sse(
     secret_key: str | None = None,
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
-    public_broadcast: bool = True,
+    public_broadcast: bool = False,
     shared: bool = True,
     user: FindUser | None = None,
     same_site: SameSite = "lax",
@@ -82,7 +82,7 @@ def setup_sse(
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
     grant_seconds: float | None = None,
-    public_broadcast: bool = True,
+    public_broadcast: bool = False,
     limits: Limits | None = None,
     shared: bool = True,
     user: FindUser | None = None,
@@ -103,7 +103,7 @@ def setup_sse(
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
     grant_seconds: float | None = None,
-    public_broadcast: bool = True,
+    public_broadcast: bool = False,
     limits: Limits | None = None,
     shared: bool = True,
     user: FindUser | None = None,
@@ -130,8 +130,8 @@ def setup_sse(
             called when a stream opens and when its grants are renewed; `disconnect` has it called again.
         grant_seconds: seconds for which a grant is valid; by default an hour. Pages renew theirs in time; a stream
             without a valid grant ends.
-        public_broadcast: whether anybody may follow all broadcasts at `/sse/broadcast`. If not, only pages with a grant
-            get them.
+        public_broadcast: whether anybody may follow all broadcasts at `/sse/broadcast`, as in the first public API. By
+            default only pages with a grant get them: those that show `SSE` or a component that follows a channel.
         limits: how many connections there may be, and what they may ask for.
         shared: whether all tabs of a browser share one connection. If not, each page has one.
         user: returns the user of a request, perhaps after an await; None for nobody. By default it is what FastHTML's
@@ -268,7 +268,9 @@ def add_routes(
     }
     for path, (endpoint, methods) in endpoints.items():
         add_route(app, f"{prefix}{path}", endpoint, methods)
-    setup_broadcast_routes(app, manager, prefix, manager.element_builder, public=public_broadcast)
+    # An application that has called `setup_broadcast_routes` itself has opened them.
+    is_open = any(getattr(route, "path", "") == f"{prefix}{BROADCAST_PATH}" for route in before)
+    setup_broadcast_routes(app, manager, prefix, manager.element_builder, public=public_broadcast or is_open)
     ours = [route for route in app.router.routes if route not in before]
     app.router.routes[:] = [*ours, *before]
 

@@ -25,6 +25,7 @@ from .background import start_task
 from .callbacks import call
 from .checks import check_positive, check_whole
 from .delivery import servers
+from .delivery.admission import Admission
 from .delivery.connection import Connection, ConnectionState, SSEConnection
 from .delivery.enforcement import Enforcement
 from .delivery.fanout import FanOut
@@ -124,6 +125,7 @@ class BroadcastManager:
         self.quota = Quota(self.registry, limits)
         self.revocations = Revocations(grant_seconds)
         self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
+        self.admission = Admission(self.quota, self.enforcement)
         self.presence = Presence()
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
         self.home = HomeLoop(self._open, self.stop, lambda: bool(len(self.registry)))
@@ -537,7 +539,7 @@ class BroadcastManager:
             render: makes the frames of broadcasts, where their own frames are not wanted.
             heartbeat: seconds; by default the manager's.
             history: frames to send first.
-            subscriber: the client, and its grants.
+            subscriber: the client, and its grants; by default the client whose request the response answers.
             greeting: what the first frame contains beside the connection's id and heartbeat.
         """
         await self.home.be_here()
@@ -551,7 +553,6 @@ class BroadcastManager:
             held_bytes=self.limits.held_bytes,
             subscriber=subscriber,
         )
-        self.quota.expect(connection)
         connection.metadata.update(metadata or {})
         if connection_id:
             self.registry.reserve(connection)
@@ -562,12 +563,12 @@ class BroadcastManager:
             connection,
             opening=encode(opened, event=OPEN_EVENT, retry=RETRY_BASE_MS) + history,
             since=list(since) or [(frozenset(), self.backend.cursor)],
+            admit=self.admission.enter,
             on_start=self._on_start,
             on_end=self._on_end,
         )
 
     def _on_start(self, connection: StreamConnection) -> None:
-        self.quota.add(connection)
         self.registry.add(connection, name=connection.wanted_id)
         if not self.enforcement.admit(connection):
             # It has sent nothing yet. Its client reconnects, and learns what is denied.
@@ -579,7 +580,6 @@ class BroadcastManager:
 
     def _on_end(self, connection: StreamConnection) -> None:
         self.registry.remove(connection)
-        self.quota.remove(connection)
         self.presence.end(connection.connection_id)
 
     # ------------------------------------------------------------------ access

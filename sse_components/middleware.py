@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .access import visitor
 from .access.grants import Grants
+from .delivery import admission
 from .delivery.handover import SCOPE_KEY, Handover, Stream
 from .errors import SetupError
 from .html.page_context import Page, current_page
@@ -104,6 +105,7 @@ class SSEMiddleware:
         if not (self.manager.running or self.manager.home.ended):
             await self.manager.start()
         known = scope[visitor.SCOPE_KEY] = self.visitors.of(scope)
+        scope[admission.SCOPE_KEY] = self.manager.admission
         prefix, cursor = scope.get("root_path", "") + self.prefix, self.manager.backend.cursor
         page = Page(prefix, self.grants, cursor, scope, shared=self.shared, manager=self.manager)
         token = current_page.set(page)

@@ -91,7 +91,7 @@ async def use_authorize_admin(give: Give) -> Any:
 
 
 async def use_element_builder(give: Give) -> Any:
-    async with run_live_app(element_builder=give(P("built"))) as app:
+    async with run_live_app(element_builder=give(P("built")), public_broadcast=True) as app:
         browser = app.browser()
         page = await browser.follow(await browser.grants())
         every = await (await browser.open("/sse/broadcast")).until("sse:open")

@@ -84,7 +84,7 @@ async def test_what_a_builder_returns_is_sent_as_what_it_is(name: str, where: st
     app = FastHTML(secret_key="key")
     manager = BroadcastManager(element_builder=build if where == "manager" else None)
     if where == "manager":
-        setup_sse(app, manager=manager)
+        setup_sse(app, manager=manager, public_broadcast=True)
     else:
         setup_broadcast_routes(app, manager, element_builder=build if where == "routes" else None)
         app.route("/own")(create_broadcast_handler(manager, build))
@@ -236,7 +236,7 @@ async def test_exclude_leaves_out_the_newest_of_an_id() -> None:
 @pytest.mark.parametrize("kind", ["error", "open", "job progress", "a,b", "sse:open", "sse:x", "", "a\nb", "x" * 300])
 async def test_a_broadcast_may_have_any_type(kind: str) -> None:
     app, manager = FastHTML(secret_key="key"), BroadcastManager()
-    setup_sse(app, manager=manager)
+    setup_sse(app, manager=manager, public_broadcast=True)
     async with running(app) as site:
         stream = await (await site.open("/sse/broadcast")).until("sse:open")
         _, queue = await manager.register()
@@ -341,7 +341,7 @@ async def test_without_a_builder_unknown_data_is_told() -> None:
 
 async def test_programs_read_the_connections_and_cannot_write_them() -> None:
     app = FastHTML(secret_key="key")
-    manager = setup_sse(app)
+    manager = setup_sse(app, public_broadcast=True)
     async with running(app) as site:
         await (await site.open("/sse/broadcast")).until("sse:open")
         id, queue = await manager.register("ann", {"page": "board"})
@@ -368,7 +368,7 @@ async def test_programs_read_the_connections_and_cannot_write_them() -> None:
 
 async def test_what_is_put_into_the_queue_of_a_stream_reaches_its_client() -> None:
     app = FastHTML(secret_key="key")
-    manager = setup_sse(app)
+    manager = setup_sse(app, public_broadcast=True)
     async with running(app) as site:
         stream = await (await site.open("/sse/broadcast")).until("sse:open")
         (queue,) = manager.connections.values()
@@ -397,7 +397,7 @@ async def test_times_subtract_and_compare_with_naive_and_aware_times() -> None:
 
 async def test_the_times_of_streams_are_such_times_too() -> None:
     app = FastHTML(secret_key="key")
-    manager = setup_sse(app)
+    manager = setup_sse(app, public_broadcast=True)
     async with running(app) as site:
         await (await site.open("/sse/broadcast")).until("sse:open")
         (stream,) = manager.registry.get_connections()

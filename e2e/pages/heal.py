@@ -76,7 +76,7 @@ class Room:
 
 def make_app(*, htmx4: bool) -> Any:
     app, rt = page_app(htmx4=htmx4)
-    sse = setup_sse(app, backend=MemoryBackend(EventLog(max_events=LOG_LENGTH)))
+    sse = setup_sse(app, public_broadcast=True, backend=MemoryBackend(EventLog(max_events=LOG_LENGTH)))
     rooms: dict[str, Room] = {}
 
     def find_room(room: str) -> Room:

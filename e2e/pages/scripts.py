@@ -23,7 +23,7 @@ from sse_components.app import EXTENSIONS
 
 def make_app(*, htmx4: bool) -> Any:
     app, rt = page_app(htmx4=htmx4)
-    sse = setup_sse(app)
+    sse = setup_sse(app, public_broadcast=True)
     htmx = htmx4src if htmx4 else htmxsrc
     extension = Script(src=EXTENSIONS[4 if htmx4 else 2][0])
 

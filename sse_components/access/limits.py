@@ -19,7 +19,9 @@ class Limits:
 
     Attributes:
         connections: the number of streams; more are answered with 503 and `Retry-After`.
-        connections_per_client: streams of one session, or else user, or else address; 429 and `Retry-After`.
+        connections_per_client: streams of one browser, or else user, or else address; 429 and `Retry-After`.
+        connections_per_address: streams of one address, in all browsers; 429 and `Retry-After`. It is the address that
+            the server knows: behind a proxy, have the server trust that.
         channels_per_connection: channels, and grants, of one stream; 413.
         url_bytes: bytes of a stream's address, with its grants; 414.
         body_bytes: bytes of a request that brings its grants in its body, as pages do; 413.
@@ -33,6 +35,7 @@ class Limits:
 
     connections: int = 10_000
     connections_per_client: int = 100
+    connections_per_address: int = 1_000
     channels_per_connection: int = 1_000
     url_bytes: int = 8_192
     body_bytes: int = 262_144

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from .grants import Grant
@@ -28,16 +29,18 @@ class Subscriber:
     Attributes:
         principal: who sent the request.
         client: the browser, or else the user, or else the address, whose connections are counted together.
+        address: the address, whose connections are counted together, too; None if the server does not know it.
         decided_at: when its grants were checked, in seconds since the epoch.
         grants: its active grants. A stream without any is not bound to a grant.
         expires_at: when the first of its channels expires, in seconds since the epoch.
     """
 
-    __slots__ = ("client", "decided_at", "expires_at", "grants", "principal")
+    __slots__ = ("address", "client", "decided_at", "expires_at", "grants", "principal")
 
     def __init__(self, scope: Mapping[str, Any], decided_at: float) -> None:
         self.principal = principal_of(scope)
-        self.client = client_of(self.principal, scope.get("client"))
+        self.address = address_of(scope)
+        self.client = client_of(self.principal, self.address)
         self.decided_at = decided_at
         self.grants: tuple[ActiveGrant, ...] = ()
         self.expires_at = math.inf
@@ -64,8 +67,26 @@ class Subscriber:
         return ends
 
 
-def client_of(principal: Principal, address: Any) -> str:
+def client_of(principal: Principal, address: str | None) -> str:
     """Return the key by which connections are counted."""
     if principal.browser is not None:
         return f"browser {principal.browser}"
-    return f"address {address[0] if address else ''}" if principal.user is None else f"user {principal.user}"
+    return address or "address" if principal.user is None else f"user {principal.user}"
+
+
+def address_of(scope: Mapping[str, Any]) -> str | None:
+    """Return the key of the address that a request comes from, as the server knows it; None if it does not.
+
+    A server that trusts its proxies knows the address that these have seen. Of IPv6, a client has a network of
+    addresses.
+    """
+    client = scope.get("client")
+    if not client:
+        return None
+    try:
+        address = ip_address(client[0])
+    except ValueError:
+        return f"address {client[0]}"
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or ip_network((int(address), 64), strict=False).network_address
+    return f"address {address}"

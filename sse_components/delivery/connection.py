@@ -36,6 +36,8 @@ class Connection(Protocol):
     connection_type: str
     state: ConnectionState
     metadata: dict[str, Any]
+    # The client of a stream, from the moment when its response begins. The application has checked that of a queue.
+    subscriber: Subscriber | None
 
     @property
     def created_at(self) -> Moment:
@@ -60,11 +62,6 @@ class Connection(Protocol):
     @property
     def waiting_bytes(self) -> int:
         """The bytes that are held for it because its client does not read; 0 for a queue of objects."""
-        ...
-
-    @property
-    def subscriber(self) -> Subscriber | None:
-        """The client, where the request was checked."""
         ...
 
     @property
@@ -169,15 +166,14 @@ class SSEConnection:
     last_activity: Moment = field(default_factory=now)
     message_count: int = 0
 
+    def __post_init__(self) -> None:
+        """Note that the application has checked the request itself."""
+        self.subscriber: Subscriber | None = None
+
     @property
     def waiting_bytes(self) -> int:
         """0: what waits for its reader are objects of the application."""
         return 0
-
-    @property
-    def subscriber(self) -> Subscriber | None:
-        """None: the application has checked the request itself."""
-        return None
 
     @property
     def channels(self) -> frozenset[str]:

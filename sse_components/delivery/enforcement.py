@@ -35,6 +35,15 @@ class Enforcement:
     def __init__(self, registry: ConnectionRegistry, revocations: Revocations, disconnections: Revocations) -> None:
         self._registry, self._revocations, self._disconnections = registry, revocations, disconnections
         self._timer: asyncio.TimerHandle | None = None
+        self._watched: dict[Connection, None] = {}
+
+    def watch(self, connection: Connection) -> None:
+        """Watch over a stream that is not in the registry, as over all that are."""
+        self._watched[connection] = None
+
+    def watch_no_longer(self, connection: Connection) -> None:
+        """Leave a stream alone, because it ends."""
+        del self._watched[connection]
 
     def admit(self, connection: Connection) -> bool:
         """Watch over a connection that opens; end it if its grants were revoked since they were checked.
@@ -47,9 +56,11 @@ class Enforcement:
             return True
         self.sweep_by(subscriber.expires_at)
         principal, is_revoked = subscriber.principal, self._revocations.covers
+        present = principal, connection.channels, subscriber.decided_at
         return not (
             any(is_revoked(principal, grant.channels, grant.issued, grant.serial) for grant, _ in subscriber.grants)
-            or self._disconnections.covers(principal, connection.channels, subscriber.decided_at)
+            or (not subscriber.grants and is_revoked(*present))
+            or self._disconnections.covers(*present)
         )
 
     def revoke(self, selector: Selector) -> int:
@@ -104,7 +115,7 @@ class Enforcement:
             self.sweep_by(max(next_end, now + SWEEP_SECONDS))
 
     def _find(self, selector: Selector) -> list[Connection]:
-        candidates = self._registry.get_connections()
+        candidates = [*self._registry.get_connections(), *self._watched]
         if selector.connection is not None:
             named = self._registry.get_connection(selector.connection)
             candidates = [] if named is None else [named]

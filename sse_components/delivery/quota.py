@@ -1,20 +1,22 @@
-"""Counts connections, in all and by client, and refuses those beyond the limits."""
+"""Counts connections: in all, by client and by address; and refuses those beyond the limits."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from weakref import WeakSet
 
 from ..access.limits import Limits, overloaded
-from .connection import Connection
+from ..access.subscriber import Subscriber
 from .registry import ConnectionRegistry
+
+logger = logging.getLogger("sse_components")
 
 
 class Quota:
-    """Counts the connections of each client.
+    """Counts the connections of each client and each address.
 
-    A connection counts from the moment when its response is made, so that requests at the same moment cannot exceed a
-    limit together.
+    A stream counts from the moment when its response begins, so that requests at the same moment cannot exceed a limit
+    together.
 
     Args:
         registry: the connections that are open.
@@ -23,35 +25,81 @@ class Quota:
 
     def __init__(self, registry: ConnectionRegistry, limits: Limits) -> None:
         self._registry, self._limits = registry, limits
-        self._opening: WeakSet[Connection] = WeakSet()
-        self._open: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()
+        self._unregistered = 0
+        self._has_warned = False
 
-    def check(self, client: str) -> None:
+    def check(self, subscriber: Subscriber) -> None:
         """Check that a client may open one more connection.
 
         Raises:
-            Refusal: 503 if the server is full, 429 if the client has too many connections.
+            Refusal: 503 if the server is full, 429 if the client, or all clients of its address, have too many.
         """
-        opening = [connection.subscriber.client for connection in self._opening if connection.subscriber]
-        if len(self._registry) + len(opening) >= self._limits.connections:
+        if len(self._registry) + self._unregistered >= self._limits.connections:
             raise overloaded(503, "the server has as many connections as it takes")
-        if self._open[client] + opening.count(client) >= self._limits.connections_per_client:
+        if self._taken[subscriber.client] >= self._limits.connections_per_client:
             raise overloaded(429, "too many connections from one client")
+        address = subscriber.address
+        if address is not None and self._taken[address] >= self._limits.connections_per_address:
+            self._warn(address)
+            raise overloaded(429, "too many connections from one address")
 
-    def expect(self, connection: Connection) -> None:
-        """Count a connection that is about to open, as long as anything refers to it."""
-        self._opening.add(connection)
+    def take(self, subscriber: Subscriber) -> Place:
+        """Count one more connection, for as long as anything refers to the place that is returned.
 
-    def add(self, connection: Connection) -> None:
-        """Count a connection that has opened."""
-        self._opening.discard(connection)
-        if connection.subscriber is not None:
-            self._open[connection.subscriber.client] += 1
+        Raises:
+            Refusal: as `check`.
+        """
+        self.check(subscriber)
+        return Place(self, {subscriber.client, subscriber.address} - {None})  # type: ignore[arg-type]
 
-    def remove(self, connection: Connection) -> None:
-        """Count a connection no longer."""
-        if connection.subscriber is not None:
-            client = connection.subscriber.client
-            self._open[client] -= 1
-            if not self._open[client]:
-                del self._open[client]
+    def count(self, keys: set[str], number: int) -> None:
+        """Count connections, or with -1 one connection less."""
+        for key in keys:
+            self._taken[key] += number
+            if not self._taken[key]:
+                del self._taken[key]
+
+    def count_unregistered(self, number: int) -> None:
+        """Count streams that are not in the registry, or with -1 one stream less."""
+        self._unregistered += number
+
+    def _warn(self, address: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "%s has %d streams, and gets no more. If it is your proxy's, have the server trust the proxy (uvicorn "
+                "--forwarded-allow-ips); else raise Limits(connections_per_address=...)",
+                address,
+                self._limits.connections_per_address,
+            )
+
+
+class Place:
+    """The place of one stream among those that a client, an address and the server may have.
+
+    Args:
+        quota: counts it, until it is freed or forgotten.
+        keys: of the client and the address.
+    """
+
+    __slots__ = ("_keys", "_quota", "_unregistered")
+
+    def __init__(self, quota: Quota, keys: set[str]) -> None:
+        self._quota, self._keys, self._unregistered = quota, keys, True
+        quota.count(keys, 1)
+        quota.count_unregistered(1)
+
+    def is_registered(self) -> None:
+        """Note that the registry counts the stream from now on."""
+        if self._unregistered:
+            self._unregistered = False
+            self._quota.count_unregistered(-1)
+
+    def free(self) -> None:
+        """Count the stream no longer. Freeing twice is allowed."""
+        self.is_registered()
+        self._quota.count(self._keys, -1)
+        self._keys = set()
+
+    __del__ = free

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..access.limits import Refusal, refusal
-from ..access.subscriber import Subscriber
+from ..access.limits import refusal
 from ..callbacks import call
 from ..checks import check_positive
 from ..delivery.feed import Render
@@ -22,6 +20,13 @@ from ..html import assets
 from ..html.built import from_builder
 from ..manager import BroadcastManager, ElementBuilder
 from ..protocol import BROADCAST_PATH, PREFIX, STATUS_PATH
+
+# Characters of an id in the query that are kept.
+REQUESTED_CHARACTERS = 200
+NOT_PUBLIC = (
+    "broadcasts are not public here: a page with an SSE element follows them; or open them to everybody by "
+    "setup_sse(app, public_broadcast=True)"
+)
 
 
 def render_json(event: Event) -> bytes:
@@ -122,7 +127,7 @@ def create_broadcast_handler(
 
 def requested(connection_id: str | None) -> dict[str, Any]:
     """Return the metadata of a connection whose client has sent an id, which is not the id that it gets."""
-    return {"requested_id": connection_id} if connection_id else {}
+    return {"requested_id": connection_id[:REQUESTED_CHARACTERS]} if connection_id else {}
 
 
 def setup_broadcast_routes(
@@ -153,14 +158,9 @@ def setup_broadcast_routes(
 
     @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])
     async def broadcast_endpoint(request: Request, connection_id: str | None = None) -> Response:
-        subscriber = Subscriber(request.scope, time.time())
-        try:
-            if not public:
-                raise refusal(403, "broadcasts are not public here: follow them on a page with a grant")
-            manager.quota.check(subscriber.client)
-        except Refusal as refused:
-            return refused.response
-        return await manager.stream(metadata=requested(connection_id), render=render_event, subscriber=subscriber)
+        if not public:
+            return refusal(403, NOT_PUBLIC).response
+        return await manager.stream(metadata=requested(connection_id), render=render_event)
 
     @app.route(f"{prefix}{STATUS_PATH}", methods=["GET"])
     def broadcast_status() -> dict[str, int]:

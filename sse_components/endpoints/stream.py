@@ -42,14 +42,12 @@ class StreamEndpoint:
         authorization, quota = self._authorization, self._manager.quota
         texts = authorization.grant_texts(await authorization.read_form(request))
         subscriber = Subscriber(request.scope, authorization.grants.clock())
-        quota.check(subscriber.client)
+        quota.check(subscriber)
         decisions = await authorization.decide(request, subscriber.principal, texts)
         granted = {index: grant for index, grant in enumerate(decisions) if isinstance(grant, Grant)}
         denied = [denial(index, error) for index, error in enumerate(decisions) if isinstance(error, GrantError)]
         if not granted:
             return JSONResponse({"detail": REASONS[denied[0]["reason"]], "denied": denied}, 403, NO_STORE)
-        # Nothing is awaited between this check and the moment when the connection counts.
-        quota.check(subscriber.client)
         subscriber.use(map(authorization.activate, granted.values()))
         last_event_id = request.headers.get(LAST_EVENT_ID)
         return await self._manager.stream(

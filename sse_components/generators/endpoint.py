@@ -12,11 +12,14 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from ..access.limits import Refusal
+from ..delivery.admission import SCOPE_KEY, Admission
 from ..delivery.response import HEADERS
 from ..events.wire import Frame, as_framed
 from ..protocol import HEARTBEAT_HEADER
 from .sources import frame
 from .streams import SSEStream
+from .visit import Visit
 
 EVENT_STREAM = "text/event-stream"
 
@@ -46,12 +49,18 @@ class EndpointResponse(StreamingResponse):
         self.frames = frames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send headers and frames."""
+        """Send headers and frames; or a refusal, where an application of the kit has too many streams."""
+        admission: Admission | None = scope.get(SCOPE_KEY)
         async with aclosing(self.frames):
             if scope["method"] == "HEAD":
                 await Response(headers=dict(self.headers))(scope, receive, send)
-            else:
+            elif admission is None:
                 await super().__call__(scope, receive, send)
+            else:
+                try:
+                    await Visit(super().__call__).run(admission, scope, receive, send)
+                except Refusal as refused:
+                    await refused.response(scope, receive, send)
 
 
 class HandWrittenFrames:

@@ -12,7 +12,16 @@ NAMES = [field.name for field in fields(Limits)]
 
 
 def test_every_limit_has_a_default() -> None:
-    assert [getattr(Limits(), name) for name in NAMES] == [10_000, 100, 1_000, 8_192, 262_144, 2_000_000, 1_000_000]
+    assert [getattr(Limits(), name) for name in NAMES] == [
+        10_000,
+        100,
+        1_000,
+        1_000,
+        8_192,
+        262_144,
+        2_000_000,
+        1_000_000,
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,7 +6,7 @@ import pytest
 
 from sse_components.access.grants import Grant
 from sse_components.access.identity import Principal
-from sse_components.access.subscriber import ActiveGrant, Subscriber, client_of
+from sse_components.access.subscriber import ActiveGrant, Subscriber, address_of, client_of
 
 
 def active(serial: str, channels: str, expires: float) -> ActiveGrant:
@@ -44,13 +44,31 @@ def test_only_an_active_grant_can_be_renewed(subscriber: Subscriber) -> None:
 @pytest.mark.parametrize(
     ("principal", "address", "client"),
     [
-        (Principal("ann", "s1", "one"), ("10.0.0.1", 5), "browser one"),
-        (Principal("ann"), ("10.0.0.1", 5), "user ann"),
-        (Principal(), ("10.0.0.1", 5), "address 10.0.0.1"),
-        (Principal(), None, "address "),
+        (Principal("ann", "s1", "one"), "address 10.0.0.1", "browser one"),
+        (Principal("ann"), "address 10.0.0.1", "user ann"),
+        (Principal(), "address 10.0.0.1", "address 10.0.0.1"),
+        (Principal(), None, "address"),
     ],
 )
 def test_connections_are_counted_for_the_session_or_the_user_or_the_address(
-    principal: Principal, address: tuple[str, int] | None, client: str
+    principal: Principal, address: str | None, client: str
 ) -> None:
     assert client_of(principal, address) == client
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("10.0.0.1", "address 10.0.0.1"),
+        ("::ffff:10.0.0.1", "address 10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "address 2001:db8:1:2::"),
+        ("a-name", "address a-name"),
+    ],
+)
+def test_a_client_of_ipv6_is_one_although_it_has_many_addresses(host: str, address: str) -> None:
+    assert address_of({"client": (host, 5)}) == address
+
+
+@pytest.mark.parametrize("scope", [{}, {"client": None}])
+def test_behind_a_unix_socket_no_address_is_known(scope: dict[str, object]) -> None:
+    assert address_of(scope) is None

@@ -236,5 +236,5 @@ async def test_a_stream_that_fails_to_begin_leaves_nothing_behind(
     with pytest.raises(ValueError, match="broken"):
         await response({"type": "http", "method": "GET"}, asyncio.Event().wait, ignore)
     assert (len(sse.registry), len(sse.fanout), sse.fanout.feeds, sse.fanout._by_channel) == (0, 0, {}, {})
-    assert sse.quota._open == {}
+    assert sse.quota._taken == {}
     await sse.publish("news", "x")

@@ -405,7 +405,7 @@ async def read_head(stream: Stream) -> Stream:
 
 
 async def test_a_full_server_answers_503_with_retry_after() -> None:
-    async with run_live_app(limits=Limits(connections=2)) as live_app:
+    async with run_live_app(limits=Limits(connections=2), public_broadcast=True) as live_app:
         first, second, third = live_app.browser(), live_app.browser(), live_app.browser()
         grants = await first.grants()
         await first.follow(grants)
@@ -417,7 +417,7 @@ async def test_a_full_server_answers_503_with_retry_after() -> None:
 
 
 async def test_broadcast_streams_count_towards_the_limit_per_client() -> None:
-    async with run_live_app(limits=Limits(connections_per_client=1)) as live_app:
+    async with run_live_app(limits=Limits(connections_per_client=1), public_broadcast=True) as live_app:
         ann = live_app.browser()
         await (await ann.open("/sse/broadcast")).until("sse:open")
         assert (await (await ann.open("/sse/broadcast")).to_end()).status == 429
@@ -435,8 +435,8 @@ async def test_a_head_request_does_not_count_as_a_stream() -> None:
 # ---------------------------------------------------------------------- broadcasts
 
 
-async def test_broadcasts_are_public_by_default_and_can_be_closed() -> None:
-    for options, status in (({}, 200), ({"public_broadcast": False}, 403)):
+async def test_broadcasts_need_a_grant_by_default_and_can_be_opened() -> None:
+    for options, status in (({}, 403), ({"public_broadcast": True}, 200)):
         async with run_live_app(**options) as live_app:
             ann = live_app.browser()
             assert (await read_head(await ann.open("/sse/broadcast"))).status == status
