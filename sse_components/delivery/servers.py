@@ -31,6 +31,8 @@ STEPPABLE = ("uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.http.h1
 # Calls that are looked at between the `send` that an application calls and the transport, and frames of a stack.
 REACH, DEPTH = 32, 100
 
+# Attributes under which middleware and servers keep what they call in turn.
+OUTER = ("send", "_send", "receive", "_receive", "on_response")
 # The error code of HTTP/2 for a stream that is no longer wanted.
 CANCEL = 8
 
@@ -76,7 +78,7 @@ def behind(*calls: Any) -> Iterator[object]:
 def called_by(call: Any) -> Iterable[Any]:
     """Return what a method, a function or a partial may call."""
     if type(call) is MethodType:
-        return [read(call.__self__, name) for name in ("send", "_send", "on_response")]
+        return [read(call.__self__, name) for name in OUTER]
     if type(call) is FunctionType:
         found = []
         for cell in call.__closure__ or ():

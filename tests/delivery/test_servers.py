@@ -17,8 +17,11 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount
 
 from sse_components.delivery import servers
@@ -504,18 +507,34 @@ async def test_no_object_of_an_application_disturbs_the_look_for_a_server(handle
     assert not servers.Server(fail).ends
 
 
-async def test_a_stream_is_cut_behind_middleware_of_an_outer_application() -> None:
+class Passing(BaseHTTPMiddleware):
+    """Middleware as many write it: the application's part runs in a task of its own, with other calls around it."""
+
+    async def dispatch(self, request: Request, call_next: Any) -> Response:
+        return await call_next(request)  # type: ignore[no-any-return]
+
+
+WRAPPING = [Middleware(CORSMiddleware, allow_origins=["*"]), Middleware(GZipMiddleware)]
+
+
+@pytest.fixture(params=[WRAPPING, [Middleware(Passing)] * 2], ids=["wrapping", "passing"])
+def outer(request: pytest.FixtureRequest) -> Starlette:
+    """An application with middleware, in which that of the tests is mounted."""
+    app = Starlette(routes=[Mount("/ui", build())], middleware=request.param)
+    app.state.sse = app.routes[0].app.state.sse  # type: ignore[attr-defined]
+    return app
+
+
+async def test_a_stream_is_cut_behind_middleware_of_an_outer_application(outer: Starlette) -> None:
     """The connection of a client that does not read is found through the functions that middleware wraps around it."""
-    ui = build()
-    middleware = [Middleware(CORSMiddleware, allow_origins=["*"]), Middleware(GZipMiddleware)]
-    outer = Starlette(routes=[Mount("/ui", ui)], middleware=middleware)
+    sse = outer.state.sse
     async with running(outer) as site:
         path = await site.get("/ui/grant?channels=unread")
         stream = await (await site.open(path, buffer=4096, headers=["origin: http://x"])).until("sse:open")
-        [connection] = ui.state.sse.registry.get_connections()
+        [connection] = sse.registry.get_connections()
 
         async def is_stuck() -> bool:
-            await ui.state.sse.publish("unread", "x" * 900_000)
+            await sse.publish("unread", "x" * 900_000)
             await asyncio.sleep(0.05)
             return bool(connection.busy)
 
@@ -523,3 +542,15 @@ async def test_a_stream_is_cut_behind_middleware_of_an_outer_application() -> No
         connection.cut()
         with pytest.raises(ConnectionError):
             await stream.to_end()
+
+
+async def test_the_server_of_a_stream_is_known_behind_middleware_of_an_outer_application(outer: Starlette) -> None:
+    async with running(build()) as other, running(outer) as site:
+        stream = await (await site.open(await site.get("/ui/grant?channels=news"))).until("sse:open")
+        gone = await other.stream()
+        other.stop()
+        await gone.to_end()
+        await outer.state.sse.publish("news", "still here")
+        await stream.until("still here")
+        site.stop()
+        assert (await stream.to_end()).frames[-1].startswith("event: sse:shutdown")
