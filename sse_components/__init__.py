@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .access.limits import Limits
 from .app import setup_sse
-from .backends import Backend, MemoryBackend
+from .backends import Backend, MemoryBackend, SqliteBackend
 from .components import (
     SSE,
     ConnectionStats,
@@ -37,6 +37,7 @@ from .delivery.registry import ConnectionRegistry
 from .endpoints.broadcast import create_broadcast_endpoint, create_broadcast_handler, setup_broadcast_routes
 from .errors import (
     AlreadyRunning,
+    BackendUnavailable,
     ChannelError,
     ConnectionClosed,
     GrantError,
@@ -71,6 +72,7 @@ __all__ = [
     "AlreadyRunning",
     "Answer",
     "Backend",
+    "BackendUnavailable",
     "BroadcastManager",
     "BroadcastMessage",
     "ChannelError",
@@ -111,6 +113,7 @@ __all__ = [
     "SetupError",
     "Spark",
     "Sparkline",
+    "SqliteBackend",
     "StreamConfig",
     "Synced",
     "SyncedInput",

@@ -73,7 +73,7 @@ def setup_sse(
     app: Any,
     *,
     prefix: str = PREFIX,
-    backend: Backend | None = None,
+    backend: Backend | str | None = None,
     manager: None = None,
     htmx: int | None = None,
     secret_key: str | None = None,
@@ -94,7 +94,7 @@ def setup_sse(
     app: Any,
     *,
     prefix: str = PREFIX,
-    backend: Backend | None = None,
+    backend: Backend | str | None = None,
     manager: BroadcastManager | None = None,
     htmx: int | None = None,
     secret_key: str | None = None,
@@ -116,7 +116,8 @@ def setup_sse(
     Args:
         app: a FastHTML app that has not begun to serve.
         prefix: path of the kit's routes.
-        backend: keeps the log; by default this process' memory.
+        backend: keeps the log: `'sqlite:///live.db'` for several processes of one host, or a backend that you have
+            made; by default this process' memory.
         manager: a manager that you have made: a `Kit`, or a `BroadcastManager`, which has no methods for components. It
             has its own `backend`, `heartbeat`, `element_builder`, `grant_seconds` and `limits`.
         htmx: generation of htmx on the app's pages, 2 or 4; by default read from the app's headers.

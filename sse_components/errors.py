@@ -9,6 +9,7 @@ SSEComponentsError
 ├── MessageTooLarge (ValueError)     more bytes than one message may have
 ├── HandleError (ValueError)         an option that conflicts with an earlier one, or too many handles
 ├── HistoryGap (LookupError)         the log no longer reaches back to a cursor
+├── BackendUnavailable (RuntimeError) the file or server that keeps the log cannot be used
 ├── NotRunning (RuntimeError)        publishing after shutdown, or before start-up without a loop
 ├── AlreadyRunning (RuntimeError)    a job or an answer begun while another with its id runs
 ├── SetupError (RuntimeError)        `setup_sse` called too late, or on an app it cannot serve
@@ -70,6 +71,10 @@ class HistoryGap(SSEComponentsError, LookupError):
     def __init__(self, channels: list[str]) -> None:
         super().__init__(f"the log no longer reaches back for: {', '.join(channels)}")
         self.channels = channels
+
+
+class BackendUnavailable(SSEComponentsError, RuntimeError):
+    """The file or the server that keeps the log cannot be used now. What was to be published is not in the log."""
 
 
 class NotRunning(SSEComponentsError, RuntimeError):

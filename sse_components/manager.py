@@ -20,7 +20,8 @@ from .access.limits import Limits
 from .access.revocations import Revocations
 from .access.selector import Selector
 from .access.subscriber import Subscriber
-from .backends import Backend, MemoryBackend
+from .backends import Backend, MemoryBackend, backend_of
+from .backends.base import NEW_LOG
 from .background import start_task
 from .callbacks import call
 from .checks import check_positive, check_whole
@@ -79,7 +80,7 @@ class BroadcastManager:
         queue_timeout: seconds that `send_to` waits for room in a queue; 0 to not wait. Nothing else ever waits for a
             client.
         debug: also log connections and broadcasts at info level.
-        backend: keeps the log; by default this process' memory.
+        backend: keeps the log, as `setup_sse` has it; by default this process' memory.
         heartbeat: seconds of silence after which a stream gets a comment.
         element_builder: turns the type and data of a broadcast into what pages get, as `from_builder` has it: FT, HTML
             as text, or the result of `OOBStreamBuilder.build()`. It gets the data that was broadcast, before JSON.
@@ -103,7 +104,7 @@ class BroadcastManager:
         queue_timeout: float = 0.1,
         debug: bool = False,
         *,
-        backend: Backend | None = None,
+        backend: Backend | str | None = None,
         heartbeat: float = HEARTBEAT_SECONDS,
         element_builder: ElementBuilder | None = None,
         max_message_bytes: int | None = None,
@@ -119,7 +120,7 @@ class BroadcastManager:
         self.max_queue_size, self.queue_timeout, self.debug = max_queue_size, queue_timeout, debug
         self.heartbeat, self.element_builder, self.max_message_bytes = heartbeat, element_builder, largest
         self.limits, self.grant_seconds = limits, grant_seconds
-        self.backend: Backend = backend or MemoryBackend()
+        self.backend = backend_of(backend)
         self.fanout = FanOut(self.backend, held_bytes=limits.held_bytes)
         self.registry = ConnectionRegistry(debug)
         self.quota = Quota(self.registry, limits)
@@ -438,6 +439,9 @@ class BroadcastManager:
         return text
 
     def _on_event(self, event: Event) -> None:
+        if event is NEW_LOG:
+            self.fanout.begin_again()
+            return
         if event.message is not None:
             message = message_of(event.message)
             self.history.append(message)
@@ -557,12 +561,15 @@ class BroadcastManager:
         if connection_id:
             self.registry.reserve(connection)
             connection.wanted_id = connection_id
+        beginnings = list(since) or [(frozenset(), self.backend.cursor)]
+        for cursor in {cursor for _, cursor in beginnings if cursor is not None}:
+            await self.backend.reach(cursor)
         opened = json.dumps({"connection": connection.connection_id, "heartbeat": interval, **(greeting or {})})
         return StreamResponse(
             self.fanout,
             connection,
             opening=encode(opened, event=OPEN_EVENT, retry=RETRY_BASE_MS) + history,
-            since=list(since) or [(frozenset(), self.backend.cursor)],
+            since=beginnings,
             admit=self.admission.enter,
             on_start=self._on_start,
             on_end=self._on_end,

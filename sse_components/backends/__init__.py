@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from .base import Backend, Listener
 from .memory import MemoryBackend
+from .sqlite import SqliteBackend
+from .urls import backend_of
 
-__all__ = ["Backend", "Listener", "MemoryBackend"]
+__all__ = ["Backend", "Listener", "MemoryBackend", "SqliteBackend", "backend_of"]

@@ -10,6 +10,9 @@ from ..events.log import Cursor, Event
 
 Listener = Callable[[Event], None]
 
+# What listeners get where the log is another one from here on: what they have handed out has no continuation in it.
+NEW_LOG = Event("", 0, "", b"")
+
 
 class Backend(Protocol):
     """Keeps the log and issues its ids. Each event that any process appends reaches every listener, in order.
@@ -28,9 +31,11 @@ class Backend(Protocol):
         """Begin to hand out to a listener each event that this process or another one appends.
 
         Args:
-            listener: called with each event, in the running event loop. Several may listen.
+            listener: called with each event, in the running event loop. Several may listen. It is called with
+                `NEW_LOG` if the log has begun again, so that there is a gap after what it was called with before.
 
         Raises:
+            BackendUnavailable: if the file or server that keeps the log cannot be used.
             SetupError: if it is open in another event loop, and cannot be used in two.
         """
         ...
@@ -69,10 +74,11 @@ class Backend(Protocol):
             message: the JSON of the broadcast that it was made from.
 
         Returns:
-            The event, or a future of it.
+            The event, or a future of it, which fails with `BackendUnavailable` if it could not be stored.
 
         Raises:
             WireError: if a field cannot be carried.
+            BackendUnavailable: if it cannot be stored.
         """
         ...
 
@@ -87,5 +93,15 @@ class Backend(Protocol):
 
         Raises:
             HistoryGap: if events after the cursor are no longer known.
+        """
+        ...
+
+    async def reach(self, cursor: Cursor) -> None:
+        """Learn of what other processes have appended up to a cursor, if this process does not know of it yet.
+
+        A page's cursor may come from a process that has heard of an event before this one.
+
+        Args:
+            cursor: a position, perhaps one that does not exist.
         """
         ...

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
-from ..errors import SetupError
 from ..events.log import Cursor, Event, EventLog
 from ..forks import tell_after_fork
 from .base import Listener
+from .listeners import Listeners
 
 
 class MemoryBackend:
@@ -27,8 +26,7 @@ class MemoryBackend:
 
     def after_fork(self) -> None:
         """Be closed: the listeners are those of the parent process."""
-        self._listeners: list[Listener] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners = Listeners("MemoryBackend")
 
     @property
     def cursor(self) -> Cursor:
@@ -44,17 +42,8 @@ class MemoryBackend:
         Raises:
             SetupError: if another event loop uses it.
         """
-        loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop.is_closed():  # it ended without a shutdown
-            self._listeners.clear()
-        if self._listeners and self._loop is not loop:
-            raise SetupError(
-                "a MemoryBackend is used in two event loops: give each application a backend of its own,"
-                " or serve them in one event loop"
-            )
-        self._loop = loop
-        if listener not in self._listeners:
-            self._listeners.append(listener)
+        self._listeners.enter()
+        self._listeners.add(listener)
 
     async def close(self, listener: Listener) -> None:
         """Stop handing out events to a listener.
@@ -62,8 +51,7 @@ class MemoryBackend:
         Args:
             listener: one that was given to `open`; any other is ignored.
         """
-        if listener in self._listeners:
-            self._listeners.remove(listener)
+        self._listeners.remove(listener)
 
     def append(
         self,
@@ -102,8 +90,7 @@ class MemoryBackend:
             only_tabs=only_tabs,
             message=message,
         )
-        for listener in self._listeners:
-            listener(appended)
+        self._listeners(appended)
         return appended
 
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
@@ -117,3 +104,10 @@ class MemoryBackend:
             HistoryGap: if events after the cursor are no longer kept.
         """
         return self.log.since(channels, cursor)
+
+    async def reach(self, cursor: Cursor) -> None:
+        """Do nothing: there is no other process.
+
+        Args:
+            cursor: a position.
+        """

@@ -43,6 +43,9 @@ logger = logging.getLogger("sse_components")
 # Bytes handed to `send` at once, unless a single event is larger: what a slow reader costs beside the server's buffer.
 CHUNK_BYTES = 256 * 1024
 
+# A sequence before that of every log's first event, and before the latest that any log no longer has.
+BEFORE_ALL = -1
+
 # Fraction of a heartbeat by which it may be early, so that one timer serves many feeds.
 EARLY = 0.1
 
@@ -203,6 +206,15 @@ class FanOut:
                 whole.append((channels, cursor))
                 events.update((event.sequence, event) for event in found if event.sequence <= until)
         return [events[sequence] for sequence in sorted(events)], gaps, whole
+
+    def begin_again(self) -> None:
+        """Tell every connection that it has a gap: its cursor means nothing in the log that there is now."""
+        self.flush()
+        for connection in [each for feed in self.feeds.values() for each in feed.connections]:
+            connection.cursor = BEFORE_ALL
+            if not connection.busy:
+                connection.busy = True
+                self._spawn(self.catch_up(connection))
 
     def leave(self, connection: StreamConnection) -> None:
         """Take a connection out of its feed. Leaving twice is allowed."""

@@ -138,7 +138,7 @@ class EventLog:
             check_positive(max_age=max_age)
         self.max_events, self.max_bytes, self.max_age, self.max_channels = max_events, max_bytes, max_age, max_channels
         self.max_total_bytes = max_total_bytes
-        self._clock = clock
+        self.clock = clock
         self.after_fork()
         tell_after_fork(self)
 
@@ -193,17 +193,35 @@ class EventLog:
         sequence = self.sequence + 1
         id = f"{self.epoch}-{sequence}"
         frame = encode(data, event=event, id=id, channel=channel, exclude=exclude_tabs, only=only_tabs)
-        appended = Event(id, sequence, channel, frame, exclude_connections, message, self._clock())
-        self.sequence = sequence
-        kept = self._channel(channel)
-        kept.append(appended)
+        appended = Event(id, sequence, channel, frame, exclude_connections, message, self.clock())
+        self.keep(appended)
+        return appended
+
+    def begin(self, cursor: Cursor, *, missing: int) -> None:
+        """Begin again, as a copy of a log that is kept elsewhere.
+
+        Args:
+            cursor: the position after which events will be kept here.
+            missing: the sequence of the latest event that is no longer there.
+        """
+        self.after_fork()
+        self.epoch, self.sequence, self._missing = cursor.epoch, cursor.sequence, missing
+
+    def keep(self, event: Event) -> None:
+        """Keep an event that has its id, and drop what is then beyond the bounds.
+
+        Args:
+            event: of this log, and later than all that are kept.
+        """
+        self.sequence = event.sequence
+        kept = self._channel(event.channel)
+        kept.append(event)
         self._order.append(kept)
         self._kept_events += 1
-        self.size += appended.memory
+        self.size += event.memory
         if len(kept.events) > self.max_events or kept.size > self.max_bytes:
             self._trim(kept)
-        self._trim_all(appended.at)
-        return appended
+        self._trim_all(event.at)
 
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
         """Return the events of `channels` after `cursor`, in the order of their publication.
@@ -252,7 +270,7 @@ class EventLog:
     def _kept(self, name: str) -> ChannelLog | None:
         log = self._channels.get(name)
         if log is not None and self.max_age is not None:
-            oldest = self._clock() - self.max_age
+            oldest = self.clock() - self.max_age
             while log.events and log.events[0].at < oldest:
                 self._drop_first(log)
         return log

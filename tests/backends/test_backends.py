@@ -1,4 +1,4 @@
-"""The contract of a backend. To test another backend, add a line to `BACKENDS`."""
+"""The contract of a backend. To test another backend, add a line to `STORES` in `tests/support/stores.py`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from sse_components import Backend, BroadcastMessage, EventLog, HistoryGap, MemoryBackend, SetupError, WireError
+from sse_components import (
+    Backend,
+    BroadcastMessage,
+    EventLog,
+    HistoryGap,
+    MemoryBackend,
+    SetupError,
+    WireError,
+)
 from sse_components.events.log import Cursor, Event
 from sse_components.events.wire import encode
+from tests.support.stores import STORES, Store, append
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +33,16 @@ async def memory(max_events: int) -> AsyncIterator[Backend]:
     yield MemoryBackend(EventLog(max_events=max_events))
 
 
-BACKENDS: dict[str, Make] = {
-    "memory": memory,
-}
+def shared(store: Store) -> Make:
+    @asynccontextmanager
+    async def make(max_events: int) -> AsyncIterator[Backend]:
+        async with store() as make_one:
+            yield make_one(max_events)
+
+    return make
+
+
+BACKENDS: dict[str, Make] = {"memory": memory} | {name: shared(store) for name, store in STORES.items()}
 
 
 @pytest.fixture(params=BACKENDS.values(), ids=list(BACKENDS))
@@ -44,12 +59,6 @@ async def open_backend(make: Make, max_events: int = 1_000) -> AsyncIterator[tup
         await backend.open(heard.append)
         yield backend, heard
         await backend.close(heard.append)
-
-
-async def append(backend: Backend, channel: str, data: str, **options: Any) -> Event:
-    """Append an event, and return it when the backend has stored it."""
-    appended = backend.append(channel, data, **options)
-    return appended if isinstance(appended, Event) else await asyncio.wrap_future(appended)
 
 
 def cursors(events: list[Event]) -> list[Cursor | None]:

@@ -36,18 +36,20 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     mark("stopped")
 
 
-def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, **options: Any) -> FastHTML:
+def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, backend: str = "", **options: Any) -> FastHTML:
     """Return an app with the kit, and with routes that the tests call.
 
     Args:
         log: options of `EventLog`.
+        backend: URL of the backend; by default one in memory.
         heartbeat: seconds.
         options: options of `FastHTML`.
     """
     app = FastHTML(secret_key="tests", lifespan=lifespan, **options)
     # All clients here share an address.
     limits = Limits(connections_per_client=10_000)
-    sse = setup_sse(app, backend=MemoryBackend(EventLog(**log or {})), heartbeat=heartbeat, limits=limits)
+    kept = backend or MemoryBackend(EventLog(**log or {}))
+    sse = setup_sse(app, backend=kept, heartbeat=heartbeat, limits=limits)
 
     @app.route("/grant")
     def grant(channels: str) -> PlainTextResponse:
