@@ -189,7 +189,7 @@ def main() -> None:
     print("| |", " | ".join(rows), "|")
     print("|---|" + "---|" * len(rows))
     for key in keys:
-        print(f"| {key} |", " | ".join(f"{row[key]:,.3g}" if key in row else "–" for row in rows.values()), "|")
+        print(f"| {key} |", " | ".join(f"{row[key]:,.3g}" if key in row else "-" for row in rows.values()), "|")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import Future
 from itertools import pairwise
 
 import pytest
@@ -33,7 +34,7 @@ def texts(events: Iterable[Event]) -> list[str]:
 
 
 def url_of(backend: SharedBackend) -> str:
-    return f"sqlite:///{backend.path}" if isinstance(backend, SqliteBackend) else backend.url  # type: ignore[attr-defined, no-any-return]
+    return f"sqlite:///{backend.path}" if isinstance(backend, SqliteBackend) else backend.url  # type: ignore[attr-defined]
 
 
 async def test_every_process_hears_all_in_the_same_order(make: MakeOne) -> None:
@@ -62,7 +63,7 @@ async def test_another_process_gets_the_event_as_it_is_but_json_in_place_of_the_
         message = BroadcastMessage("note", {"n": 1, "text": "Ä\x00€"}).to_json()
         options = {"event": "note", "exclude_tabs": ["tab-1"], "exclude_connections": frozenset({"me"})}
         await append(one, "a", "x\ny\x00", message=message, **options)
-        await until(lambda: there)
+        await until(lambda: bool(there))
         [mine], [theirs] = here, there
         assert (mine.id, mine.frame, mine.exclude_connections, mine.message) == (
             theirs.id,
@@ -140,17 +141,16 @@ async def test_what_waits_for_the_store_is_bounded(make: MakeOne) -> None:
     backend = make(1_000)
     async with opened([backend]) as (heard,):
         large = "x" * (MAX_WAITING_BYTES // 4)
-        futures = [backend.append("a", large) for _ in range(3)]
+        futures: list[Future[Event]] = []
         with pytest.raises(BackendUnavailable, match=r"^\d events wait for the store already$"):
-            for _ in range(9):
-                futures.append(backend.append("a", large))
+            futures.extend(backend.append("a", large) for _ in range(9))
         await asyncio.gather(*map(asyncio.wrap_future, futures))
         await append(backend, "a", "y")
         assert len(heard) == len(futures) + 1
 
 
 async def test_a_closed_backend_says_so(make: MakeOne) -> None:
-    with pytest.raises(BackendUnavailable, match="Backend is closed$"):
+    with pytest.raises(BackendUnavailable, match=r"Backend is closed$"):
         make(1_000).append("a", "x")
 
 

@@ -39,6 +39,19 @@ def sockets(path: Path) -> list[Path]:
     return list(path.parent.glob("*.sock"))
 
 
+def fill(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def contents(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def remove_all(folder: Path) -> None:
+    for each in folder.iterdir():
+        each.unlink()
+
+
 @contextmanager
 def another_boot(monkeypatch: pytest.MonkeyPatch, path: Path, text: str = "other") -> Iterator[None]:
     """Run the block as if the machine had been started again."""
@@ -221,9 +234,9 @@ async def test_on_a_full_disk_publishing_fails_and_nothing_is_half_done(path: Pa
     async with opened([one := SqliteBackend(path), SqliteBackend(path)]) as (heard, heard_by_other):
         first = await append(one, "a", "before")
         wal = path.with_name("live.db-wal")
-        with files_at_most(wal.stat().st_size + 4_096):
-            with pytest.raises(BackendUnavailable, match=r"live.db: (disk I/O error|database or disk is full)"):
-                await append(one, "a", "x" * 100_000)
+        full = r"live.db: (disk I/O error|database or disk is full)"
+        with files_at_most(wal.stat().st_size + 4_096), pytest.raises(BackendUnavailable, match=full):
+            await append(one, "a", "x" * 100_000)
         second = await append(one, "a", "after")
         await until(lambda: len(heard_by_other) == 2)
         assert ids(heard) == ids(heard_by_other) == [first.id, second.id]
@@ -234,11 +247,15 @@ async def test_on_a_full_disk_publishing_fails_and_nothing_is_half_done(path: Pa
 async def test_a_file_that_cannot_be_written(path: Path) -> None:
     async with opened([SqliteBackend(path)]):
         pass
-    path.chmod(0o444)
-    path.parent.chmod(0o555)
+    give_rights(path, 0o444, 0o555)
     with not_root(), pytest.raises(BackendUnavailable, match=r"live.db: (attempt to write a readonly|unable to open)"):
         await SqliteBackend(path).open(print)
-    path.parent.chmod(0o755)
+    give_rights(path, 0o644, 0o755)
+
+
+def give_rights(path: Path, of_file: int, of_folder: int) -> None:
+    path.chmod(of_file)
+    path.parent.chmod(of_folder)
 
 
 @contextmanager
@@ -254,10 +271,11 @@ def not_root() -> Iterator[None]:
 
 
 async def test_a_file_that_is_no_database(path: Path) -> None:
-    path.write_bytes(b"not a database" * 100)
-    with pytest.raises(BackendUnavailable, match="live.db: file is not a database: move the file away"):
+    text = "not a database" * 100
+    fill(path, text.encode())
+    with pytest.raises(BackendUnavailable, match=r"live.db: file is not a database: move the file away"):
         await SqliteBackend(path).open(print)
-    assert path.read_bytes() == b"not a database" * 100
+    assert contents(path) == text.encode()
 
 
 async def test_a_folder_that_is_not_there(path: Path) -> None:
@@ -271,15 +289,14 @@ async def test_a_network_file_system(path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sqlite_store, "MOUNTS", mounts)
     with pytest.raises(BackendUnavailable, match=r"live.db is on a network file system \(nfs4\)"):
         await SqliteBackend(path).open(print)
-    assert not path.exists()
+    assert list(path.parent.glob("live.db*")) == []
     assert sqlite_store.file_system(Path("/elsewhere")) == "ext4"
 
 
 async def test_a_file_that_is_removed_while_processes_run(path: Path) -> None:
     async with opened([one := SqliteBackend(path)]) as (heard,):
         await append(one, "a", "x")
-        for each in path.parent.iterdir():
-            each.unlink()
+        remove_all(path.parent)
         with pytest.raises(BackendUnavailable, match=r"live.db was removed or replaced: restart the application"):
             await append(one, "a", "y")
         assert len(heard) == 1
@@ -289,7 +306,7 @@ async def test_a_file_that_is_damaged_while_processes_run(path: Path) -> None:
     async with opened([one := SqliteBackend(path)]):
         for _ in range(50):
             await append(one, "a", "x" * 1_000)
-    path.write_bytes(path.read_bytes()[:4_096] + os.urandom(path.stat().st_size - 4_096))
+    fill(path, contents(path)[:4_096] + os.urandom(100_000))
     with pytest.raises(BackendUnavailable, match=r"live.db: .*malformed: move the file away"):
         await SqliteBackend(path).open(print)
 
@@ -310,7 +327,7 @@ async def test_a_file_that_is_locked_for_too_long(path: Path) -> None:
 async def test_a_publication_that_fails_raises_or_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with Kit(backend=f"sqlite:///{path}") as sse:
         await sse.publish("a", "x")
-        path.unlink()
+        remove_all(path.parent)
         with pytest.raises(BackendUnavailable):
             await sse.publish("a", "x")
         sse.publish("a", "nobody looks at it")
@@ -319,9 +336,8 @@ async def test_a_publication_that_fails_raises_or_is_logged(path: Path, caplog: 
 
 
 async def test_a_manager_whose_file_cannot_be_used_does_not_start(path: Path) -> None:
-    path.mkdir()
-    with pytest.raises(BackendUnavailable, match="live.db"):
-        await BroadcastManager(backend=f"sqlite:///{path}").start()
+    with pytest.raises(BackendUnavailable, match=r"unable to open database file"):
+        await BroadcastManager(backend=f"sqlite:///{path.parent}").start()
 
 
 # ------------------------------------------------------------------ URLs

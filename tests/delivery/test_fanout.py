@@ -407,6 +407,38 @@ async def is_zero(count: Awaitable[int]) -> bool:
     return await count == 0
 
 
+@both_modes
+async def test_a_log_that_begins_again_is_a_gap_for_every_connection(steppable: bool) -> None:
+    async with FanOutRig() as rig:
+        _, reader = rig.join("reader", steppable=steppable)
+        _, stalled = rig.join("stalled", ["news", "other"], steppable=steppable)
+        await until(
+            lambda: not any(connection.busy for feed in rig.fanout.feeds.values() for connection in feed.connections)
+        )
+        for number in range(5):
+            await rig.publish(f"before {number}")
+        await until(lambda: len(reader.texts) == 5 and len(stalled.texts) == 5)
+        stalled.stall()
+        await rig.publish("last")
+        await until(lambda: "last" in reader.texts)
+        # The other log has events with the sequences that these connections have seen, and later ones.
+        rig.log.begin(Cursor("other", 3), missing=3)
+        for number in range(5):
+            rig.log.append("news", f"never heard {number}")
+        rig.fanout.begin_again()
+        stalled.go_on()
+        await until(lambda: all(b"sse:reset" in client.body for client in (reader, stalled)))
+        await rig.publish("after")
+        await until(lambda: reader.texts[-1] == stalled.texts[-1] == "after")
+        for client, channels in ((reader, ["news", "sse:broadcast"]), (stalled, ["news", "other", "sse:broadcast"])):
+            [reset] = [frame for frame in client.frames if "event: sse:reset" in frame]
+            found = json.loads(reset.partition("data: ")[2])
+            assert set(found["channels"]) <= set(channels)
+            assert "news" in found["channels"]
+            assert found["cursor"].startswith("other-")
+            assert not any("never" in text for text in client.texts)
+
+
 async def test_a_connection_catches_up_in_chunks() -> None:
     async with FanOutRig() as rig:
         _, client = await rig.join_and_wait()
