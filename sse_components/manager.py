@@ -257,7 +257,8 @@ class BroadcastManager:
             target: an id, a selector or an element with an id; by default each element's own id.
             swap: how to swap, as `oob` has it; by default `outerHTML`.
             exclude: a tab (`this_tab()`), or the id of a connection, that does not get it; or several of either.
-            only: the tab, or the tabs, that show it. The others still receive the bytes; never send secrets.
+            only: the tab, or the tabs, that show it. Other browsers do not get it; other tabs of the same browser do
+                not show it.
 
         Returns:
             A `Publication`: await it, or call its `result()` in a thread, for the event's id. It may be ignored. In a

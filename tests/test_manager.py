@@ -279,7 +279,7 @@ async def test_what_cannot_be_published_is_told(
         assert manager.backend.cursor.sequence == 0
 
 
-TAB, OTHER = "tab_12345678", "tab_abcdefgh"
+TAB, OTHER = f"tab_12345678.{22 * 'b'}", f"tab_abcdefgh.{22 * 'c'}"
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ async def test_tabs_can_be_left_out_or_meant_alone(options: dict[str, Any], fiel
             assert event.frame.decode() == f"id: {event.id}\nchannel: todos\n{fields}data: x\n\n"
 
 
-@pytest.mark.parametrize("only", ["ann", "conn_12345678", [], [None], [TAB, "ann"]])
+@pytest.mark.parametrize("only", ["ann", "conn_12345678", "tab_12345678", [], [None], [TAB, "ann"]])
 async def test_only_tabs_can_be_meant_alone_and_not_nobody(only: Any) -> None:
     async with BroadcastManager() as manager:
         with pytest.raises(WireError, match=r"^only takes tabs, as this_tab\(\) names them, not "):

@@ -12,11 +12,13 @@ from starlette.authentication import AuthCredentials, BaseUser
 from starlette.datastructures import Headers
 
 from ..errors import IdentityError, WireError
-from ..events.wire import KitChannel
+from ..events.wire import TAB_SEPARATOR, KitChannel
 from ..protocol import CONTROL_PREFIX, TAB_HEADER, TAB_PREFIX
 from .visitor import UNKNOWN, visitor_of
 
-TAB = re.compile(rf"{TAB_PREFIX}[A-Za-z0-9_-]{{8,64}}")
+# What a browser calls a tab; and what the application gets, which has the browser, too.
+TAB_NAME = re.compile(rf"{TAB_PREFIX}[A-Za-z0-9_-]{{8,64}}")
+TAB = re.compile(rf"{TAB_NAME.pattern}{re.escape(TAB_SEPARATOR)}[A-Za-z0-9_-]{{22}}")
 
 
 class Principal(NamedTuple):
@@ -95,14 +97,24 @@ def identity_of(user: BaseUser) -> Any:
 
 
 def tab_of(scope: Mapping[str, Any]) -> str | None:
-    """Return the name of the tab that sends a request; None if the request does not say."""
+    """Return the tab that sends a request, as `<name>.<browser>`; None if the request does not say.
+
+    Its browser names it. So that nobody can speak for a tab of another browser, it counts with its browser only.
+    """
     name = Headers(raw=scope["headers"]).get(TAB_HEADER, "") if "headers" in scope else ""
-    return name if is_tab(name) else None
+    visitor = visitor_of(scope)
+    browser = None if visitor is None else visitor.browser
+    return f"{name}{TAB_SEPARATOR}{browser}" if is_tab_name(name) and browser is not None else None
 
 
-def is_tab(name: str) -> bool:
-    """Tell whether a name is the name of a tab."""
-    return TAB.fullmatch(name) is not None
+def is_tab(text: str) -> bool:
+    """Tell whether a text stands for a tab of a browser, as `tab_of` has it."""
+    return TAB.fullmatch(text) is not None
+
+
+def is_tab_name(text: str) -> bool:
+    """Tell whether a text is what a browser calls a tab."""
+    return TAB_NAME.fullmatch(text) is not None
 
 
 def user_channel(user: Any) -> KitChannel:

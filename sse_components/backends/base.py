@@ -68,9 +68,9 @@ class Backend(Protocol):
             channel: of the event.
             data: of the event.
             event: its name.
-            exclude_tabs: tabs that leave it out, as its frame lists them.
+            exclude_tabs: tabs that leave it out, as `this_tab()` names them.
             exclude_connections: connections that do not get it.
-            only_tabs: the only tabs that show it, as its frame lists them; by default all tabs do.
+            only_tabs: the only tabs that show it, as `this_tab()` names them; by default all tabs do.
             message: the JSON of the broadcast that it was made from.
 
         Returns:

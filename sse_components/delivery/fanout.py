@@ -101,8 +101,7 @@ class FanOut:
         feed.total += len(batch)
         if feed.renders_later:
             self._catch_up_all(feed, after=batch[0].sequence - 1)
-        elif body := feed.body(batch):
-            feed.sent_at = time.monotonic()
+        elif (body := feed.body(batch)) or any(event.browsers for event in batch):
             self._send_all(feed, body, batch)
 
     def _catch_up_all(self, feed: Feed, *, after: int) -> None:
@@ -114,15 +113,19 @@ class FanOut:
 
     def _send_all(self, feed: Feed, body: bytes, batch: list[Event]) -> None:
         message, after = body_message(body), batch[-1].sequence
-        excluded = frozenset().union(*[event.exclude_connections for event in batch])
+        if body:
+            feed.sent_at = time.monotonic()
+        treated_apart = frozenset().union(
+            *[event.exclude_connections for event in batch], *[event.browsers for event in batch]
+        )
         for connection in list(feed.connections):
             if connection.busy:
                 continue
-            if connection.connection_id in excluded:
+            if treated_apart and not treated_apart.isdisjoint((connection.connection_id, connection.browser)):
                 # At least a heartbeat: without one, a stream that is often excluded would look dead.
-                own = feed.body(batch, connection.connection_id) or HEARTBEAT
+                own = feed.body(batch, connection) or HEARTBEAT
                 self._step(connection, body_message(own), after)
-            else:
+            elif body:
                 self._step(connection, message, after)
 
     def _step(self, connection: StreamConnection, message: dict[str, Any], sequence: int) -> None:
@@ -243,7 +246,7 @@ class FanOut:
                 await under_way
                 connection.sending = 0
             while connection.following and (part := self._next_part(connection)):
-                if body := await connection.feed.rendered(part, connection.connection_id):
+                if body := await connection.feed.rendered(part, connection):
                     await connection.write(body)
             if connection.final_event is not None:
                 await connection.write(connection.final_event.frame, more=False)

@@ -16,7 +16,7 @@ from ..errors import ConnectionClosed
 from ..events.log import Cursor, Event
 from ..events.message import BroadcastMessage
 from ..events.moment import Moment, now
-from ..events.wire import comment, encode
+from ..events.wire import comment, encode, for_browser
 from ..protocol import BROADCAST_CHANNEL
 from . import servers
 from .connection import ACTIVE_STATES, ConnectionState
@@ -102,25 +102,25 @@ class Feed:
         """When its next heartbeat is due, by the monotonic clock."""
         return self.sent_at + self.heartbeat
 
-    def body(self, events: Iterable[Event], reader: str | None = None) -> bytes:
-        """Return the frames of `events`, without those that exclude the connection `reader`."""
-        return b"".join([self.frame(event) for event in events if reader not in event.exclude_connections])
+    def body(self, events: Iterable[Event], reader: StreamConnection | None = None) -> bytes:
+        """Return the frames of `events` as a connection gets them; by default, one that no event treats apart."""
+        return b"".join([self.frame(event, reader) for event in events if not excludes(event, reader)])
 
-    def frame(self, event: Event) -> bytes:
-        """Return the frame of an event; an empty one if it cannot be rendered, which is logged."""
+    def frame(self, event: Event, reader: StreamConnection | None = None) -> bytes:
+        """Return the frame of an event; an empty one if it is not for the reader, or if rendering it fails."""
         if self.render is None or not (event.channel or event.message):
-            return event.frame
+            return frame_for(event, reader)
         try:
             return self.render(event)  # type: ignore[return-value]
         except Exception as error:
             report(f"an event of channel {event.channel!r} could not be rendered", error)
             return b""
 
-    async def rendered(self, events: Iterable[Event], reader: str | None = None) -> bytes:
+    async def rendered(self, events: Iterable[Event], reader: StreamConnection | None = None) -> bytes:
         """Return what `body` does; where an application renders, as soon as it has done so."""
         if not self.renders_later:
             return self.body(events, reader)
-        return b"".join([await self._render(event) for event in events if reader not in event.exclude_connections])
+        return b"".join([await self._render(event) for event in events if not excludes(event, reader)])
 
     async def _render(self, event: Event) -> bytes:
         """Return the frame of an event that the application renders, once for all connections."""
@@ -211,6 +211,11 @@ class StreamConnection:
     def channels(self) -> frozenset[str]:
         """The channels that it follows, without the broadcasts that every connection gets."""
         return without_broadcasts(self.feed.channels)
+
+    @property
+    def browser(self) -> str | None:
+        """The browser that reads it, where that is known."""
+        return None if self.subscriber is None else self.subscriber.principal.browser
 
     @property
     def following(self) -> bool:
@@ -317,6 +322,18 @@ class StreamConnection:
 def size_of(events: Iterable[Event]) -> int:
     """Return the bytes of the frames of events."""
     return sum(len(event.frame) for event in events)
+
+
+def excludes(event: Event, reader: StreamConnection | None) -> bool:
+    """Tell whether an event excludes a connection."""
+    return reader is not None and reader.connection_id in event.exclude_connections
+
+
+def frame_for(event: Event, reader: StreamConnection | None) -> bytes:
+    """Return the frame of an event as a connection gets it: no browser gets the names of another one's tabs."""
+    if not event.browsers:
+        return event.frame
+    return for_browser(event.frame, None if reader is None else reader.browser)
 
 
 class StreamQueue:

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ..access.identity import Principal, is_tab, principal_of
+from ..access.identity import Principal, is_tab_name, principal_of
 from ..access.limits import Refusal, refusal
 from ..access.same_origin import check_same_origin
 from ..delivery.connection import Connection
@@ -77,7 +77,7 @@ def read_tab(reported: dict[str, Any], connection: Connection) -> Tab:
     Raises:
         ValueError: if its name is not the name of a tab.
     """
-    if not is_tab(reported["id"]):
+    if not is_tab_name(reported["id"]):
         raise ValueError("not the name of a tab")
     rooms = frozenset(str(room) for room in reported["rooms"][:MAX_ROOMS] if follows(connection, str(room)))
     return Tab(reported["id"], reported["visible"] is True, rooms)

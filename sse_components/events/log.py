@@ -11,14 +11,14 @@ import secrets
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from ..checks import check_positive, check_whole
 from ..errors import HistoryGap
 from ..forks import tell_after_fork
-from .wire import encode
+from .wire import browsers_of, encode
 
 # The bounds of a log, where the application gives no others: for each channel, and for all of them.
 MAX_EVENTS, MAX_BYTES = 1_000, 4_000_000
@@ -47,16 +47,17 @@ class Cursor(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Event:
-    """One published message: its place in the log, and its frame as every connection gets it.
+    """One published message: its place in the log, and its frame.
 
     Attributes:
         id: `<epoch>-<sequence>`.
         sequence: its number in the log.
         channel: the channel that it was published on.
-        frame: its bytes on the wire.
+        frame: its bytes on the wire, with the names of tabs that only their own browsers get.
         exclude_connections: ids of connections that do not get it.
         message: the JSON of the broadcast that it was made from, for streams that render broadcasts themselves.
         at: when it was appended, in seconds of the monotonic clock.
+        browsers: those whose tabs the frame names.
     """
 
     id: str
@@ -66,6 +67,10 @@ class Event:
     exclude_connections: frozenset[str] = frozenset()
     message: str | None = None
     at: float = 0.0
+    browsers: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "browsers", browsers_of(self.frame))
 
     @property
     def memory(self) -> int:
@@ -179,9 +184,9 @@ class EventLog:
             channel: of the event.
             data: of the event.
             event: its name.
-            exclude_tabs: tabs that leave it out, as its frame tells them.
+            exclude_tabs: tabs that leave it out, as `this_tab()` names them.
             exclude_connections: connections that do not get it.
-            only_tabs: the only tabs that show it, as its frame tells them; by default all tabs do.
+            only_tabs: the only tabs that show it, as `this_tab()` names them; by default all tabs do.
             message: the JSON of the broadcast that it was made from.
 
         Returns:

@@ -17,6 +17,13 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 NOT_IN_EVENT = re.compile(r"[\s,]")
 RESERVED_EVENTS = ("open", "error")
 MAX_NAME_LENGTH = 200
+# Between the name of a tab and its browser's.
+TAB_SEPARATOR = "."
+# The beginning of a frame, as `encode` writes it.
+ADDRESSED = re.compile(
+    rb"(?P<head>(?:id: [^\n]*\n)?(?:channel: [^\n]*\n)?)"
+    rb"(?:exclude: (?P<exclude>[^\n]*)\n)?(?:only: (?P<only>[^\n]*)\n)?"
+)
 
 
 class KitChannel(str):
@@ -107,6 +114,43 @@ def encode(
     if retry is not None:
         head += f"retry: {check_retry(retry)}\n"
     return f"{head}data: {data_lines(check_text(data))}\n\n".encode()
+
+
+def browsers_of(frame: bytes) -> frozenset[str]:
+    """Return the browsers whose tabs a frame names: only their streams get it with these names."""
+    names = b" ".join(filter(None, addressed(frame).group("exclude", "only"))).decode().split()
+    return frozenset(name.partition(TAB_SEPARATOR)[2] for name in names)
+
+
+def for_browser(frame: bytes, browser: str | None) -> bytes:
+    """Return a frame as the streams of a browser get it: with the names of its own tabs, and of no others.
+
+    Args:
+        frame: names tabs as `<tab>.<browser>`.
+        browser: the id of the browser; None if it is not known.
+
+    Returns:
+        The frame; an empty one, if it is only for tabs of other browsers.
+    """
+    found = addressed(frame)
+    exclude, only = (own_tabs(found[field], browser) for field in ("exclude", "only"))
+    if found["only"] and not only:
+        return b""
+    lines = [f"{name}: {tabs}\n".encode() for name, tabs in (("exclude", exclude), ("only", only)) if tabs]
+    return b"".join([found["head"], *lines, frame[found.end() :]])
+
+
+def addressed(frame: bytes) -> re.Match[bytes]:
+    """Return the fields of a frame that name tabs, and what is before them."""
+    found = ADDRESSED.match(frame)
+    assert found is not None  # it matches the empty text, too
+    return found
+
+
+def own_tabs(names: bytes | None, browser: str | None) -> str:
+    """Return the tabs of a browser among names, as the browser knows them."""
+    pairs = [name.partition(TAB_SEPARATOR) for name in (names or b"").decode().split()]
+    return " ".join(tab for tab, _, owner in pairs if owner == browser)
 
 
 def comment(text: str = "") -> bytes:

@@ -118,7 +118,7 @@ def this_page() -> Page:
 
 
 def this_tab() -> str | None:
-    """Return the name of the tab that sent the present request.
+    """Return the tab that sent the present request: a text that stands for this tab of this browser.
 
     It is None outside of a request, and for a request that is not sent by htmx on a page of the kit.
 

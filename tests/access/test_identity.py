@@ -11,6 +11,7 @@ from sse_components import IdentityError
 from sse_components.access.identity import (
     Principal,
     is_tab,
+    is_tab_name,
     principal_of,
     session_channel,
     tab_of,
@@ -18,6 +19,7 @@ from sse_components.access.identity import (
     user_name,
     user_of,
 )
+from sse_components.access.visitor import SCOPE_KEY, Visitors
 from sse_components.events.wire import KitChannel, check_channel
 
 ANN, BOB = Principal("ann", "s1", "one"), Principal("bob", "s2", "two")
@@ -117,6 +119,9 @@ def test_channels_of_the_kit_have_distinct_names() -> None:
     assert user_channel(7) == user_channel("7") != session_channel("7")
 
 
+BROWSER = 22 * "b"
+
+
 @pytest.mark.parametrize(
     ("name", "tab"),
     [
@@ -127,15 +132,28 @@ def test_channels_of_the_kit_have_distinct_names() -> None:
         ("tab_" + 65 * "A", False),
         ("tab_12345678\n", False),
         ("tab_1234 5678", False),
+        (f"tab_12345678.{BROWSER}", False),
         ("TAB_12345678", False),
         ("conn_12345678", False),
         ("", False),
     ],
 )
-def test_is_tab_recognizes_the_names_of_tabs(name: str, tab: bool) -> None:
-    assert is_tab(name) is tab
-    headers = [(b"sse-tab", name.encode())]
-    assert tab_of({"headers": headers}) == (name if tab else None)
+def test_is_tab_name_recognizes_what_browsers_call_tabs(name: str, tab: bool) -> None:
+    assert is_tab_name(name) is tab
+    assert is_tab(f"{name}.{BROWSER}") is tab
+    assert is_tab(name) is (name == f"tab_12345678.{BROWSER}")
+
+
+def test_a_tab_counts_with_its_browser_only() -> None:
+    headers = [(b"sse-tab", b"tab_0123456789")]
+    mine, other = (Visitors("key").of({}) for _ in range(2))
+    assert tab_of({"headers": headers, SCOPE_KEY: mine}) is None
+    for visitor in (mine, other):
+        visitor.ensure()
+    tab = tab_of({"headers": headers, SCOPE_KEY: mine})
+    assert tab is not None
+    assert is_tab(tab)
+    assert tab != tab_of({"headers": headers, SCOPE_KEY: other})
 
 
 def test_a_request_without_a_tab_header_has_no_tab() -> None:

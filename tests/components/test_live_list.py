@@ -10,7 +10,7 @@ from tests.support.published import out_of_band, published_html
 
 pytestmark = pytest.mark.anyio
 
-TAB = "tab_0123456789abcdef"
+TAB = f"tab_0123456789abcdef.{22 * 'b'}"
 
 
 @pytest.mark.usefixtures("rendered_page")

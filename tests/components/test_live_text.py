@@ -13,7 +13,7 @@ from tests.support.serving import until
 
 pytestmark = pytest.mark.anyio
 
-TAB = "tab_0123456789abcdef"
+TAB = f"tab_0123456789abcdef.{22 * 'b'}"
 
 
 def swaps(*values: object, id: str = "cpu") -> list[str]:

@@ -8,6 +8,7 @@ from fasthtml.common import FT, Li, to_xml
 
 from sse_components import SSE, ChannelError, GrantError, MarkupError, SetupError, WireError
 from sse_components.access.grants import Grant
+from sse_components.html.page_context import this_page
 from tests.support.rendering import GRANTS, HERE
 
 
@@ -15,7 +16,7 @@ def grant(element: FT) -> Grant:
     """Return what the address that an element connects to grants."""
     ((name, (token,)),) = parse_qs(urlsplit(element.attrs["data-sse-connect"]).query, strict_parsing=True).items()
     assert name == "sub"
-    return GRANTS.read(token)
+    return GRANTS.read(token, this_page().principal)
 
 
 @pytest.mark.usefixtures("rendered_page")

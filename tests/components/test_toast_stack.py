@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fasthtml.common import Safe, to_xml
 
-from sse_components import IdentityError, Kit, SetupError, ToastStack
+from sse_components import IdentityError, Kit, MarkupError, SetupError, ToastStack
 from sse_components.access.identity import session_channel, user_channel
 from sse_components.access.visitor import SCOPE_KEY
 from sse_components.components.toast_stack import EVERYONE, KEPT, KEPT_BYTES, KEPT_SECONDS
@@ -89,12 +89,12 @@ async def test_a_toast_goes_to_a_user_or_a_session(sse: Kit) -> None:
 
 async def test_a_toast_may_go_to_the_tab_of_the_request(sse: Kit) -> None:
     with request(tab=TAB) as page:
+        page.begin_session()
         await sse.toast("a", tab=page.tab)
         assert page.session_channel is not None
-        assert f"\nonly: {TAB}\n" in only_event(sse, page.session_channel).frame.decode()
-    with request(tab=TAB, anybody=True) as page:
+        assert f"\nonly: {TAB}.{page.principal.browser}\n" in only_event(sse, page.session_channel).frame.decode()
+    with request(tab=TAB, anybody=True) as page, pytest.raises(MarkupError, match="has no recipient"):
         await sse.toast("b", tab=page.tab)
-        assert f"\nonly: {TAB}\n" in only_event(sse, EVERYONE).frame.decode()
 
 
 async def test_an_unknown_tab_uses_the_channel_of_the_session(sse: Kit) -> None:

@@ -178,3 +178,35 @@ def test_a_channel_that_is_allowed_can_be_written(name: str) -> None:
     assume(len(name) <= wire.MAX_NAME_LENGTH and not name.startswith(protocol.CONTROL_PREFIX))
     frame = wire.encode("", id="1", channel=wire.check_channel(name))
     assert f"\nchannel: {name}\n" in frame.decode()
+
+
+BROWSER, OTHER = 22 * "b", 22 * "c"
+
+
+@pytest.mark.parametrize(
+    ("fields", "own", "others"),
+    [
+        ({}, b"", b""),
+        ({"exclude": [f"tab_one.{BROWSER}"]}, b"exclude: tab_one\n", b""),
+        (
+            {"exclude": [f"tab_one.{BROWSER}", f"tab_two.{BROWSER}", f"tab_x.{OTHER}"]},
+            b"exclude: tab_one tab_two\n",
+            b"",
+        ),
+        ({"exclude": [f"tab_x.{OTHER}"]}, b"", b""),
+        ({"only": [f"tab_one.{BROWSER}"]}, b"only: tab_one\n", None),
+        ({"only": [f"tab_x.{OTHER}"]}, None, None),
+        ({"exclude": [f"tab_x.{OTHER}"], "only": [f"tab_one.{BROWSER}"]}, b"only: tab_one\n", None),
+    ],
+)
+@pytest.mark.parametrize("data", ["x", "exclude: tab_y\nonly: tab_z", ""])
+def test_a_browser_gets_the_names_of_its_own_tabs_only(
+    fields: dict[str, Any], own: bytes | None, others: bytes | None, data: str
+) -> None:
+    frame = wire.encode(data, id="e-1", channel="only: todos", event="note", **fields)
+    plain = wire.encode(data, id="e-1", channel="only: todos", event="note")
+    for browser, line in ((BROWSER, own), (None, others), (22 * "d", others)):
+        expected = b"" if line is None else plain.replace(b"event: note", line + b"event: note")
+        assert wire.for_browser(frame, browser) == expected
+    assert wire.browsers_of(frame) == {name.partition(".")[2] for names in fields.values() for name in names}
+    assert wire.browsers_of(wire.encode(data)) == frozenset()

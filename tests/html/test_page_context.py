@@ -72,10 +72,12 @@ def test_without_a_browser_a_grant_belongs_to_nobody() -> None:
     assert GRANTS.read(grant_of(request())).channels == {"todos"}
 
 
-@pytest.mark.parametrize(("header", "tab"), [(b"tab_12345678", "tab_12345678"), (b"tab_1 2", None), (b"", None)])
-def test_this_tab_returns_the_tab_of_the_request(header: bytes, tab: str | None) -> None:
-    with rendering(headers=[(b"sse-tab", header)]):
-        assert this_tab() == this_page().tab == tab
+@pytest.mark.parametrize(("header", "tab"), [(b"tab_12345678", "tab_12345678"), (b"tab_1 2", ""), (b"", "")])
+def test_this_tab_returns_the_tab_of_the_request_in_its_browser(header: bytes, tab: str) -> None:
+    with rendering(headers=[(b"sse-tab", header)]) as page:
+        assert this_tab() is None  # its browser is not known: nobody could tell whose tab it is
+        page.begin_session()
+        assert this_tab() == this_page().tab == (f"{tab}.{page.principal.browser}" if tab else None)
 
 
 def test_the_session_of_a_request_names_its_page_also_when_the_handler_has_cleared_it() -> None:

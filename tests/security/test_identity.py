@@ -9,9 +9,10 @@ import pytest
 from fasthtml.common import Beforeware, FastHTML, Request
 from starlette.responses import PlainTextResponse
 
-from sse_components import SSE, IdentityError, Kit, ToastStack, setup_sse
+from sse_components import SSE, IdentityError, Kit, ToastStack, setup_sse, this_tab
 from tests.support.live_app import Browser, set_user
 from tests.support.running import running
+from tests.support.serving import Stream
 
 pytestmark = pytest.mark.anyio
 
@@ -163,3 +164,68 @@ async def test_an_application_says_who_its_users_are_without_a_beforeware() -> N
         assert "secret" not in other.body.decode()
         for stream in (own, other):
             await stream.close()
+
+
+async def test_nobody_hides_a_change_from_another_by_naming_their_tab() -> None:
+    app = FastHTML(secret_key="tests", before=Beforeware(set_user))
+    sse = setup_sse(app)
+
+    @app.route("/page")
+    def page() -> Any:
+        return SSE(channels="board")
+
+    @app.route("/change")
+    def change(text: str, way: str) -> None:
+        sse.publish("board", text, **{way: this_tab()})
+
+    tab = "tab_0123456789abcdef"
+    async with running(app) as site:
+        ann, mallory = Browser(site.port), Browser(site.port)
+        hers = await ann.follow(await ann.grants_of("/page"))
+        his = await mallory.follow(await mallory.grants_of("/page"))
+        named = [f"SSE-Tab: {tab}"]
+        await mallory.ask("/change?text=hidden&way=exclude", headers=named)
+        await mallory.ask("/change?text=whispered&way=only", headers=named)
+        await ann.ask("/change?text=own&way=exclude", headers=named)
+        await sse.publish("board", "last")
+        late = await ann.follow(await ann.grants_of("/page"))
+        for stream in (hers, his):
+            await stream.until("last")
+        assert [(frame_of(hers, text) or "").count(tab) for text in ("hidden", "own")] == [0, 1]
+        assert [(frame_of(his, text) or "").count(tab) for text in ("hidden", "whispered", "own")] == [1, 1, 0]
+        assert frame_of(hers, "whispered") is None
+        assert frame_of(his, "own") is not None
+        for stream in (hers, his, late):
+            await stream.close()
+
+
+async def test_a_reader_that_comes_later_or_lags_gets_no_names_of_others_either() -> None:
+    app = FastHTML(secret_key="tests", before=Beforeware(set_user))
+    sse = setup_sse(app)
+
+    @app.route("/page")
+    def page() -> Any:
+        return SSE(channels="board")
+
+    async with running(app) as site:
+        ann, bob = Browser(site.port), Browser(site.port)
+        grants = {browser: await browser.grants_of("/page") for browser in (ann, bob)}
+        await ann.follow(grants[ann])
+        (stream,) = sse.registry.get_connections()
+        assert stream.subscriber is not None
+        own = f"tab_0123456789abcdef.{stream.subscriber.principal.browser}"
+        await sse.publish("board", "excluded", exclude=own)
+        await sse.publish("board", "alone", only=own)
+        await sse.publish("board", "last")
+        hers, his = [await (await browser.follow(grants[browser])).until("last") for browser in (ann, bob)]
+        assert "tab_" not in his.body.decode()
+        assert frame_of(his, "excluded") is not None
+        assert frame_of(his, "alone") is None
+        assert hers.body.decode().count("tab_0123456789abcdef\n") == 2
+        for browser in (ann, bob):
+            await browser.close()
+
+
+def frame_of(stream: Stream, text: str) -> str | None:
+    """Return the frame with a text; None if there is none."""
+    return next((frame for frame in stream.frames if frame.endswith(f"data: {text}")), None)
