@@ -9,18 +9,23 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .access import visitor
+from .access.bodies import Bodies, read_before
 from .access.grants import Grants
+from .access.limits import Refusal
 from .delivery import admission
 from .delivery.handover import SCOPE_KEY, Handover, Stream
 from .errors import SetupError
 from .html.page_context import Page, current_page
 from .manager import BroadcastManager
+from .protocol import BROADCAST_PATH, CONNECTIONS_PATH, PRESENCE_PATH, RENEW_PATH, STATUS_PATH, STREAM_PATH
 
 FindUser = Callable[[Request], Any | Awaitable[Any]]
+# The routes of the kit that a body is read for.
+PATHS = (BROADCAST_PATH, CONNECTIONS_PATH, PRESENCE_PATH, RENEW_PATH, STATUS_PATH, STREAM_PATH)
 LIFESPAN_ENDS = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
@@ -48,6 +53,7 @@ class SSEMiddleware:
     ) -> None:
         self.app, self.manager, self.grants, self.visitors = app, manager, grants, visitors
         self.prefix, self.shared = prefix, shared
+        self._bodies, self._paths = Bodies(manager.limits), {f"{prefix}{path}" for path in PATHS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application; then hold the stream that it hands over, if any."""
@@ -104,6 +110,13 @@ class SSEMiddleware:
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not (self.manager.running or self.manager.home.ended):
             await self.manager.start()
+        try:
+            receive = await self._body_first(scope, receive)
+        except ClientDisconnect:
+            return
+        except Refusal as refused:
+            await refused.response(scope, receive, send)
+            return
         known = scope[visitor.SCOPE_KEY] = self.visitors.of(scope)
         scope[admission.SCOPE_KEY] = self.manager.admission
         prefix, cursor = scope.get("root_path", "") + self.prefix, self.manager.backend.cursor
@@ -113,6 +126,13 @@ class SSEMiddleware:
             await self.app(scope, receive, with_cookies(known, send))
         finally:
             current_page.reset(token)
+
+    async def _body_first(self, scope: Scope, receive: Receive) -> Receive:
+        """Read the body of a request to a route of the kit, and return what is to be received after it."""
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path not in self._paths:
+            return receive
+        return read_before(await self._bodies.read(scope, receive), scope, receive)
 
 
 def with_cookies(known: visitor.Visitor, send: Send) -> Send:

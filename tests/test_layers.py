@@ -44,6 +44,7 @@ ORDER = [
     "access.grants",
     "access.subscriber",
     "access.limits",
+    "access.bodies",
     "access.same_origin",
     "html.__init__",
     "html.swap",

@@ -24,7 +24,10 @@ class Limits:
             the server knows: behind a proxy, have the server trust that.
         channels_per_connection: channels, and grants, of one stream; 413.
         url_bytes: bytes of a stream's address, with its grants; 414.
-        body_bytes: bytes of a request that brings its grants in its body, as pages do; 413.
+        body_bytes: bytes of the body of a request to the kit, such as one for a stream with its grants; 413.
+        body_seconds: seconds that a body may take to arrive; 408.
+        unfinished_bodies: requests whose bodies have not arrived in full; more are answered with 503 and `Retry-After`.
+        unfinished_bodies_per_address: those of one address; 429 and `Retry-After`.
         message_bytes: bytes of one message; `MessageTooLarge`.
         held_bytes: bytes that one stream holds of the log, and as many of messages for it alone, while its client does
             not read. It reads the rest of the log later; a further message for it alone is not sent.
@@ -39,6 +42,9 @@ class Limits:
     channels_per_connection: int = 1_000
     url_bytes: int = 8_192
     body_bytes: int = 262_144
+    body_seconds: int = 10
+    unfinished_bodies: int = 1_000
+    unfinished_bodies_per_address: int = 100
     message_bytes: int = 2_000_000
     held_bytes: int = 1_000_000
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sized
-from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from ..access.bodies import SCOPE_KEY
 from ..access.grants import Grant, Grants, grant_error
 from ..access.identity import Principal
 from ..access.limits import Limits, refusal
@@ -50,7 +50,7 @@ class Authorization:
         check_same_origin(request.headers)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
             raise refusal(415, f"grants are sent as {FORM_TYPE}")
-        return parse_qsl((await read_body(request, limits.body_bytes)).decode(errors="replace"), keep_blank_values=True)
+        return parse_qsl(read_body(request).decode(errors="replace"), keep_blank_values=True)
 
     def grant_texts(self, form: Form) -> list[str]:
         """Return the grants among the fields of a request, as text.
@@ -109,17 +109,7 @@ class Authorization:
         return set(channels) - {channel for channel, allowed in zip(asked, answers, strict=True) if not allowed}
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return a request's body. FastHTML has read it before, as on every route.
-
-    Args:
-        request: the request.
-        limit: bytes that the body may have.
-
-    Raises:
-        Refusal: 413 for a longer body.
-    """
-    body: Any = await request.body()
-    if len(body) > limit:
-        raise refusal(413, f"the body may have {limit} bytes")
-    return bytes(body)
+def read_body(request: Request) -> bytes:
+    """Return a request's body, which the outermost layer has read."""
+    body: bytes = request.scope[SCOPE_KEY]
+    return body

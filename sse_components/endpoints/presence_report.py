@@ -48,7 +48,7 @@ class PresenceReportEndpoint:
 
     async def _read(self, request: Request) -> tuple[Connection, list[Tab]]:
         check_same_origin(request.headers)
-        report = json.loads(await read_body(request, self._manager.limits.body_bytes))
+        report = json.loads(read_body(request))
         connection = own_connection(self._manager, report["connection"], request)
         return connection, [read_tab(tab, connection) for tab in report["tabs"][:MAX_TABS]]
 

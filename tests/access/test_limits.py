@@ -12,16 +12,19 @@ NAMES = [field.name for field in fields(Limits)]
 
 
 def test_every_limit_has_a_default() -> None:
-    assert [getattr(Limits(), name) for name in NAMES] == [
-        10_000,
-        100,
-        1_000,
-        1_000,
-        8_192,
-        262_144,
-        2_000_000,
-        1_000_000,
-    ]
+    assert {name: getattr(Limits(), name) for name in NAMES} == {
+        "connections": 10_000,
+        "connections_per_client": 100,
+        "connections_per_address": 1_000,
+        "channels_per_connection": 1_000,
+        "url_bytes": 8_192,
+        "body_bytes": 262_144,
+        "body_seconds": 10,
+        "unfinished_bodies": 1_000,
+        "unfinished_bodies_per_address": 100,
+        "message_bytes": 2_000_000,
+        "held_bytes": 1_000_000,
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
