@@ -26,6 +26,8 @@ RUN = """async ([address, names, first, count]) => {
   return runCases(modules, first, count);
 }"""
 MODULES = ["morph/three-way.js", "morph/server-copy.js", "page/parse-page.js"]
+# How many elements of the page follow a channel.
+LIVE = 3
 # The time at which a page heals is random, up to a limit.
 NOW = "Math.random = () => 0"
 
@@ -45,11 +47,11 @@ def say(server: PageServer, room: str) -> Say:
 
 @pytest.fixture
 def open_page(open_tab: OpenTab, server: PageServer, room: str) -> Open:
-    def open_page(query: str = "") -> Page:
+    def open_page(query: str = "", live: int = LIVE) -> Page:
         server.wait_for_connections(0)
         tab = open_tab(f"/{room}{query}")
         tab.evaluate(NOW)
-        expect_live(tab, 2)
+        expect_live(tab, live)
         return tab
 
     return open_page
@@ -69,7 +71,7 @@ def heal(server: PageServer, room: str) -> Callable[[Page], None]:
         tab.evaluate("window.heals = 0")
         tab.evaluate("document.dispatchEvent(new Event('resume'))")
         tab.wait_for_function("window.heals > 0")
-        expect_live(tab, 2)
+        expect_live(tab, LIVE)
 
     return heal
 
@@ -259,7 +261,7 @@ def test_the_page_decides_what_may_change(open_page: Open, say: Say, heal: Any, 
     tab.evaluate("window.refuses = false")
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(tab.locator("#other")).to_have_text("3")
-    expect_live(tab, 2)
+    expect_live(tab, LIVE)
 
 
 def test_what_was_published_counts_as_said(open_page: Open, say: Say, heal: Any, server: PageServer, room: str) -> None:
@@ -296,6 +298,58 @@ def test_what_was_published_counts_as_said(open_page: Open, say: Say, heal: Any,
     expect(tab.locator("#list li")).to_have_text(["one", "two"])
     expect(tab.locator("#beside")).to_have_count(0)
     expect(tab.locator("#list li.scripted")).to_have_count(2)
+
+
+def test_what_an_element_swaps_itself_counts_as_said(
+    open_page: Open, say: Say, heal: Any, server: PageServer, room: str
+) -> None:
+    say(items="one")
+    tab = open_page()
+    server.post(f"/{room}/add", item="two")
+    server.post(f"/{room}/add", item="three")
+    expect(tab.locator("#items p")).to_have_text(["one", "two", "three"])
+    tab.evaluate("document.querySelectorAll('#items p').forEach((item) => item.classList.add('scripted'))")
+    say(items="two three four")
+    heal(tab)
+    expect(tab.locator("#items p")).to_have_text(["two", "three", "four"])
+    expect(tab.locator("#items p.scripted")).to_have_count(2)
+
+
+def test_a_region_in_what_htmx_has_loaded_is_refreshed_with_the_same_care(
+    open_page: Open, say: Say, server: PageServer, room: str
+) -> None:
+    say(
+        html=f"<div id=loaded hx-get='/{room}/loaded' hx-trigger=load>Loading…</div>",
+        fragment="<p class=number>{n}</p><uk-icon icon=rocket></uk-icon>",
+    )
+    tab = open_page("?franken=1", live=LIVE + 1)
+    expect(tab.locator("#loaded uk-icon svg")).to_have_count(1)
+    tab.evaluate("window.rendered = document.querySelector('uk-icon svg')")
+    say(n="2")
+    server.post(f"/{room}/refresh")
+    expect(tab.locator("#loaded .number")).to_have_text("2")
+    assert tab.evaluate("window.rendered.isConnected")
+
+
+def test_what_a_response_brought_is_not_inserted_again(open_page: Open, say: Say, heal: Any, room: str) -> None:
+    """The reader's own request adds an item, which the server then says, too."""
+    say(
+        html=f"""<p id=number>{{n}}</p><ul id=list><li>one</li></ul>
+          <button hx-get='/{room}/fragment' hx-target='#list' hx-swap=beforeend>Add</button>""",
+        fragment="<li>two</li>",
+    )
+    tab = open_page()
+    tab.get_by_role("button", name="Add").click()
+    expect(tab.locator("#list li")).to_have_text(["one", "two"])
+    tab.evaluate("document.querySelector('#list').lastElementChild.classList.add('scripted')")
+    say(
+        n="2",
+        html=f"""<p id=number>{{n}}</p><ul id=list><li>one</li><li>two</li><li>three</li></ul>
+          <button hx-get='/{room}/fragment' hx-target='#list' hx-swap=beforeend>Add</button>""",
+    )
+    heal(tab)
+    expect(tab.locator("#list li")).to_have_text(["one", "two", "three"])
+    expect(tab.locator("#list li.scripted")).to_have_text("two")
 
 
 def test_a_heal_touches_what_has_changed_and_not_the_rest(open_page: Open, say: Say, heal: Any) -> None:

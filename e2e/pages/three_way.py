@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fasthtml.common import Div, Request, Safe, Script, Title
+from fasthtml.common import Div, P, Request, Safe, Script, Title
 
 from e2e.pages import page_app
 from sse_components import SSE, LiveRegion, setup_sse
@@ -30,6 +30,11 @@ class Page:
     region: str = ""
     fragment: str = ""
 
+    items: str = ""
+
+    def show_items(self) -> list[Any]:
+        return [P(item) for item in self.items.split()]
+
     def show(self, name: str) -> Any:
         return Safe(str(getattr(self, name)).replace("{n}", self.n))
 
@@ -50,11 +55,19 @@ def make_app(*, htmx4: bool) -> Any:
         if franken:
             request.hdrs += [Script(src=f"{FRANKEN}/{name}.iife.js", type="module") for name in ("core", "icon")]
         region = LiveRegion(now.show("region"), id=f"region-{room}")
-        return Title(now.title), SSE(channels=room, swap="none", id="live"), Div(now.show("html"), id="app"), region
+        live = (
+            SSE(channels=room, swap="none", id="live"),
+            SSE(*now.show_items(), channels=f"{room}/items", swap="beforeend", id="items"),
+        )
+        return Title(now.title), *live, Div(now.show("html"), id="app"), region
 
     @rt("/{room}/fragment", methods=["GET"])
     def fragment(room: str) -> Any:
         return page_of(room).show("fragment")
+
+    @rt("/{room}/loaded", methods=["GET"])
+    def loaded(room: str) -> Any:
+        return LiveRegion(page_of(room).show("fragment"), id=f"loaded-{room}")
 
     add_controls(rt, sse, page_of)
     return app
@@ -79,6 +92,12 @@ def add_controls(rt: Any, sse: Any, page_of: Callable[[str], Page]) -> None:
     async def publish(room: str, html: str, target: str, swap: str) -> None:
         await sse.publish(room, Safe(html), target=target or None, swap=swap or None)
 
+    @rt("/{room}/add", methods=["POST"])
+    async def add(room: str, item: str) -> None:
+        page_of(room).items += f" {item}"
+        await sse.publish(f"{room}/items", P(item))
+
     @rt("/{room}/refresh", methods=["POST"])
     async def refresh(room: str) -> None:
         await sse.region(f"region-{room}")(lambda: page_of(room).show("region")).refresh()
+        await sse.region(f"loaded-{room}")(lambda: page_of(room).show("fragment")).refresh()

@@ -1,10 +1,10 @@
 import { serverCopy } from "../morph/server-copy.js";
-import { copySwap } from "./copied-swaps.js";
+import { copyResponse, copySwap } from "./copied-swaps.js";
 import { morphStyleOf } from "./swap-spec.js";
 
 /** @typedef {{ target: Element | null, fragment: DocumentFragment, swapSpec: { style: string, strip?: boolean } }} Task */
 
-/** The swaps of htmx 4 that bring what was published: they are swapped into the copy of what the server said, too. */
+/** The swaps of htmx 4. Those that bring what was published are swapped into the copy of what the server said, too. */
 export class CopiedTasks {
   /** What identifies a stream's swaps. @type {WeakSet<object>} */
   #contexts = new WeakSet();
@@ -21,7 +21,9 @@ export class CopiedTasks {
    * @param {Task[]} tasks
    */
   copy(context, tasks) {
-    if (this.#contexts.has(context)) for (const task of tasks) this.#copyTask(task);
+    for (const task of tasks)
+      if (this.#contexts.has(context)) this.#copyTask(task);
+      else copyResponse(contentOf(task));
   }
 
   /** @param {Task} task */

@@ -1,5 +1,5 @@
 import { hasEnded } from "../page/page-source.js";
-import { OutOfBandSwaps } from "./copied-swaps.js";
+import { copyHtml, copyResponse, OutOfBandSwaps } from "./copied-swaps.js";
 import { dedupeById } from "./dedupe-by-id.js";
 import { EndedSource, EventSourceShell } from "./event-source-shell.js";
 import { isFirstReceiver } from "./first-receiver.js";
@@ -19,6 +19,8 @@ export class Htmx2 {
   #removals = new WeakMap();
   /** What is left of each message without its out-of-band parts. @type {WeakMap<MessageEvent, string | null>} */
   #rests = new WeakMap();
+  /** What is left to do when something has been swapped, by the `xhr` or the message that brought it. @type {WeakMap<object, () => void>} */
+  #copies = new WeakMap();
   /** The swaps of the message that is being swapped. @type {OutOfBandSwaps | null} */
   #swaps = null;
 
@@ -37,8 +39,12 @@ export class Htmx2 {
     document.addEventListener("htmx:sseBeforeMessage", (event) => this.#beforeMessage(event));
     document.addEventListener("htmx:oobBeforeSwap", (event) => {
       const { target, fragment } = /** @type {CustomEvent} */ (event).detail;
-      this.#swaps?.copy(target, fragment);
+      if (this.#swaps) this.#swaps.copy(target, fragment);
+      else copyResponse(fragment.childNodes);
     });
+    document.addEventListener("htmx:beforeSwap", (event) => this.#copyResponse(event));
+    for (const swapped of ["htmx:afterSwap", "htmx:sseMessage"])
+      document.addEventListener(swapped, (event) => this.#finishCopy(event));
   }
 
   /**
@@ -91,9 +97,42 @@ export class Htmx2 {
       this.#htmx.trigger(target, "htmx:sseMessage", detail);
     } else {
       dedupeById(rest, [target]);
+      this.#copyMessage(target, detail, rest);
       const isText = style === "textContent";
       Object.defineProperty(detail, "data", { value: isText ? toText(rest) : rest, configurable: true });
     }
+  }
+
+  /**
+   * @param {Element} receiver
+   * @param {LoggedMessage} message
+   * @param {string} html
+   */
+  #copyMessage(receiver, message, html) {
+    const [style] = (receiver.getAttribute("hx-swap") ?? this.#htmx.config.defaultSwapStyle).split(" ");
+    const named = receiver.getAttribute("hx-target") ?? "this";
+    const target = named === "this" ? receiver : document.querySelector(named);
+    if (target) this.#copies.set(message, copyHtml(html, { style, target, isPublished: true }));
+  }
+
+  /** @param {Event} event */
+  #copyResponse(event) {
+    const { xhr, target, serverResponse, requestConfig, ...given } = /** @type {CustomEvent} */ (event).detail;
+    const source = requestConfig.elt;
+    const swap = given.swapOverride ?? closestValue(source, "hx-swap") ?? this.#htmx.config.defaultSwapStyle;
+    const select = given.selectOverride ?? closestValue(source, "hx-select");
+    const [style] = swap.split(" ");
+    if (given.shouldSwap)
+      this.#copies.set(xhr, copyHtml(serverResponse, { style, target, select, isPublished: false }));
+  }
+
+  /** @param {Event} event */
+  #finishCopy(event) {
+    const { detail } = /** @type {CustomEvent} */ (event);
+    const key = detail?.xhr ?? detail;
+    if (!(key instanceof Object)) return;
+    this.#copies.get(key)?.();
+    this.#copies.delete(key);
   }
 
   /**
@@ -176,6 +215,16 @@ export class Htmx2 {
       },
     });
   }
+}
+
+/**
+ * @param {Element} element
+ * @param {string} name
+ */
+function closestValue(element, name) {
+  return (
+    element.closest(`[${name}]`)?.getAttribute(name) ?? element.closest(`[data-${name}]`)?.getAttribute(`data-${name}`)
+  );
 }
 
 /** @param {string} html */

@@ -4,6 +4,9 @@ import { areSame, contentOf, haveSameAttributes } from "./same.js";
 /** Elements that differ in these are different ones: what is typed into a field must not get into another. */
 const IDENTITY = ["id", "name", "type"];
 
+/** More nodes than these are not compared with each other. */
+const MANY = 100;
+
 /**
  * @typedef {object} Matches
  * @property {Map<ChildNode, ChildNode>} matches from the new children to the old ones
@@ -29,7 +32,7 @@ export function matchChildren(base, fresh) {
   );
   matcher.matchRuns();
   matcher.matchInPlace(haveSameTag);
-  matcher.matchBy((node) => (node instanceof Element && !node.id && isPatchable(node) ? tagOf(node) : ""));
+  matcher.matchAnywhere((a, b) => haveSameTag(a, b) && shareContent(a, b));
   matcher.matchInPlace(isSameKind);
   return matcher;
 }
@@ -130,6 +133,19 @@ class Matcher {
     return undefined;
   }
 
+  /**
+   * Match nodes wherever they stand. Each is compared with each, so many are left alone.
+   *
+   * @param {(old: ChildNode, node: ChildNode) => boolean} isMatch
+   */
+  matchAnywhere(isMatch) {
+    if (this.#left.size === 0 || this.#left.size > MANY) return;
+    for (const node of this.#unmatched()) {
+      const found = [...this.#left].find((old) => isMatch(old, node));
+      if (found) this.#match(found, node);
+    }
+  }
+
   #unmatched() {
     return this.#news.filter((node) => !this.matches.has(node));
   }
@@ -178,7 +194,13 @@ function kindOf(element) {
   return [element.nodeName, ...IDENTITY.map((name) => element.getAttribute(name))].join();
 }
 
-/** @param {Element} element */
-function tagOf(element) {
-  return /** @type {Element} */ (element.cloneNode()).outerHTML;
+/**
+ * Tell whether something is in two nodes.
+ *
+ * @param {ChildNode} old
+ * @param {ChildNode} node
+ */
+function shareContent(old, node) {
+  const others = contentOf(node);
+  return contentOf(old).some((child) => others.some((other) => areSame(child, other)));
 }

@@ -76,20 +76,43 @@ class ServerCopy {
   }
 
   /**
-   * Swap nodes into the copy as they are about to be swapped into the page. A target that the server did not make has no copy.
+   * Have nodes know their copies, as far as the two are alike.
+   *
+   * @param {Node[]} copies
+   * @param {Node[]} lives
+   */
+  pairAll(copies, lives) {
+    const areAsMany = copies.length === lives.length;
+    const [some, others] = areAsMany ? [copies, lives] : [elementsOf(copies), elementsOf(lives)];
+    for (const [index, live] of others.entries())
+      if (some[index]?.nodeName === live.nodeName) this.pair(some[index], live);
+  }
+
+  /**
+   * Parse HTML that the server says.
+   *
+   * @param {string} html
+   * @param {string | null} [select] selector of what is taken of it; by default all
+   * @returns {ChildNode[]} copies of nodes that are not in the page yet
+   */
+  parse(html, select) {
+    const template = this.#document.createElement("template");
+    template.innerHTML = html;
+    return [...(select ? template.content.querySelectorAll(select) : template.content.childNodes)];
+  }
+
+  /**
+   * Swap copies as their nodes are swapped in the page. A target that the server did not make has no copy.
    *
    * @param {string} style of the swap
    * @param {Element} target
-   * @param {Iterable<Node>} nodes
+   * @param {Node[]} copies
    */
-  swap(style, target, nodes) {
+  swap(style, target, copies) {
     const copy = this.of(target);
     if (!copy || !(style in SWAPS)) return;
     this.#prune(copy, target);
-    SWAPS[style](
-      copy,
-      [...nodes].map((node) => this.add(node)),
-    );
+    SWAPS[style](copy, copies);
   }
 
   /**
@@ -151,6 +174,11 @@ class ServerCopy {
     }
     return found;
   }
+}
+
+/** @param {Node[]} nodes */
+function elementsOf(nodes) {
+  return nodes.filter((node) => node instanceof Element);
 }
 
 export const serverCopy = new ServerCopy();

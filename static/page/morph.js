@@ -24,7 +24,11 @@ export function morphInto(live, fresh, style) {
  */
 function replace(live, fresh) {
   const nodes = fresh.map((node) => document.importNode(node, true));
-  serverCopy.swap("outerHTML", live, nodes);
+  serverCopy.swap(
+    "outerHTML",
+    live,
+    nodes.map((node) => serverCopy.add(node)),
+  );
   live.replaceWith(...nodes);
   bringIn({ inserted: nodes.filter((node) => node instanceof Element), changed: [] });
 }
