@@ -76,11 +76,12 @@ class Matcher {
   }
 
   /**
-   * Match nodes that have the same key; "" is none.
+   * Match nodes that have the same key; "" is none. A single pair needs none: the key of a whole page is long.
    *
    * @param {(node: ChildNode) => string} keyOf
    */
   matchBy(keyOf) {
+    if (this.#left.size <= 1 && this.#unmatched().length <= 1) return;
     /** @type {Map<string, ChildNode[]>} */
     const byKey = new Map();
     for (const old of this.#left) {

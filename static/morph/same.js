@@ -9,18 +9,29 @@ const INDENTATION = /^(?:\s{2,}|\n)|(?:\s{2,}|\n)$/g;
 const ONLY_INDENTATION = /^(?:\s{2,}|\n)$/;
 
 /**
+ * What an element was last found to differ from: a patch asks again and again on its way down to the difference. What a server
+ * says now does not change, so the answer stays true.
+ *
+ * @type {WeakMap<Node, Node>}
+ */
+const different = new WeakMap();
+
+/**
  * Tell whether two nodes are equal but for indentation and for the attributes that the browser's side writes.
  *
- * @param {Node} a
- * @param {Node} b
+ * @param {Node} base
+ * @param {Node} fresh
  * @returns {boolean}
  */
-export function areSame(a, b) {
-  if (a.isEqualNode(b)) return true;
-  if (a.nodeName !== b.nodeName) return false;
-  if (a instanceof CharacterData || b instanceof CharacterData) return textOf(a) === textOf(b);
-  const [element, other] = /** @type {Element[]} */ ([a, b]);
-  return haveSameAttributes(element, other) && haveSameContent(element, other);
+export function areSame(base, fresh) {
+  if (different.get(base) === fresh) return false;
+  if (base.isEqualNode(fresh)) return true;
+  if (base.nodeName !== fresh.nodeName) return false;
+  if (base.nodeType !== Node.ELEMENT_NODE) return textOf(base) === textOf(fresh);
+  const [element, other] = /** @type {Element[]} */ ([base, fresh]);
+  if (haveSameAttributes(element, other) && haveSameContent(element, other)) return true;
+  different.set(base, fresh);
+  return false;
 }
 
 /**
@@ -57,7 +68,7 @@ export function contentOf(parent) {
 
 /** @param {Node} node */
 function isIndentation(node) {
-  return node instanceof Text && ONLY_INDENTATION.test(node.data);
+  return node.nodeType === Node.TEXT_NODE && ONLY_INDENTATION.test(node.nodeValue ?? "");
 }
 
 /** @param {Node} node */
