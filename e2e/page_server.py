@@ -36,20 +36,27 @@ class PageServer:
         AssertionError: if the process does not start; the message has its output.
     """
 
+    # How the command takes the number of the socket.
+    SOCKET = "{}"
+
     def __init__(self, page: str, generation: int, log: Path) -> None:
-        self._serve = [sys.executable, "-m", "e2e.serve", page, str(generation)]
+        self._serve = self.command(page, generation)
         self._log, self._read = log, 0
         self._address: tuple[str, int] = ("127.0.0.1", 0)
         self.start()
         self.url = f"http://127.0.0.1:{self.port}"
         self._client = httpx.Client(base_url=self.url, timeout=patient(30))
 
+    def command(self, page: str, generation: int) -> list[str]:
+        """Return what is run, with the number of the socket behind it."""
+        return [sys.executable, "-m", "e2e.serve", page, str(generation)]
+
     def start(self) -> None:
         """Start the process and wait until it serves; after `kill`, on the same port."""
         with socket.create_server(self._address) as listener, self._log.open("ab") as output:
             self._address, begin = listener.getsockname(), output.tell()
             self._process = subprocess.Popen(
-                [*self._serve, str(listener.fileno())],
+                [*self._serve, self.SOCKET.format(listener.fileno())],
                 cwd=ROOT,
                 env={**os.environ, "E2E_FOLDER": str(self._log.parent)},
                 pass_fds=[listener.fileno()],
