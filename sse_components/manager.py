@@ -187,6 +187,8 @@ class BroadcastManager:
         self.enforcement.stop()
         self.presence.close()
         self.fanout = FanOut(self.backend, held_bytes=self.limits.held_bytes)
+        # A lock belongs to the event loop in which it was first waited for.
+        self.lock, self.registry.lock = asyncio.Lock(), asyncio.Lock()
         self._building = asyncio.Lock()  # what builders make is published in the order of the calls
         await self.backend.open(self._on_event)
         self._closing = None

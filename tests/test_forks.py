@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -148,3 +149,29 @@ print(json.dumps(asyncio.run(main())))
 """)
     assert heard == []
     assert errors == ["the manager does not run yet"] * 2
+
+
+# What a process must make for itself: identities, locks, counters, and what belongs to an event loop or a thread.
+OWN = set(
+    "token_hex token_urlsafe token_bytes urandom uuid1 uuid4 getpid count Random"
+    " Lock RLock Event Condition Semaphore BoundedSemaphore Barrier Queue Future"
+    " Thread ThreadPoolExecutor CapacityLimiter".split()
+)
+
+
+def made_at_import(tree: ast.Module) -> list[str]:
+    """Return what is called when a module is imported: outside of functions, and in the bodies of classes."""
+    found, waiting = [], list[ast.AST](tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Call):
+            found.append(ast.unparse(node.func).rpartition(".")[2])
+        waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "sse_components").rglob("*.py")), ids=lambda file: file.stem)
+def test_no_module_makes_at_import_what_a_process_must_have_for_itself(file: Path) -> None:
+    assert OWN.isdisjoint(made_at_import(ast.parse(file.read_text())))

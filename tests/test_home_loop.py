@@ -106,6 +106,21 @@ async def test_requests_without_a_lifespan_start_it() -> None:
     assert page.count(f'data-sse-cursor="{before}"') == 2
 
 
+def test_the_locks_for_an_application_may_be_waited_for_in_each_event_loop_in_turn() -> None:
+    sse = BroadcastManager()
+
+    async def contend() -> None:
+        async with sse:
+            for lock in (sse.lock, sse.registry.lock):
+                async with lock:
+                    other = asyncio.create_task(lock.acquire())
+                    await asyncio.sleep(0)
+                await other
+
+    for _ in range(2):
+        asyncio.run(contend())
+
+
 class SlowBackend(MemoryBackend):
     """A backend that takes a moment to open, such as a remote one, and may fail."""
 
