@@ -127,7 +127,7 @@ class BroadcastManager:
         self.revocations = Revocations(grant_seconds)
         self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
         self.admission = Admission(self.quota, self.enforcement)
-        self.presence = Presence()
+        self.presence = Presence(limits=limits)
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
         self.home = HomeLoop(self._open, self.stop, lambda: bool(len(self.registry)))
         self.lock = asyncio.Lock()
@@ -612,7 +612,7 @@ class BroadcastManager:
             session: the session of the present request, for all tabs of its browser, with whomever they are signed
                 in; also after `session.clear()`, as a handler that logs out writes it.
             connection: the id of one connection.
-            channel: one channel.
+            channel: one channel; and the room of this name, whose presence they no longer see, and are no longer in.
 
         Returns:
             An `Outcome`, whose result is the number of streams that are ended.
@@ -627,7 +627,7 @@ class BroadcastManager:
         Example:
             `sse.revoke(user=member.id, channel=f'team-{team.id}')`
         """
-        return self._enforce(self.enforcement.revoke, selector(user, session, connection, channel))
+        return self._enforce(self._revoke, selector(user, session, connection, channel))
 
     def disconnect(
         self,
@@ -658,6 +658,10 @@ class BroadcastManager:
             `sse.disconnect(channel='board')`
         """
         return self._enforce(self.enforcement.disconnect, selector(user, session, connection, channel))
+
+    def _revoke(self, selected: Selector) -> int:
+        self.presence.revoke(selected)
+        return self.enforcement.revoke(selected)
 
     def _enforce(self, enforce: Callable[[Selector], int], selected: Selector | None) -> Outcome[int]:
         if selected is None:

@@ -40,6 +40,7 @@ ORDER = [
     "access.visitor",
     "access.identity",
     "access.revocations",
+    "access.rooms",
     "access.selector",
     "access.grants",
     "access.subscriber",

@@ -23,6 +23,8 @@ class Limits:
         connections_per_address: streams of one address, in all browsers; 429 and `Retry-After`. It is the address that
             the server knows: behind a proxy, have the server trust that.
         channels_per_connection: channels, and grants, of one stream; 413.
+        tabs_per_client: tabs that one client reports to be in rooms, over all its streams; more are not counted.
+        rooms_per_tab: rooms that one tab reports to be in; more are not counted.
         url_bytes: bytes of a stream's address, with its grants; 414.
         body_bytes: bytes of the body of a request to the kit, such as one for a stream with its grants; 413.
         body_seconds: seconds that a body may take to arrive; 408.
@@ -40,6 +42,8 @@ class Limits:
     connections_per_client: int = 100
     connections_per_address: int = 1_000
     channels_per_connection: int = 1_000
+    tabs_per_client: int = 100
+    rooms_per_tab: int = 20
     url_bytes: int = 8_192
     body_bytes: int = 262_144
     body_seconds: int = 10

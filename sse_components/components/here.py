@@ -10,18 +10,17 @@ from typing import Any, Protocol, runtime_checkable
 
 from fasthtml.common import FT, Li, Small, Span, Strong
 
+from ..access.rooms import ANYWHERE, room_channel
 from ..background import report, start_task
 from ..callbacks import call, check_sync
 from ..errors import MessageTooLarge, NotRunning, SetupError
 from ..html.oob import oob
 from ..html.page_context import this_page
 from ..manager import BroadcastManager
-from ..presence import Person, room_channel
+from ..presence import Person
 from ..protocol import ROOM_ATTRIBUTE
 from .element import following
 
-# The room of a tab that names no room.
-ANYWHERE = "anywhere"
 COUNT, LIST = "sse-tab-count", "sse-presence-list"
 
 Name = Callable[[Person], Any]

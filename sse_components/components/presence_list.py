@@ -6,7 +6,8 @@ from typing import Any
 
 from fasthtml.common import FT, Ul
 
-from .here import ANYWHERE, LIST, Here, here_or_pages, in_room
+from ..access.rooms import ANYWHERE
+from .here import LIST, Here, here_or_pages, in_room
 
 
 def PresenceList(

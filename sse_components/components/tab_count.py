@@ -6,7 +6,8 @@ from typing import Any
 
 from fasthtml.common import FT, P, Span
 
-from .here import ANYWHERE, COUNT, Here, count, here_or_pages, in_room
+from ..access.rooms import ANYWHERE
+from .here import COUNT, Here, count, here_or_pages, in_room
 
 
 def TabCount(

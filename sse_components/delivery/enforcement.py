@@ -67,18 +67,18 @@ class Enforcement:
         """Revoke the grants that were issued until now, end the connections that use them, and count these."""
         found = self._find(selector)
         if selector.connection is None:
-            self._revocations.add(user=selector.user, browser=selector.browser, channel=selector.channel)
+            self._add(self._revocations, selector)
         else:
-            self._revoke_grants(found, selector.channel)
-        named = None if selector.channel is None else [selector.channel]
-        self._end(found, lambda connection: denied_frame("revoked", named or connection.channels))
+            self._revoke_grants(found, selector)
+        named = selector.channels
+        self._end(found, lambda connection: denied_frame("revoked", named & connection.channels or connection.channels))
         return len(found)
 
     def disconnect(self, selector: Selector) -> int:
         """End connections, so that their clients come back at once and are checked again; count them."""
         found = self._find(selector)
         if selector.connection is None:
-            self._disconnections.add(user=selector.user, browser=selector.browser, channel=selector.channel)
+            self._add(self._disconnections, selector)
         self._end(found, lambda connection: b"")
         return len(found)
 
@@ -121,10 +121,14 @@ class Enforcement:
             candidates = [] if named is None else [named]
         return [found for found in candidates if selector.matches(principal_of(found), found.channels)]
 
-    def _revoke_grants(self, connections: list[Connection], channel: str | None) -> None:
+    def _add(self, revocations: Revocations, selector: Selector) -> None:
+        for channel in selector.channels or [None]:
+            revocations.add(user=selector.user, browser=selector.browser, channel=channel)
+
+    def _revoke_grants(self, connections: list[Connection], selector: Selector) -> None:
         used = [connection.subscriber.grants for connection in connections if connection.subscriber]
         for grant, _ in (active for grants in used for active in grants):
-            if channel is None or channel in grant.channels:
+            if selector.channel is None or not selector.channels.isdisjoint(grant.channels):
                 self._revocations.add(serial=grant.serial)
 
     def _end(self, connections: list[Connection], make_frame: Callable[[Connection], bytes]) -> None:

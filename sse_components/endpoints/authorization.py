@@ -11,11 +11,12 @@ from ..access.bodies import SCOPE_KEY
 from ..access.grants import Grant, Grants, grant_error
 from ..access.identity import Principal
 from ..access.limits import Limits, refusal
+from ..access.rooms import known_name
 from ..access.same_origin import check_same_origin
 from ..access.subscriber import ActiveGrant
 from ..callbacks import call_each
 from ..errors import GrantError
-from ..protocol import CONTROL_PREFIX, SUB_PARAM
+from ..protocol import SUB_PARAM
 
 Authorize = Callable[[Request, str], bool | Awaitable[bool]]
 Form = list[tuple[str, str]]
@@ -103,10 +104,10 @@ class Authorization:
     async def _allowed(self, request: Request, channels: list[str]) -> set[str]:
         if self._authorize is None:
             return set(channels)
-        # The kit's own channels are those of a user or a session, whose names the application does not know.
-        asked = [channel for channel in channels if not channel.startswith(CONTROL_PREFIX)]
-        answers = await call_each(self._authorize, [(request, channel) for channel in asked])
-        return set(channels) - {channel for channel, allowed in zip(asked, answers, strict=True) if not allowed}
+        asked = sorted({name for channel in channels if (name := known_name(channel)) is not None})
+        answers = await call_each(self._authorize, [(request, name) for name in asked])
+        refused = {name for name, allowed in zip(asked, answers, strict=True) if not allowed}
+        return {channel for channel in channels if known_name(channel) not in refused}
 
 
 def read_body(request: Request) -> bytes:

@@ -10,16 +10,13 @@ from starlette.responses import PlainTextResponse, Response
 
 from ..access.identity import Principal, is_tab_name, principal_of
 from ..access.limits import Refusal, refusal
+from ..access.rooms import room_channel
 from ..access.same_origin import check_same_origin
 from ..delivery.connection import Connection
 from ..errors import ChannelError
 from ..manager import BroadcastManager
-from ..presence import Tab, room_channel
+from ..presence import Tab
 from .authorization import read_body
-
-# Tabs of one browser, and rooms of one tab; more are ignored.
-MAX_TABS = 1_000
-MAX_ROOMS = 100
 
 
 class PresenceReportEndpoint:
@@ -43,14 +40,17 @@ class PresenceReportEndpoint:
             return refused.response
         except (KeyError, TypeError, ValueError, AttributeError):
             return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
-        self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs)
+        client = None if connection.subscriber is None else connection.subscriber.client
+        self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs, client)
         return Response(status_code=204)
 
     async def _read(self, request: Request) -> tuple[Connection, list[Tab]]:
         check_same_origin(request.headers)
         report = json.loads(read_body(request))
         connection = own_connection(self._manager, report["connection"], request)
-        return connection, [read_tab(tab, connection) for tab in report["tabs"][:MAX_TABS]]
+        limits, channels = self._manager.limits, connection.channels
+        tabs = report["tabs"][: limits.tabs_per_client]
+        return connection, [read_tab(tab, channels, limits.rooms_per_tab) for tab in tabs]
 
 
 def own_connection(manager: BroadcastManager, connection_id: str, request: Request) -> Connection:
@@ -71,21 +71,21 @@ def is_same_client(principal: Principal, other: Principal) -> bool:
     return principal == other if principal.browser is None else principal.browser == other.browser
 
 
-def read_tab(reported: dict[str, Any], connection: Connection) -> Tab:
-    """Return a reported tab, with those of its rooms that the connection follows.
+def read_tab(reported: dict[str, Any], channels: frozenset[str], most: int) -> Tab:
+    """Return a reported tab, with those of its rooms whose presence is among some channels, `most` of them.
 
     Raises:
         ValueError: if its name is not the name of a tab.
     """
     if not is_tab_name(reported["id"]):
         raise ValueError("not the name of a tab")
-    rooms = frozenset(str(room) for room in reported["rooms"][:MAX_ROOMS] if follows(connection, str(room)))
-    return Tab(reported["id"], reported["visible"] is True, rooms)
+    rooms = [room for room in reported["rooms"][:most] if isinstance(room, str) and follows(channels, room)]
+    return Tab(reported["id"], reported["visible"] is True, frozenset(rooms))
 
 
-def follows(connection: Connection, room: str) -> bool:
-    """Tell whether a connection follows the presence of a room."""
+def follows(channels: frozenset[str], room: str) -> bool:
+    """Tell whether the presence of a room is among some channels."""
     try:
-        return room_channel(room) in connection.channels
+        return room_channel(room) in channels
     except ChannelError:
         return False

@@ -17,6 +17,8 @@ def test_every_limit_has_a_default() -> None:
         "connections_per_client": 100,
         "connections_per_address": 1_000,
         "channels_per_connection": 1_000,
+        "tabs_per_client": 100,
+        "rooms_per_tab": 20,
         "url_bytes": 8_192,
         "body_bytes": 262_144,
         "body_seconds": 10,

@@ -12,7 +12,6 @@ import pytest
 from fasthtml.common import P
 
 from sse_components import Limits, PresenceList, TabCount
-from sse_components.endpoints.presence_report import MAX_ROOMS
 from tests.support.live_app import Browser, LiveApp, connection_of, make_app
 from tests.support.running import running
 from tests.support.serving import Stream, until
@@ -125,7 +124,7 @@ async def test_a_malformed_report_is_refused(body: bytes, live_app: LiveApp) -> 
 async def test_a_report_is_limited_in_rooms_and_bytes(live_app: LiveApp) -> None:
     ann = live_app.browser()
     stream = await enter(ann)
-    many = tab(*[f"room-{number}" for number in range(MAX_ROOMS)], "hall")
+    many = tab(*[f"room-{number}" for number in range(Limits().rooms_per_tab)], "hall")
     assert await send_report(ann, report(stream, many)) == 204
     assert live_app.sse.presence.tabs("hall") == 0
     assert await send_report(ann, report(stream, tab("x" * 10_000))) == 413
