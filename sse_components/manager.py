@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -22,7 +21,6 @@ from .access.selector import Selector
 from .access.subscriber import Subscriber
 from .backends import Backend, MemoryBackend, backend_of
 from .backends.base import NEW_LOG
-from .background import start_task
 from .callbacks import call
 from .checks import check_positive, check_whole
 from .delivery import servers
@@ -34,6 +32,7 @@ from .delivery.feed import Render, Since, StreamConnection, StreamQueue
 from .delivery.quota import Quota
 from .delivery.registry import ConnectionRegistry
 from .delivery.response import StreamResponse
+from .delivery.shutdown import Shutdown
 from .delivery.views import LiveView
 from .errors import MessageTooLarge
 from .events.log import Event
@@ -50,18 +49,11 @@ from .protocol import (
     HEARTBEAT_SECONDS,
     OPEN_EVENT,
     RETRY_BASE_MS,
-    SHUTDOWN_EVENT,
-    SHUTDOWN_RETRY_MS,
 )
 from .publication import Outcome, Publication, future_id
 from .transactions import Action, AfterCommit, hold, run_all
 
 logger = logging.getLogger("sse_components")
-
-# Seconds that a stream has at shutdown to take its last frame; then it is cut.
-SHUTDOWN_GRACE = 0.75
-# Clients that reconnect within one second after a shutdown; more clients are spread over more seconds.
-RETURNS_PER_SECOND = 500
 
 # It may be async; any other runs in a worker thread.
 ElementBuilder = Callable[[str, dict[str, Any]], Any]
@@ -133,8 +125,7 @@ class BroadcastManager:
         self.lock = asyncio.Lock()
         self._takes_any_data = element_builder is not None
         self._queues: dict[SSEConnection, None] = {}
-        self._watch = servers.ExitWatch(self._on_exit)
-        self._closing: asyncio.Task[None] | None = None
+        self._shutdown = Shutdown(self.fanout)
 
     # ------------------------------------------------------------------ life
 
@@ -146,7 +137,7 @@ class BroadcastManager:
     @property
     def closing(self) -> bool:
         """Whether it is about to stop, or has stopped, so that new streams are refused."""
-        return self._closing is not None
+        return self._shutdown.has_begun
 
     def start_with_application(self) -> None:
         """Start by an application's lifespan or first request: publishing before it needs a running event loop."""
@@ -183,15 +174,15 @@ class BroadcastManager:
 
     async def _open(self) -> None:
         # The loop of the last start may have ended without a shutdown: its timers will never run.
-        self._watch.stop()
+        self._shutdown.stop_watching()
         self.enforcement.stop()
         self.presence.close()
         self.fanout = FanOut(self.backend, held_bytes=self.limits.held_bytes)
+        self._shutdown = Shutdown(self.fanout)
         # A lock belongs to the event loop in which it was first waited for.
         self.lock, self.registry.lock = asyncio.Lock(), asyncio.Lock()
         self._building = asyncio.Lock()  # what builders make is published in the order of the calls
         await self.backend.open(self._on_event)
-        self._closing = None
         if self.home.by_call and self.home.needs_server and isinstance(self.backend, MemoryBackend):
             warn_without_server()
 
@@ -199,8 +190,8 @@ class BroadcastManager:
         """End every stream with a last frame, and stop publishing. Stopping twice is allowed."""
         if not self.running:
             return
-        await self._end_streams()
-        self._watch.stop()
+        await self._shutdown.begin()
+        self._shutdown.stop_watching()
         self.enforcement.stop()
         self.presence.close()
         await self.backend.close(self._on_event)
@@ -215,18 +206,6 @@ class BroadcastManager:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.home.end_lifespan()
-
-    def _on_exit(self, server: servers.Server) -> None:
-        self.fanout.close_server(server, self._shutdown_frames(), grace=SHUTDOWN_GRACE)
-
-    def _end_streams(self) -> asyncio.Task[None]:
-        if self._closing is None:
-            closing = self.fanout.close(self._shutdown_frames(), grace=SHUTDOWN_GRACE)
-            self._closing = start_task(closing, "the end of the streams")
-        return self._closing
-
-    def _shutdown_frames(self) -> Callable[[], bytes]:
-        return partial(shutdown_frame, 1_000 * max(1, len(self.fanout) // RETURNS_PER_SECOND))
 
     # ------------------------------------------------------------------ publishing
 
@@ -584,9 +563,7 @@ class BroadcastManager:
             # It has sent nothing yet. Its client reconnects, and learns what is denied.
             connection.forget_backlog()
             connection.end()
-        connection.server = self._watch.server_of(connection.send_raw, connection.receive)
-        if connection.server is not None and connection.server.ends:
-            self.fanout.end(connection, self._shutdown_frames()())
+        self._shutdown.watch(connection)
 
     def _on_end(self, connection: StreamConnection) -> None:
         self.registry.remove(connection)
@@ -703,8 +680,3 @@ def selector(
         return None
     name = None if channel is None else check_channel(channel)
     return Selector(None if user is None else user_name(user), browser, connection, name)
-
-
-def shutdown_frame(spread: int) -> bytes:
-    """Return the frame that makes a client reconnect at a random moment within `spread` milliseconds."""
-    return encode("{}", event=SHUTDOWN_EVENT, retry=SHUTDOWN_RETRY_MS + random.randrange(spread))

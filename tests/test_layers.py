@@ -68,6 +68,7 @@ ORDER = [
     "delivery.admission",
     "delivery.handover",
     "delivery.response",
+    "delivery.shutdown",
     "generators.__init__",
     "generators.sources",
     "generators.throttle",
