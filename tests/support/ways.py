@@ -82,9 +82,11 @@ class Way:
 
 
 @asynccontextmanager
-async def command(*parts: str, app: str = "served:app", prefix: str = "", folder: Path) -> AsyncIterator[Running]:
-    """Run a command that serves an application."""
-    async with serving(parts, folder, app=app) as server:
+async def command(
+    *parts: str, app: str = "served:app", prefix: str = "", folder: Path, **options: str
+) -> AsyncIterator[Running]:
+    """Run a command that serves an application, with options of `served.build`."""
+    async with serving(parts, folder, app=app, **options) as server:
         yield Running(server, prefix, lambda: "started" in server.marks, partial(server.stop, SIGTERM))
 
 
@@ -166,20 +168,32 @@ WAYS = (
         by(*UVICORN, "--workers", "2"),
         processes=2,
         reaches=SAME_WORKER,
-        set="one worker: see [how many processes](#how-many-processes)",
+        set="one worker, or a [backend that they share](#how-many-processes)",
+    ),
+    Way(
+        "the same with `setup_sse(app, backend='sqlite:///live.db')`",
+        by(*UVICORN, "--workers", "2", backend="sqlite:///live.db"),
+        processes=2,
+        set="nothing: every page gets what any worker publishes",
     ),
     Way("`uvicorn main:app --lifespan off`", by(*UVICORN, "--lifespan", "off"), starts=REQUEST, set="leave it on"),
     Way(
         "`gunicorn main:app -k uvicorn_worker.UvicornWorker`",
         by(*GUNICORN),
-        set="one worker, which is the default. `--graceful-timeout`, 30 seconds by default, is for all other open"
-        " requests",
+        set="one worker, which is the default, or the SQLite backend. `--graceful-timeout`, 30 seconds by default, is"
+        " for all other open requests",
     ),
     Way("the same with `--preload`", by(*GUNICORN, "--preload"), set="the same. Each worker begins a log of its own"),
     Way(
+        "the same with `--workers 2` and the SQLite backend",
+        by(*GUNICORN, "--preload", "--workers", "2", backend="sqlite:///live.db"),
+        processes=2,
+        set="nothing",
+    ),
+    Way(
         "`gunicorn main:app -k asgi`",
         by(*GUNICORN_ASGI),
-        set="the same. It looks once a second whether it has to stop",
+        set="one worker, or the SQLite backend. It looks once a second whether it has to stop",
     ),
     Way(
         "`hypercorn main:app`",
