@@ -157,6 +157,32 @@ def test_what_scripts_have_rendered_stays(
     assert tab.evaluate("window.rendered.isConnected")
 
 
+def test_what_scripts_change_while_the_page_is_parsed_stays(open_page: Open, say: Say, heal: Any) -> None:
+    say(
+        html="""<p id=number>{n}</p><i id=icon>rocket</i><p id=text class=one title=a>text {n}</p><p id=gone>gone</p>
+          <ul id=list><li>one</li><li>two</li></ul>
+          <script>(() => {
+            const $ = (id) => document.getElementById(id);
+            $("icon").replaceWith(Object.assign(document.createElement("b"), { id: "icon", textContent: "drawn" }));
+            $("icon").classList.add("late");
+            $("text").classList.add("two");
+            $("text").title = "b";
+            $("gone").remove();
+            $("list").prepend(Object.assign(document.createElement("li"), { textContent: "zero" }));
+            $("list").lastElementChild.firstChild.data = "second";
+          })()</script>"""
+    )
+    tab = open_page()
+    say(n="2")
+    heal(tab)
+    expect(tab.locator("#number")).to_have_text("2")
+    expect(tab.locator("#text")).to_have_text("text 2")
+    expect(tab.locator("b#icon.late")).to_have_text("drawn")
+    expect(tab.locator("#text.one.two")).to_have_attribute("title", "b")
+    expect(tab.locator("#gone")).to_have_count(0)
+    expect(tab.locator("#list li")).to_have_text(["zero", "one", "second"])
+
+
 def test_what_was_written_stays_and_so_do_frames_and_media(open_page: Open, say: Say, heal: Any) -> None:
     say(
         html="""<p id=number>{n}</p>

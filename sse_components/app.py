@@ -218,7 +218,7 @@ def add_headers(app: Any, prefix: str, htmx: int | None) -> None:
     url, integrity = EXTENSIONS[generation]
     if not any(re.search(r"(?:hx-|/)sse(?:\.min)?\.js", src) for src in script_sources(app.hdrs)):
         app.hdrs.append(Script(src=url, integrity=integrity, crossorigin="anonymous"))
-    app.hdrs.insert(0, KitTags(prefix, assets.first_tag))
+    app.hdrs.insert(0, KitTags(prefix, assets.first_tags))
     app.hdrs.append(KitTags(prefix, lambda path: assets.entry_tags(path, page_namespace())))
 
 

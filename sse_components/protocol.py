@@ -39,6 +39,8 @@ BROADCAST_CHANNEL: Final = "sse:broadcast"
 STATE_EVENT: Final = "sse:state"
 STATS_EVENT: Final = "sse:stats"
 SIGN_OUT_EVENT: Final = "sse:sign-out"
+# Asks `early-changes.js` what scripts have changed while the page was parsed. It is no module, and cannot import this.
+EARLY_EVENT: Final = "sse:early"
 # Cancellable: before a page is brought up to date, on the document; and before an element is changed or removed, on it.
 BEFORE_HEAL_EVENT: Final = "sse:before-heal"
 BEFORE_MORPH_EVENT: Final = "sse:before-morph"

@@ -31,6 +31,8 @@ export const BROADCAST_CHANNEL = "sse:broadcast";
 export const STATE_EVENT = "sse:state";
 export const STATS_EVENT = "sse:stats";
 export const SIGN_OUT_EVENT = "sse:sign-out";
+// Asks `early-changes.js` what scripts have changed while the page was parsed. It is no module, and cannot import this.
+export const EARLY_EVENT = "sse:early";
 // Cancellable: before a page is brought up to date, on the document; and before an element is changed or removed, on it.
 export const BEFORE_HEAL_EVENT = "sse:before-heal";
 export const BEFORE_MORPH_EVENT = "sse:before-morph";

@@ -171,7 +171,7 @@ def test_the_extension_for_the_apps_htmx_is_loaded_after_it(options: dict[str, A
 def test_the_htmx_argument_is_used_if_headers_do_not_show_the_version(generation: int) -> None:
     app = make_app(default_hdrs=False, hdrs=(Script(src="/static/htmx.js"),))
     setup_sse(app, htmx=generation)
-    assert sources(app)[1:3] == ["/static/htmx.js", EXTENSIONS[generation][0]]
+    assert sources(app)[2:4] == ["/static/htmx.js", EXTENSIONS[generation][0]]
 
 
 @pytest.mark.parametrize("headers", [(), (Script(src="/static/htmx.js"),)])
@@ -194,7 +194,8 @@ def test_an_extension_that_the_app_loads_is_not_loaded_twice(options: dict[str, 
     before = sources(app)
     setup_sse(app)
     assets = f"/sse/assets/{version()}"
-    assert sources(app) == [f"{assets}/morph/server-copy.js", *before, f"{assets}/index.js"]
+    first = [f"{assets}/morph/{name}.js" for name in ("early-changes", "server-copy")]
+    assert sources(app) == [*first, *before, f"{assets}/index.js"]
 
 
 def test_every_page_loads_the_kit() -> None:

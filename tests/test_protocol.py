@@ -15,10 +15,12 @@ STATIC = ROOT / "static"
 MIRROR = STATIC / "protocol.js"
 CONSTANT = re.compile(r"^export const (\w+) = (.+?);$", re.MULTILINE | re.DOTALL)
 NOT_MIRRORED = "# ---- Not in `protocol.js`"
-# A classic script, which cannot import.
-EARLY = "components/synced-early.js"
+# Classic scripts, which cannot import.
+EARLY, EARLIEST = "components/synced-early.js", "morph/early-changes.js"
 MODULES = sorted(
-    path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.js") if path != MIRROR and path != STATIC / EARLY
+    path.relative_to(STATIC).as_posix()
+    for path in STATIC.rglob("*.js")
+    if path not in (MIRROR, STATIC / EARLY, STATIC / EARLIEST)
 )
 
 
@@ -84,6 +86,10 @@ def test_the_early_script_uses_the_attribute_names_of_python() -> None:
     }
     switch = {protocol.ROOT_ATTRIBUTE, protocol.ON_ATTRIBUTE, protocol.OFF_ATTRIBUTE, protocol.MEDIA_ATTRIBUTE}
     assert attributes == {protocol.SYNCED_ATTRIBUTE, *switch}
+
+
+def test_the_first_script_waits_for_the_event_of_the_protocol() -> None:
+    assert f'"{protocol.EARLY_EVENT}"' in (STATIC / EARLIEST).read_text()
 
 
 def test_literals_are_parsed_like_javascript() -> None:

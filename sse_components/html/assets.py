@@ -19,8 +19,8 @@ from ..errors import SetupError
 from ..protocol import ASSETS_PATH, NAMESPACE_ATTRIBUTE
 
 ENTRY = "index.js"
-# It runs before the page's other modules, and copies what the server said before they change it.
-FIRST = "morph/server-copy.js"
+# They note what scripts change while the page is parsed, and copy what the server said before other modules change it.
+EARLIEST, FIRST = "morph/early-changes.js", "morph/server-copy.js"
 STYLES = "components.css"
 # An import that a module needs before it runs; not one that it asks for later, by `import(...)`.
 IMPORT = re.compile(r"""^(?:import|\}?[^"'\n]*\bfrom) "(\.{1,2}/[\w./-]+\.js)";""", re.MULTILINE)
@@ -120,9 +120,9 @@ def _response(method: str, asked: str, name: str) -> Response:
     return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
 
 
-def first_tag(prefix: str) -> Any:
-    """Return the tag that belongs before all other deferred scripts of a page: those run in the order of their tags."""
-    return Script(src=asset_url(FIRST, prefix), type="module")
+def first_tags(prefix: str) -> tuple[Any, ...]:
+    """Return the tags that belong before all other scripts of a page: modules run in the order of their tags."""
+    return Script(src=asset_url(EARLIEST, prefix)), Script(src=asset_url(FIRST, prefix), type="module")
 
 
 def entry_tags(prefix: str, namespace: str = "") -> tuple[Any, ...]:

@@ -1,5 +1,8 @@
 // What the server said last, for each node of this page that it said anything about.
 
+import { EARLY_EVENT } from "../protocol.js";
+import { undo } from "./undo.js";
+
 /** How each swap changes the copy. @type {Record<string, (target: any, nodes: Node[]) => void>} */
 const SWAPS = {
   innerHTML: (target, nodes) => target.replaceChildren(...nodes),
@@ -25,9 +28,19 @@ class ServerCopy {
   /** @type {WeakMap<Node, Node>} */
   #copies = new WeakMap();
 
-  /** Take the page as it is now for what the server said. */
-  take() {
+  /**
+   * Take the page as it is now for what the server said.
+   *
+   * @param {MutationRecord[]} [changes] what scripts have changed in it
+   */
+  take(changes = []) {
     this.#document.documentElement.replaceWith(this.add(document.documentElement));
+    for (const change of [...changes].reverse())
+      undo(
+        change,
+        (live) => this.of(live),
+        (live) => this.add(live),
+      );
   }
 
   /**
@@ -182,4 +195,7 @@ function elementsOf(nodes) {
 }
 
 export const serverCopy = new ServerCopy();
-serverCopy.take();
+/** @type {MutationRecord[]} */
+const changes = [];
+document.dispatchEvent(new CustomEvent(EARLY_EVENT, { detail: changes }));
+serverCopy.take(changes);
