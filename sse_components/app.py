@@ -12,7 +12,7 @@ from fasthtml.common import Request, Script, to_xml
 from starlette.responses import Response
 
 from .access.grants import Grants
-from .access.limits import Limits
+from .access.limits import Limits, answer
 from .access.visitor import SameSite, Visitors
 from .backends import Backend
 from .endpoints.authorization import Authorization, Authorize
@@ -61,6 +61,7 @@ def setup_sse(
     secret_key: str | None = None,
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
+    grants_survive_restart: bool = False,
     public_broadcast: bool = False,
     shared: bool = True,
     user: FindUser | None = None,
@@ -82,6 +83,7 @@ def setup_sse(
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
     grant_seconds: float | None = None,
+    grants_survive_restart: bool = False,
     public_broadcast: bool = False,
     limits: Limits | None = None,
     shared: bool = True,
@@ -103,6 +105,7 @@ def setup_sse(
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
     grant_seconds: float | None = None,
+    grants_survive_restart: bool = False,
     public_broadcast: bool = False,
     limits: Limits | None = None,
     shared: bool = True,
@@ -131,6 +134,8 @@ def setup_sse(
             called when a stream opens and when its grants are renewed; `disconnect` has it called again.
         grant_seconds: seconds for which a grant is valid; by default an hour. Pages renew theirs in time; a stream
             without a valid grant ends.
+        grants_survive_restart: whether grants from before a restart are valid where it has lost the revocations, as
+            with the memory backend. By default they are not, and pages fetch themselves again.
         public_broadcast: whether anybody may follow all broadcasts at `/sse/broadcast`, as in the first public API. By
             default only pages with a grant get them: those that show `SSE` or a component that follows a channel.
         limits: how many connections there may be, and what they may ask for.
@@ -160,7 +165,9 @@ def setup_sse(
     check_app(app, prefix)
     own = manager_for(options)
     visitors = Visitors(secret_key or app.secret_key, same_site=same_site)
-    grants = Grants(secret_key or app.secret_key, max_age=own.grant_seconds, revocations=own.revocations)
+    epoch = None if grants_survive_restart else lambda: own.backend.cursor.epoch
+    key, lasting = secret_key or app.secret_key, own.grant_seconds
+    grants = Grants(key, max_age=lasting, revocations=own.revocations, epoch=epoch)
     own.start_with_application()
     app.state.sse, app.state.sse_options = own, options
     add_headers(app, prefix, htmx)
@@ -281,4 +288,4 @@ def add_route(app: Any, path: str, endpoint: Endpoint, methods: list[str]) -> No
 
     @app.route(path, methods=methods, name=f"sse_{path.rpartition('/')[2]}")
     async def handler(request: Request) -> Response:
-        return await endpoint(request)
+        return await answer(endpoint, request)

@@ -64,7 +64,9 @@ async def call(function: Callable[..., Any], *args: Any) -> Any:
     return await result if isawaitable(result) else result
 
 
-async def call_each(function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> list[Any]:
+async def call_each(
+    function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], *, keep_errors: bool = False
+) -> list[Any]:
     """Call a function of the application several times: in worker threads, several at once.
 
     An async function is called again when it has returned, because its calls may share what two cannot use at once,
@@ -73,6 +75,7 @@ async def call_each(function: Callable[..., Any], arguments: Iterable[tuple[Any,
     Args:
         function: the application's.
         arguments: those of each call.
+        keep_errors: whether what a call raises is its result.
 
     Returns:
         The results, in the order of the arguments.
@@ -85,7 +88,12 @@ async def call_each(function: Callable[..., Any], arguments: Iterable[tuple[Any,
 
     async def work() -> None:
         for number, args in waiting:
-            results[number] = await call(function, *args)
+            try:
+                results[number] = await call(function, *args)
+            except Exception as error:
+                if not keep_errors:
+                    raise
+                results[number] = error
 
     workers = [asyncio.ensure_future(work()) for _ in range(1 if is_async(function) else TOGETHER)]
     try:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from .access.grants import GRANT_SECONDS
 from .access.identity import as_set, check_tabs, is_tab, user_name
 from .access.limits import Limits
-from .access.revocations import Revocations
+from .access.revocations import Revocations, revocations_of
 from .access.selector import Selector
 from .access.subscriber import Subscriber
 from .backends import Backend, MemoryBackend, backend_of
@@ -116,7 +116,7 @@ class BroadcastManager:
         self.fanout = FanOut(self.backend, held_bytes=limits.held_bytes)
         self.registry = ConnectionRegistry(debug)
         self.quota = Quota(self.registry, limits)
-        self.revocations = Revocations(grant_seconds)
+        self.revocations = revocations_of(self.backend, grant_seconds)
         self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
         self.admission = Admission(self.quota, self.enforcement)
         self.presence = Presence(limits=limits)

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from sse_components import SSE, BroadcastManager, GrantError, MemoryBackend, SetupError, setup_sse
+from sse_components import SSE, BroadcastManager, MemoryBackend, SetupError, setup_sse
 from sse_components.access.grants import Grants
 from sse_components.app import EXTENSIONS
 from sse_components.html.assets import version
@@ -128,11 +128,12 @@ def test_grants_are_signed_with_the_apps_key_or_a_given_one() -> None:
     for options, key in (({}, KEY), ({"secret_key": "another"}, "another")):
         app = make_app()
         setup_sse(app, **options)  # type: ignore[call-overload]
-        token = grant_of_page(app)
-        for read_by, reason in ((key, "foreign"), (f"not {key}", "forged")):
-            with pytest.raises(GrantError) as caught:
-                Grants(read_by).read(token)
-            assert caught.value.reason == reason
+        with client(app) as browser:
+            here = app.state.sse.backend.cursor
+            grants = [Grants(used).sign(["todos"], here, place="/sse") for used in (key, f"not {key}")]
+            ours, others = browser.post("/sse/renew", data={"sub": grants}).json()["subs"]
+        assert "grant" in ours
+        assert others == {"denied": "forged"}
 
 
 def grant_of_page(app: FastHTML, channels: str = "todos") -> str:

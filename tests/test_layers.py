@@ -39,6 +39,7 @@ ORDER = [
     "access.__init__",
     "access.visitor",
     "access.identity",
+    "access.clock",
     "access.revocations",
     "access.rooms",
     "access.selector",

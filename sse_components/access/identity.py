@@ -41,9 +41,14 @@ class Principal(NamedTuple):
             return f"u{digest(self.user)}"
         return "" if self.browser is None else f"b{self.browser}"
 
+    @property
+    def bindings(self) -> tuple[str, ...]:
+        """Its bindings: the user's, the browser's, and that of nobody."""
+        return self.binding, Principal(browser=self.browser).binding, ""
+
     def owns(self, binding: str) -> bool:
         """Tell whether a binding is this principal's, or no binding at all."""
-        return binding in ("", self.binding, Principal(browser=self.browser).binding)
+        return binding in self.bindings
 
 
 def principal_of(scope: Mapping[str, Any]) -> Principal:
@@ -129,6 +134,15 @@ def user_channel(user: Any) -> KitChannel:
 def session_channel(session: str) -> KitChannel:
     """Return the channel of one session, given its id."""
     return KitChannel(f"{CONTROL_PREFIX}session/{digest(session)}")
+
+
+def is_of_another(channel: str, principal: Principal) -> bool:
+    """Tell whether a channel is that of another user or session than a principal's."""
+    if channel.startswith(f"{CONTROL_PREFIX}user/"):
+        return principal.user is None or channel != user_channel(principal.user)
+    if channel.startswith(f"{CONTROL_PREFIX}session/"):
+        return principal.session is None or channel != session_channel(principal.session)
+    return False
 
 
 def digest(value: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..checks import check_whole
@@ -22,7 +24,7 @@ class Limits:
         connections_per_client: streams of one browser, or else user, or else address; 429 and `Retry-After`.
         connections_per_address: streams of one address, in all browsers; 429 and `Retry-After`. It is the address that
             the server knows: behind a proxy, have the server trust that.
-        channels_per_connection: channels, and grants, of one stream; 413.
+        channels_per_connection: channels of one stream; grants for more are refused one by one, as `limit`.
         tabs_per_client: tabs that one client reports to be in rooms, over all its streams; more are not counted.
         rooms_per_tab: rooms that one tab reports to be in; more are not counted.
         url_bytes: bytes of a stream's address, with its grants; 414.
@@ -66,6 +68,14 @@ class Refusal(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
         self.response = response
+
+
+async def answer(handle: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """Return the answer of a route: its response, or that of a refusal that it raises."""
+    try:
+        return await handle(request)
+    except Refusal as refused:
+        return refused.response
 
 
 def refusal(status: int, text: str, *, retry_after: int | None = None) -> Refusal:

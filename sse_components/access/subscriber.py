@@ -30,14 +30,14 @@ class Subscriber:
         principal: who sent the request.
         client: the browser, or else the user, or else the address, whose connections are counted together.
         address: the address, whose connections are counted together, too; None if the server does not know it.
-        decided_at: when its grants were checked, in seconds since the epoch.
+        decided_at: the number of revocations when its grants were checked.
         grants: its active grants. A stream without any is not bound to a grant.
         expires_at: when the first of its channels expires, in seconds since the epoch.
     """
 
     __slots__ = ("address", "client", "decided_at", "expires_at", "grants", "principal")
 
-    def __init__(self, scope: Mapping[str, Any], decided_at: float) -> None:
+    def __init__(self, scope: Mapping[str, Any], decided_at: int) -> None:
         self.principal = principal_of(scope)
         self.address = address_of(scope)
         self.client = client_of(self.principal, self.address)

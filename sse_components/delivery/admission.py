@@ -43,7 +43,7 @@ class Admission:
             Refusal: 503 or 429, if it would be one stream too many.
         """
         if connection.subscriber is None:
-            connection.subscriber = subscriber_of(scope, connection.created_at.timestamp())
+            connection.subscriber = subscriber_of(scope, connection.made_after)
         return self._quota.take(connection.subscriber)
 
     @contextmanager
@@ -66,14 +66,14 @@ class Admission:
             place.free()
 
 
-def subscriber_of(scope: MutableMapping[str, Any], since: float) -> Subscriber:
+def subscriber_of(scope: MutableMapping[str, Any], since: int) -> Subscriber:
     """Return the visitor of a stream that needs no grant. A logout reaches it by the browser, which gets a cookie.
 
     It counts as the client that it was before: else each request without a cookie would be another client.
 
     Args:
         scope: of the request.
-        since: when the stream was made, in seconds since the epoch: it is ended if it was revoked later.
+        since: the number of revocations when the stream was made: it is ended if it was revoked later.
     """
     try:
         subscriber = Subscriber(scope, since)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
+from ..access.revocations import latest
 from ..access.subscriber import Subscriber
 from ..errors import ConnectionClosed
 from ..events.log import Event
@@ -38,6 +39,8 @@ class Connection(Protocol):
     metadata: dict[str, Any]
     # The client of a stream, from the moment when its response begins. The application has checked that of a queue.
     subscriber: Subscriber | None
+    # The number of revocations when it was made.
+    made_after: int
 
     @property
     def created_at(self) -> Moment:
@@ -169,6 +172,7 @@ class SSEConnection:
     def __post_init__(self) -> None:
         """Note that the application has checked the request itself."""
         self.subscriber: Subscriber | None = None
+        self.made_after = latest()
 
     @property
     def waiting_bytes(self) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..access.clock import steady
 from ..access.identity import Principal
-from ..access.revocations import Revocations
+from ..access.revocations import RevocationLog, Revocations
 from ..access.selector import Selector
 from ..events.wire import encode
 from ..protocol import DENIED_EVENT
@@ -32,7 +32,7 @@ class Enforcement:
         disconnections: what was disconnected; `disconnect` adds to it.
     """
 
-    def __init__(self, registry: ConnectionRegistry, revocations: Revocations, disconnections: Revocations) -> None:
+    def __init__(self, registry: ConnectionRegistry, revocations: RevocationLog, disconnections: Revocations) -> None:
         self._registry, self._revocations, self._disconnections = registry, revocations, disconnections
         self._timer: asyncio.TimerHandle | None = None
         self._watched: dict[Connection, None] = {}
@@ -58,7 +58,7 @@ class Enforcement:
         principal, is_revoked = subscriber.principal, self._revocations.covers
         present = principal, connection.channels, subscriber.decided_at
         return not (
-            any(is_revoked(principal, grant.channels, grant.issued, grant.serial) for grant, _ in subscriber.grants)
+            any(is_revoked(principal, grant.channels, grant.order, grant.serial) for grant, _ in subscriber.grants)
             or (not subscriber.grants and is_revoked(*present))
             or self._disconnections.covers(*present)
         )
@@ -93,7 +93,7 @@ class Enforcement:
         if when == math.inf:
             return
         loop = asyncio.get_running_loop()
-        due = loop.time() + when - time.time()
+        due = loop.time() + when - steady()
         if self._timer is not None and self._timer.when() <= due:
             return
         self.stop()
@@ -101,7 +101,7 @@ class Enforcement:
 
     def _sweep(self) -> None:
         self._timer = None
-        now, next_end = time.time(), math.inf
+        now, next_end = steady(), math.inf
         expired: dict[Connection, list[str]] = {}
         for connection in self._registry.get_connections():
             if (subscriber := connection.subscriber) is None:
@@ -121,7 +121,7 @@ class Enforcement:
             candidates = [] if named is None else [named]
         return [found for found in candidates if selector.matches(principal_of(found), found.channels)]
 
-    def _add(self, revocations: Revocations, selector: Selector) -> None:
+    def _add(self, revocations: RevocationLog, selector: Selector) -> None:
         for channel in selector.channels or [None]:
             revocations.add(user=selector.user, browser=selector.browser, channel=channel)
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any, Protocol
 
+from ..access.revocations import latest
 from ..access.subscriber import Subscriber
 from ..background import report
 from ..callbacks import is_async
@@ -152,6 +153,7 @@ class StreamConnection:
         state: the connection's state.
         metadata: anything that the application wants to remember with it.
         created_at: when it was made, as a `Moment` in UTC.
+        made_after: the number of revocations when it was made.
         subscriber: the client, where the request was checked.
         feed: what it follows.
         busy: whether a `send` is under way; until it returns, nothing else is sent.
@@ -172,10 +174,35 @@ class StreamConnection:
     """
 
     __slots__ = (
-        "__dict__", "__weakref__", "_activity", "_base", "_delivery", "_private", "backlog", "busy",
-        "connection_id", "connection_type", "created_at", "cursor", "feed", "final_event", "held_bytes",
-        "metadata", "private_limit", "private_queue", "receive", "send_raw", "sending", "server", "since", "state",
-        "steppable", "subscriber", "task", "wanted_id",
+        "__dict__",
+        "__weakref__",
+        "_activity",
+        "_base",
+        "_delivery",
+        "_private",
+        "backlog",
+        "busy",
+        "connection_id",
+        "connection_type",
+        "created_at",
+        "cursor",
+        "feed",
+        "final_event",
+        "held_bytes",
+        "made_after",
+        "metadata",
+        "private_limit",
+        "private_queue",
+        "receive",
+        "send_raw",
+        "sending",
+        "server",
+        "since",
+        "state",
+        "steppable",
+        "subscriber",
+        "task",
+        "wanted_id",
     )  # fmt: skip
 
     def __init__(
@@ -192,6 +219,7 @@ class StreamConnection:
         self.connection_id, self.connection_type = connection_id, connection_type
         self.state, self.metadata = ConnectionState.CONNECTING, dict[str, Any]()
         self.created_at = self._activity = now()
+        self.made_after = latest()
         self.feed, self.subscriber = feed, subscriber
         self._delivery, self.private_limit, self.held_bytes = delivery, private_limit, held_bytes
         self._base, self._private = feed.total, 0

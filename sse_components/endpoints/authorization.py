@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sized
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from ..access.bodies import SCOPE_KEY
 from ..access.grants import Grant, Grants, grant_error
-from ..access.identity import Principal
-from ..access.limits import Limits, refusal
+from ..access.identity import Principal, is_of_another
+from ..access.limits import Limits, overloaded, refusal
 from ..access.rooms import known_name
 from ..access.same_origin import check_same_origin
 from ..access.subscriber import ActiveGrant
 from ..callbacks import call_each
 from ..errors import GrantError
+from ..html.page_context import kit_prefix
+from ..manager import BroadcastManager
 from ..protocol import SUB_PARAM
+
+logger = logging.getLogger("sse_components")
 
 Authorize = Callable[[Request, str], bool | Awaitable[bool]]
 Form = list[tuple[str, str]]
@@ -57,25 +63,30 @@ class Authorization:
         """Return the grants among the fields of a request, as text.
 
         Raises:
-            Refusal: 400 without a grant, 413 for too many.
+            Refusal: 400 without a grant.
         """
         texts = [text for name, text in form if name == SUB_PARAM]
         if not texts:
             raise refusal(400, f"a stream needs a grant: {SUB_PARAM}=<grant>")
-        self._check_count(texts)
         return texts
 
     async def decide(self, request: Request, principal: Principal, texts: list[str]) -> list[Grant | GrantError]:
         """Return for each text the grant that it stands for, or the error that tells why it is refused.
 
+        Each grant is decided on by itself: one that is refused, or whose channels the application cannot decide on,
+        takes no other with it.
+
         Raises:
-            Refusal: 413 for too many channels.
+            Refusal: 503 if the application could decide on no channel.
         """
-        decisions = [self._read(text, principal) for text in texts]
-        channels = {channel for grant in decisions if isinstance(grant, Grant) for channel in grant.channels}
-        self._check_count(channels)
-        allowed = await self._allowed(request, sorted(channels))
-        return [self._confirm(grant, principal, allowed) if isinstance(grant, Grant) else grant for grant in decisions]
+        decisions = {text: self._read(text, principal, kit_prefix()) for text in texts}
+        channels = self._take(decisions)
+        answers = await self._ask(request, sorted(channels))
+        for text, decision in decisions.items():
+            if isinstance(decision, Grant):
+                decisions[text] = self._confirm(decision, principal, answers)
+        refuse_others(decisions)
+        return [decisions[text] for text in texts]
 
     def activate(self, grant: Grant) -> ActiveGrant:
         """Return a grant as a stream uses it."""
@@ -85,29 +96,91 @@ class Authorization:
         """Return the seconds for which a grant is still valid."""
         return round(self.grants.expires_at(grant) - self.grants.clock(), 3)
 
-    def _check_count(self, things: Sized) -> None:
-        if len(things) > (limit := self._limits.channels_per_connection):
-            raise refusal(413, f"a connection may follow {limit} channels")
-
-    def _read(self, text: str, principal: Principal) -> Grant | GrantError:
+    def _read(self, text: str, principal: Principal, place: str) -> Grant | GrantError:
         try:
-            return self.grants.read(text, principal)
+            return self.grants.read(text, principal, place=place)
         except GrantError as error:
             return error
 
-    def _confirm(self, grant: Grant, principal: Principal, allowed: set[str]) -> Grant | GrantError:
+    def _take(self, decisions: dict[str, Grant | GrantError]) -> set[str]:
+        """Return the channels of grants, and refuse the grants that are beyond the limit."""
+        channels = set[str]()
+        for text, grant in decisions.items():
+            if isinstance(grant, GrantError):
+                continue
+            if len(channels) + len(grant.channels - channels) > self._limits.channels_per_connection:
+                decisions[text] = grant_error("limit", grant.channels)
+            else:
+                channels |= grant.channels
+        return channels
+
+    def _confirm(self, grant: Grant, principal: Principal, answers: dict[str, str]) -> Grant | GrantError:
+        if any(is_of_another(channel, principal) for channel in grant.channels):
+            return grant_error("foreign", grant.channels)
+        if reasons := sorted(answers[channel] for channel in grant.channels if channel in answers):
+            return grant_error(reasons[0], grant.channels)
         # While the application was asked, the grant may have been revoked.
-        if not grant.channels <= allowed:
-            return grant_error("forbidden", grant.channels)
         return grant_error("revoked", grant.channels) if self.grants.is_revoked(grant, principal) else grant
 
-    async def _allowed(self, request: Request, channels: list[str]) -> set[str]:
+    async def _ask(self, request: Request, channels: list[str]) -> dict[str, str]:
+        """Return the channels that the application does not allow, each with the reason."""
         if self._authorize is None:
-            return set(channels)
+            return {}
         asked = sorted({name for channel in channels if (name := known_name(channel)) is not None})
-        answers = await call_each(self._authorize, [(request, name) for name in asked])
-        refused = {name for name, allowed in zip(asked, answers, strict=True) if not allowed}
-        return {channel for channel in channels if known_name(channel) not in refused}
+        results = await call_each(self._authorize, [(request, name) for name in asked], keep_errors=True)
+        answers = dict(zip(asked, results, strict=True))
+        report_errors(answers)
+        answered = [(channel, name) for channel in channels if (name := known_name(channel)) is not None]
+        return {channel: refused for channel, name in answered if (refused := reason(answers[name]))}
+
+
+def reason(answer: Any) -> str:
+    """Return why an answer of the application refuses a channel; an empty text if it does not."""
+    if isinstance(answer, Exception):
+        return "failed"
+    return "" if answer else "forbidden"
+
+
+def report_errors(answers: dict[str, Any]) -> None:
+    """Log what `authorize` has raised, once for all channels.
+
+    Raises:
+        Refusal: 503 if it has decided on no channel.
+    """
+    failed = {channel: answer for channel, answer in answers.items() if isinstance(answer, Exception)}
+    if not failed:
+        return
+    first, error = next(iter(failed.items()))
+    logger.error("authorize failed for %d channels, such as %r", len(failed), first, exc_info=error)
+    if len(failed) == len(answers):
+        raise overloaded(503, "the application could not tell which channels it allows")
+
+
+def refuse_others(decisions: dict[str, Grant | GrantError]) -> None:
+    """Refuse the grants that are limited to those who may follow another channel, if no grant here is for that one."""
+    limited = {text: grant for text, grant in decisions.items() if isinstance(grant, Grant) and grant.via is not None}
+    others = [grant for text, grant in decisions.items() if isinstance(grant, Grant) and text not in limited]
+    reached = channels_of(others)
+    while found := {text: grant for text, grant in limited.items() if grant.via in reached}:
+        reached |= channels_of(found.values())
+        limited = {text: grant for text, grant in limited.items() if text not in found}
+    for text, grant in limited.items():
+        decisions[text] = grant_error("expired", grant.channels)
+
+
+def channels_of(grants: Iterable[Grant]) -> set[str]:
+    """Return all channels of some grants."""
+    return {channel for grant in grants for channel in grant.channels}
+
+
+def check_open(manager: BroadcastManager) -> None:
+    """Check that the server is not about to stop.
+
+    Raises:
+        Refusal: 503, if it is.
+    """
+    if manager.closing:
+        raise refusal(503, "the server is about to stop", retry_after=1)
 
 
 def read_body(request: Request) -> bytes:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..access.identity import Principal, is_tab_name, principal_of
-from ..access.limits import Refusal, refusal
+from ..access.limits import refusal
 from ..access.rooms import room_channel
 from ..access.same_origin import check_same_origin
 from ..delivery.connection import Connection
@@ -33,11 +33,13 @@ class PresenceReportEndpoint:
         self._manager = manager
 
     async def __call__(self, request: Request) -> Response:
-        """Answer with 204, or with a refusal."""
+        """Answer with 204.
+
+        Raises:
+            Refusal: if the report does not count.
+        """
         try:
             connection, tabs = await self._read(request)
-        except Refusal as refused:
-            return refused.response
         except (KeyError, TypeError, ValueError, AttributeError):
             return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
         client = None if connection.subscriber is None else connection.subscriber.client

@@ -8,13 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..access.identity import Principal, principal_of
-from ..access.limits import Refusal
 from ..access.subscriber import ActiveGrant
 from ..errors import GrantError
+from ..html.page_context import kit_prefix
 from ..manager import BroadcastManager
 from ..protocol import CONNECTION_PARAM, CURSOR_SEPARATOR
-from .authorization import NO_STORE, Authorization
-from .stream import check_open
+from .authorization import NO_STORE, Authorization, check_open
 
 
 class RenewEndpoint:
@@ -29,13 +28,11 @@ class RenewEndpoint:
         self._manager, self._authorization = manager, authorization
 
     async def __call__(self, request: Request) -> Response:
-        """Answer with a new grant, or the reason of its denial, for each grant of the request."""
-        try:
-            return await self._answer(request)
-        except Refusal as refused:
-            return refused.response
+        """Answer with a new grant, or the reason of its denial, for each grant of the request.
 
-    async def _answer(self, request: Request) -> Response:
+        Raises:
+            Refusal: if the request cannot be answered so.
+        """
         check_open(self._manager)
         authorization, principal = self._authorization, principal_of(request.scope)
         form = await authorization.read_form(request)
@@ -46,7 +43,7 @@ class RenewEndpoint:
             if isinstance(decision, GrantError):
                 answers.append({"denied": decision.reason})
             else:
-                text, grant = authorization.grants.renew(decision)
+                text, grant = authorization.grants.renew(decision, place=kit_prefix())
                 renewed.append(authorization.activate(grant))
                 answers.append({"grant": text, "expires": authorization.seconds_left(grant)})
         self._prolong(dict(form).get(CONNECTION_PARAM, ""), principal, renewed)

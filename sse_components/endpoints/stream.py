@@ -7,16 +7,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ..access.grants import REASONS, Grant
-from ..access.limits import Refusal, refusal
+from ..access.grants import REASONS, Grant, not_before
 from ..access.subscriber import Subscriber
 from ..delivery.enforcement import denials_frame
 from ..delivery.feed import Since
 from ..errors import GrantError
-from ..events.log import Cursor
 from ..manager import BroadcastManager
 from ..protocol import CURSOR_SEPARATOR, LAST_EVENT_ID
-from .authorization import NO_STORE, Authorization
+from .authorization import NO_STORE, Authorization, check_open
 
 
 class StreamEndpoint:
@@ -31,17 +29,15 @@ class StreamEndpoint:
         self._manager, self._authorization = manager, authorization
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a request with a stream, or with a refusal."""
-        try:
-            return await self._answer(request)
-        except Refusal as refused:
-            return refused.response
+        """Answer a request with a stream.
 
-    async def _answer(self, request: Request) -> Response:
+        Raises:
+            Refusal: if there is none.
+        """
         check_open(self._manager)
         authorization, quota = self._authorization, self._manager.quota
         texts = authorization.grant_texts(await authorization.read_form(request))
-        subscriber = Subscriber(request.scope, authorization.grants.clock())
+        subscriber = Subscriber(request.scope, self._manager.revocations.order)
         quota.check(subscriber)
         decisions = await authorization.decide(request, subscriber.principal, texts)
         granted = {index: grant for index, grant in enumerate(decisions) if isinstance(grant, Grant)}
@@ -62,22 +58,12 @@ class StreamEndpoint:
         return {"channels": sorted(grant.channels), "expires": self._authorization.seconds_left(grant)}
 
 
-def check_open(manager: BroadcastManager) -> None:
-    """Check that the server is not about to stop.
-
-    Raises:
-        Refusal: 503, if it is.
-    """
-    if manager.closing:
-        raise refusal(503, "the server is about to stop", retry_after=1)
-
-
 def since(grant: Grant, text: str, last_event_id: str | None) -> Since:
     """Return a grant's channels, and the cursor from which they are sent.
 
     A plain EventSource cannot change its URL. It sends its last event's id in a header.
     """
-    seen = Cursor.parse(last_event_id) if last_event_id and CURSOR_SEPARATOR not in text else None
+    seen = not_before(grant.cursor, last_event_id) if last_event_id and CURSOR_SEPARATOR not in text else None
     return grant.channels, seen or grant.cursor
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 from starlette.types import Message, Receive, Scope, Send
 
+from ..access.revocations import latest
 from ..access.subscriber import Subscriber
 from ..delivery import servers
 from ..delivery.admission import Admission
@@ -30,6 +31,7 @@ class Visit:
         self.connection_id, self.connection_type = f"source_{secrets.token_urlsafe(9)}", "source"
         self.state, self.metadata = ConnectionState.CONNECTED, dict[str, Any]()
         self.created_at = self.last_activity = now()
+        self.made_after = latest()
         self.subscriber: Subscriber | None = None
         self.channels, self.message_count, self.waiting_bytes, self.queue = frozenset[str](), 0, 0, None
 

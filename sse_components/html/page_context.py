@@ -96,7 +96,7 @@ class Page:
     def stream_url(self, channels: Iterable[str]) -> str:
         """Return the address of a stream of `channels`, as a signed grant for this page's user or browser."""
         self.begin_session()
-        grant = self.grants.sign(channels, self.cursor, self.principal)
+        grant = self.grants.sign(channels, self.cursor, self.principal, place=self.prefix)
         return f"{self.prefix}{STREAM_PATH}?{urlencode({SUB_PARAM: grant})}"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer
 
 from sse_components import ChannelError, GrantError
-from sse_components.access.grants import SALT, Grants
+from sse_components.access.grants import Grants
 from sse_components.access.identity import Principal, user_channel
 from sse_components.access.revocations import Revocations
 from sse_components.events.log import Cursor
@@ -34,7 +34,43 @@ def test_a_grant_needs_no_escaping_in_a_url(channels: list[str]) -> None:
     assert re.fullmatch(r"[\w.-]+", GRANTS.sign(channels, HERE), re.ASCII)
 
 
-def test_a_cursor_after_the_grant_replaces_the_one_inside() -> None:
+@pytest.mark.parametrize(("named", "place"), [("ab12-9", 9), ("ab12-7", 7), ("ab12-0", 7)])
+def test_a_cursor_after_the_grant_is_never_before_the_one_inside(named: str, place: int) -> None:
+    token = GRANTS.sign(["todos"], HERE)
+    grant = GRANTS.read(f"{token}~{named}")
+    assert grant.cursor == Cursor("ab12", place)
+    assert GRANTS.read(f"{GRANTS.renew(GRANTS.read(token))[0]}~{named}").cursor == grant.cursor
+
+
+def test_a_grant_is_valid_in_its_place_only() -> None:
+    token = GRANTS.sign(["todos"], HERE, place="/sse")
+    assert GRANTS.read(token, place="/sse").channels == {"todos"}
+    with pytest.raises(GrantError, match=NOT_OURS):
+        GRANTS.read(token, place="/admin/sse")
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5), NAMES)
+def test_a_grant_may_be_limited_to_those_who_follow_another_channel(channels: list[str], via: str) -> None:
+    grant = GRANTS.read(GRANTS.sign(channels, HERE, ANN, via=via))
+    assert (grant.channels, grant.binding, grant.via) == (frozenset(channels), "", via)
+
+
+def test_grants_of_another_epoch_are_not_valid_where_a_restart_loses_revocations() -> None:
+    epoch = ["ab12"]
+    grants = Grants("key", epoch=lambda: epoch[0])
+    token = grants.sign(["todos"], HERE)
+    assert grants.read(token).cursor == HERE
+    epoch[0] = "cd34"
+    with pytest.raises(GrantError) as caught:
+        grants.read(token)
+    assert caught.value.reason == "expired"
+
+
+def test_a_grant_is_short() -> None:
+    assert len(GRANTS.sign(["todos"], Cursor("7f3a1c2d", 1042), ANN)) <= 66
+
+
+def test_a_cursor_of_another_log_replaces_the_one_inside() -> None:
     token = GRANTS.sign(["todos"], HERE)
     assert GRANTS.read(f"{token}~cd34-9")[:2] == (frozenset({"todos"}), Cursor("cd34", 9))
     assert GRANTS.read(f"{token}~").cursor == HERE
@@ -87,12 +123,6 @@ def test_a_signature_for_another_purpose_is_refused() -> None:
         GRANTS.read(str(session))
 
 
-def test_a_signed_text_that_is_not_a_payload_is_refused() -> None:
-    signer = URLSafeSerializer("the application's key", salt=SALT).make_signer(SALT)
-    with pytest.raises(GrantError, match=NOT_OURS):
-        GRANTS.read(signer.sign(b"!").decode())
-
-
 def test_a_grant_needs_a_channel() -> None:
     with pytest.raises(GrantError, match=r"^a grant needs at least one channel$"):
         GRANTS.sign([], HERE)
@@ -135,9 +165,7 @@ def test_a_grant_belongs_to_the_user_or_otherwise_to_the_session(grants: Grants)
 
 
 def test_a_grant_does_not_contain_the_name_of_its_user(grants: Grants) -> None:
-    payload = URLSafeSerializer("key", salt=SALT).loads(grants.sign(["todos"], HERE, ANN))
-    assert "ann" not in str(payload)
-    assert "one" not in str(payload)
+    assert not re.search("ann|one", grants.sign(["todos"], HERE, ANN), re.IGNORECASE)
 
 
 def test_a_grant_expires(grants: Grants, clock: Clock) -> None:

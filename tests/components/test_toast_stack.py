@@ -149,7 +149,7 @@ def channels_of(stack: Any) -> frozenset[str]:
     grant = re.search(r"sub=([\w.-]+)", stack.attrs["data-sse-connect"])
     assert grant
     page = current_page.get()
-    return page.grants.read(grant[1], page.principal).channels
+    return page.grants.read(grant[1], page.principal, place=page.prefix).channels
 
 
 def test_a_stack_follows_the_channels_of_its_page() -> None:

@@ -211,11 +211,11 @@ async def test_revoke_and_disconnect_need_an_argument(way: str) -> None:
 async def test_a_stream_lives_until_a_channel_has_no_valid_grant() -> None:
     async with run_live_app(secret_key="key", grant_seconds=60) as live_app:
         here = live_app.sse.backend.cursor
-        lasting = Grants("key").sign(["todos"], here)
+        lasting = Grants("key").sign(["todos"], here, place="/sse")
         short = Grants("key", clock=lambda: time.time() - 59.5)
         ann = live_app.browser()
-        covered = await ann.follow([lasting, short.sign(["todos"], here)])
-        partly = await ann.follow([lasting, short.sign(["chat"], here)])
+        covered = await ann.follow([lasting, short.sign(["todos"], here, place="/sse")])
+        partly = await ann.follow([lasting, short.sign(["chat"], here, place="/sse")])
         assert (await partly.to_end(3)) is partly
         assert data_of(partly, "sse:denied")["denied"] == [{"channels": ["chat"], "reason": "expired"}]
         await live_app.sse.publish("todos", "milk")

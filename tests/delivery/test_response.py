@@ -224,7 +224,7 @@ async def test_a_stream_that_fails_to_begin_leaves_nothing_behind(
         raise ValueError("broken")
 
     response = await sse.stream(
-        "news", subscriber=Subscriber({"type": "http", "headers": [], "client": ("host", 1)}, 0.0)
+        "news", subscriber=Subscriber({"type": "http", "headers": [], "client": ("host", 1)}, 0)
     )
     if fault == "join":
         monkeypatch.setattr(sse.backend, "since", fail)

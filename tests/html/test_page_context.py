@@ -16,7 +16,7 @@ def test_the_url_of_a_stream_has_its_channels_and_the_pages_cursor(rendered_page
     assert path == "/live/stream"
     ((name, (token,)),) = parse_qs(query, strict_parsing=True).items()
     assert name == "sub"
-    assert GRANTS.read(token, rendered_page.principal)[:2] == (frozenset({"todos", "chat"}), HERE)
+    assert GRANTS.read(token, rendered_page.principal, place="/live")[:2] == (frozenset({"todos", "chat"}), HERE)
 
 
 def test_a_page_without_channels_has_no_stream(rendered_page: Page) -> None:
@@ -62,14 +62,14 @@ def test_a_browser_gets_a_cookie_only_when_something_is_granted_to_it() -> None:
         assert (page.principal, page.user_channel, page.visitor.set_cookies) == (Principal(), None, [])
         token = grant_of(page)
         assert (len(page.visitor.set_cookies), session) == (1, {})
-        assert GRANTS.read(token, page.principal).channels == {"todos"}
+        assert GRANTS.read(token, page.principal, place="/live").channels == {"todos"}
         with pytest.raises(GrantError):
-            GRANTS.read(token)
+            GRANTS.read(token, place="/live")
         assert page.session_channel == session_channel(this_session() or "")
 
 
 def test_without_a_browser_a_grant_belongs_to_nobody() -> None:
-    assert GRANTS.read(grant_of(request())).channels == {"todos"}
+    assert GRANTS.read(grant_of(request()), place="/live").channels == {"todos"}
 
 
 @pytest.mark.parametrize(("header", "tab"), [(b"tab_12345678", "tab_12345678"), (b"tab_1 2", ""), (b"", "")])
