@@ -373,12 +373,17 @@ class FanOut:
         if waited_for := (holders | self._tasks) - {asyncio.current_task()}:
             await asyncio.wait(waited_for, timeout=grace)
         for connection in connections:
-            self.cut(connection)
+            self.cut(connection, at_end=True)
 
-    def cut(self, connection: StreamConnection) -> None:
-        """End a stream at once, without a frame, because its client does not read. An ended stream is left alone."""
+    def cut(self, connection: StreamConnection, *, at_end: bool = False) -> None:
+        """End a stream at once, without a frame, because its client does not read. An ended stream is left alone.
+
+        Args:
+            connection: the stream.
+            at_end: whether its server has begun to stop.
+        """
         if connection.following:
-            servers.abort(connection.send_raw, connection.receive)
+            servers.abort(connection.send_raw, connection.receive, at_end=at_end)
             self._drop(connection)
 
     def _lost(self, connection: StreamConnection) -> None:

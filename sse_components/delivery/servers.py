@@ -102,20 +102,27 @@ def in_stack() -> Iterator[object]:
 # ---------------------------------------------------------------------- cutting a stream
 
 
-def abort(*calls: Send | Receive | None) -> None:
+def abort(*calls: Send | Receive | None, at_end: bool = False) -> None:
     """Cut the stream behind a `send` or a `receive`, so that its buffer holds up nothing.
 
-    Over HTTP/2, only this stream is reset. Over HTTP/1.1, the connection is cut.
+    Over HTTP/1.1, the connection is cut. Over HTTP/2, only this stream is reset.
+
+    Args:
+        calls: the stream's `send` and `receive`.
+        at_end: whether the server has begun to stop. A connection that takes no bytes is then cut over HTTP/2, too:
+            its server would wait for it.
     """
-    stream = None
+    stream = protocol = None
     for owner in behind(*calls):
         if is_a(owner, "hypercorn.protocol.http_stream.HTTPStream"):
             stream = owner
         elif is_a(owner, "hypercorn.protocol.h2.H2Protocol"):
-            reset_stream(owner, read(stream, "stream_id"))
-            return
+            protocol = owner
         elif (transport := transport_of(owner)) is not None:
-            transport.abort()
+            if protocol is None or (at_end and transport.get_write_buffer_size()):
+                transport.abort()
+            else:
+                start_task(reset_http2(protocol, read(stream, "stream_id")), "cutting a stream")
             return
 
 
@@ -128,13 +135,8 @@ def transport_of(owner: object) -> Any:
     return None
 
 
-def reset_stream(protocol: Any, stream_id: Any) -> None:
-    """Reset one stream of an HTTP/2 connection of hypercorn, as if its client had done it."""
-    start_task(reset_http2(protocol, stream_id), "cutting a stream")
-
-
 async def reset_http2(protocol: Any, stream_id: int) -> None:
-    """Tell the client, and let hypercorn forget what the stream still has to send."""
+    """Reset one stream of an HTTP/2 connection of hypercorn, and let it forget what the stream still has to send."""
     try:
         protocol.connection.reset_stream(stream_id, CANCEL)
         await protocol._close_stream(stream_id)

@@ -273,6 +273,17 @@ async def test_a_stream_that_is_not_read_is_cut_alone_over_http2(command: tuple[
     assert server.trouble == []
 
 
+async def test_a_connection_of_http2_that_takes_no_bytes_does_not_delay_shutdown(tmp_path: Path) -> None:
+    command = (*HYPERCORN, "--graceful-timeout", "60")
+    async with serving(command, tmp_path) as server, Http2Client.at(server.port) as client:
+        stream = client.get(await server.get("/grant?channels=unread"), window=2**24)
+        await client.until_arrived("sse:open", [stream])
+        client.pause()
+        await server.publish("unread", count=100, size=100_000)
+        await end(server, SIGTERM, [])
+    assert (server.marks, server.trouble) == (["started", "stopped"], [])
+
+
 @pytest.mark.parametrize(
     "command", [pytest.param(GUNICORN, id="gunicorn uvicorn-worker"), pytest.param(GUNICORN_ASGI, id="gunicorn asgi")]
 )

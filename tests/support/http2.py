@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 from h2.config import H2Configuration
@@ -54,21 +54,31 @@ class Http2Client:
         if tls is not None:
             tls.set_alpn_protocols(["h2"])
         reader, writer = await asyncio.open_connection(HOST, port, ssl=tls, server_hostname=name if tls else None)
-        yield cls(reader, writer, name or f"{HOST}:{port}", "https" if tls is not None else "http")
-        writer.close()
-        await writer.wait_closed()
+        try:
+            yield cls(reader, writer, name or f"{HOST}:{port}", "https" if tls is not None else "http")
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
-    def get(self, path: str, *, read: bool = True) -> int:
+    def pause(self) -> None:
+        """Receive no more bytes, like a client whose network has gone."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    def get(self, path: str, *, read: bool = True, window: int = 0) -> int:
         """Send a request, and return the number of its stream.
 
         Args:
             path: of the request.
             read: whether the response is read.
+            window: more bytes that the server may send before the client has acknowledged any.
         """
         number = self._http.get_next_available_stream_id()
         if not read:
             self.unread.add(number)
         self._http.send_headers(number, {":method": "GET", ":path": path, **self._head}.items(), end_stream=True)
+        if window:
+            self._http.increment_flow_control_window(window, number)
         self._flush()
         return number
 
