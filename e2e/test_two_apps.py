@@ -133,3 +133,19 @@ def test_a_page_from_the_history_shows_nothing_of_its_user_to_the_next_one(
     expect(tab.get_by_role("dialog", name="You are now signed in as someone else")).to_have_count(int(is_copy))
     assert tab.evaluate("performance.getEntriesByType('navigation')[0].type") == "back_forward"
     assert tab.evaluate("window.early") == note(tab) == ""
+
+
+def test_a_tab_of_the_last_user_gets_nothing_more_of_theirs(open_tab: OpenTab, room: str) -> None:
+    of_ann = sign_in(open_tab, "a", room, "ann")
+    of_ann.get_by_role("textbox", name="Note").fill("a thought of ann")
+    elsewhere = sign_in(open_tab, "b", room, "ann")
+    of_bob = sign_in(open_tab, "a", room, "bob")  # without signing out
+    expect(of_ann.get_by_role("dialog", name="You are now signed in as someone else")).to_be_visible()
+    for app, tab in (("a", of_bob), ("b", elsewhere)):
+        send(tab, app, room, "tell", "ann: private")
+        send(tab, app, room, "tell", "bob: to you")
+    expect(of_bob.locator(".sse-toast")).to_have_count(1)
+    expect(of_bob.locator(".sse-toast")).to_contain_text("to you")
+    expect(elsewhere.locator(".sse-toast")).to_contain_text("private")
+    assert "private" not in of_ann.content()
+    assert "private" not in of_bob.content()

@@ -567,6 +567,7 @@ class BroadcastManager:
 
     def _on_end(self, connection: StreamConnection) -> None:
         self.registry.remove(connection)
+        self.enforcement.leave(connection)
         self.presence.end(connection.connection_id)
 
     # ------------------------------------------------------------------ access

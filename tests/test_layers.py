@@ -65,6 +65,7 @@ ORDER = [
     "delivery.feed",
     "delivery.fanout",
     "delivery.quota",
+    "delivery.browsers",
     "delivery.enforcement",
     "delivery.admission",
     "delivery.handover",

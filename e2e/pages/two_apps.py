@@ -65,6 +65,11 @@ def make_part(name: str, htmx4: bool) -> Any:
     def say(request: Request, room: str, text: str) -> None:
         sse.publish(room, Li(text), target="heard", swap="beforeend", exclude=this_tab())
 
+    @rt("/{room}/tell", methods=["POST"])
+    def tell(room: str, text: str) -> None:
+        user, _, said = text.partition(": ")
+        sse.toast(said, user=user, timeout=None)
+
     @rt("/{room}/toast", methods=["POST"])
     def toast(request: Request, room: str, text: str) -> None:
         sse.toast(text, session=request.session, timeout=None)

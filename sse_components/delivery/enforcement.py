@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..access.clock import steady
-from ..access.identity import Principal
 from ..access.revocations import RevocationLog, Revocations
 from ..access.selector import Selector
 from ..events.wire import encode
 from ..protocol import DENIED_EVENT
+from .browsers import Browsers, principal_of
 from .connection import Connection
 from .registry import ConnectionRegistry
 
@@ -36,17 +36,26 @@ class Enforcement:
         self._registry, self._revocations, self._disconnections = registry, revocations, disconnections
         self._timer: asyncio.TimerHandle | None = None
         self._watched: dict[Connection, None] = {}
+        self._browsers = Browsers()
 
     def watch(self, connection: Connection) -> None:
         """Watch over a stream that is not in the registry, as over all that are."""
         self._watched[connection] = None
+        self._end_outdated(connection)
 
     def watch_no_longer(self, connection: Connection) -> None:
         """Leave a stream alone, because it ends."""
         del self._watched[connection]
+        self.leave(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a stream that has ended."""
+        self._browsers.remove(connection)
 
     def admit(self, connection: Connection) -> bool:
         """Watch over a connection that opens; end it if its grants were revoked since they were checked.
+
+        It ends those streams of its browser that belong to a user who is no longer signed in there.
 
         Returns:
             Whether it may go on.
@@ -55,6 +64,7 @@ class Enforcement:
         if subscriber is None:
             return True
         self.sweep_by(subscriber.expires_at)
+        self._end_outdated(connection)
         principal, is_revoked = subscriber.principal, self._revocations.covers
         present = principal, connection.channels, subscriber.decided_at
         return not (
@@ -125,6 +135,10 @@ class Enforcement:
         for channel in selector.channels or [None]:
             revocations.add(user=selector.user, browser=selector.browser, channel=channel)
 
+    def _end_outdated(self, connection: Connection) -> None:
+        outdated = self._browsers.add(connection)
+        self._end(outdated, lambda other: denied_frame("foreign", other.channels))
+
     def _revoke_grants(self, connections: list[Connection], selector: Selector) -> None:
         used = [connection.subscriber.grants for connection in connections if connection.subscriber]
         for grant, _ in (active for grants in used for active in grants):
@@ -137,11 +151,6 @@ class Enforcement:
             self._registry.end(connection, make_frame(connection))
         if connections:
             asyncio.get_running_loop().call_later(GRACE, cut_all, connections)
-
-
-def principal_of(connection: Connection) -> Principal:
-    """Return the principal of a connection; an unknown one where the request was not checked."""
-    return Principal() if connection.subscriber is None else connection.subscriber.principal
 
 
 def cut_all(connections: Iterable[Connection]) -> None:

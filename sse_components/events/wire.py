@@ -19,6 +19,7 @@ RESERVED_EVENTS = ("open", "error")
 MAX_NAME_LENGTH = 200
 # Between the name of a tab and its browser's.
 TAB_SEPARATOR = "."
+NO_BROWSERS = frozenset[str]()
 # The beginning of a frame, as `encode` writes it.
 ADDRESSED = re.compile(
     rb"(?P<head>(?:id: [^\n]*\n)?(?:channel: [^\n]*\n)?)"
@@ -118,7 +119,10 @@ def encode(
 
 def browsers_of(frame: bytes) -> frozenset[str]:
     """Return the browsers whose tabs a frame names: only their streams get it with these names."""
-    names = b" ".join(filter(None, addressed(frame).group("exclude", "only"))).decode().split()
+    found = addressed(frame)
+    if found.end() == found.end("head"):
+        return NO_BROWSERS
+    names = b" ".join(filter(None, found.group("exclude", "only"))).decode().split()
     return frozenset(name.partition(TAB_SEPARATOR)[2] for name in names)
 
 

@@ -11,7 +11,13 @@ import pytest
 from sse_components import BroadcastManager, ChannelError, IdentityError, NotRunning, SetupError
 from sse_components.access.grants import Grants
 from sse_components.access.identity import user_channel
-from sse_components.delivery.connection import Connection
+from sse_components.access.subscriber import Subscriber
+from sse_components.access.visitor import SCOPE_KEY, Visitors
+from sse_components.backends import MemoryBackend
+from sse_components.delivery.browsers import Browsers
+from sse_components.delivery.connection import Connection, SSEConnection
+from sse_components.delivery.fanout import FanOut
+from sse_components.delivery.feed import StreamConnection
 from tests.support.live_app import Browser, LiveApp, PendingAuthorization, connection_of, data_of, run_live_app
 from tests.support.rendering import rendering
 from tests.support.serving import Stream, until
@@ -220,3 +226,42 @@ async def test_a_stream_lives_until_a_channel_has_no_valid_grant() -> None:
         assert data_of(partly, "sse:denied")["denied"] == [{"channels": ["chat"], "reason": "expired"}]
         await live_app.sse.publish("todos", "milk")
         await covered.until("milk")
+
+
+async def test_the_streams_of_a_user_end_when_somebody_else_uses_the_browser() -> None:
+    async with run_live_app() as live_app:
+        browser, other = live_app.browser(), await live_app.browser().login("ann")
+        nobody = await browser.follow(await browser.grants())
+        await browser.login("ann")
+        ann = await browser.follow(await browser.grants())
+        elsewhere = await other.follow(await other.grants())
+        await browser.login("bob")
+        bob = await browser.follow(await browser.grants())
+        assert data_of(await ann.to_end(1), "sse:denied") == {"denied": [{"channels": ["todos"], "reason": "foreign"}]}
+        await live_app.sse.publish("todos", "milk")
+        for stream in (nobody, elsewhere, bob):
+            await stream.until("milk")
+        assert "milk" not in ann.body.decode()
+
+
+async def test_the_streams_of_browsers_are_forgotten_when_they_end() -> None:
+    browsers = Browsers()
+    scope = {SCOPE_KEY: Visitors("key").of({"headers": []})}
+    scope[SCOPE_KEY].ensure()
+    streams = [SSEConnection("one", asyncio.Queue()) for _ in range(2)]
+    assert browsers.add(streams[0]) == []  # nobody knows whose it is
+    with_subscriber = [connection_of_user(user, scope) for user in ("ann", "ann", "bob", None)]
+    assert [browsers.add(stream) for stream in with_subscriber[:2]] == [[], []]
+    assert browsers.add(with_subscriber[2]) == with_subscriber[:2]
+    every: list[Connection] = [*with_subscriber, *streams]
+    for stream in every:
+        browsers.remove(stream)
+    assert browsers._streams == {}
+
+
+def connection_of_user(user: str | None, scope: dict[str, Any]) -> StreamConnection:
+    """Return a stream of a browser."""
+    fanout = FanOut(MemoryBackend())
+    return StreamConnection(
+        str(user), fanout, fanout.feed([], heartbeat=1), subscriber=Subscriber({**scope, "auth": user}, 0)
+    )
