@@ -216,8 +216,7 @@ class Walk:
             "hall": True,
             "of": whose == user,
             "user": whose == user,
-            # A page of before the sign-in is this browser's, too, and still gets what was for nobody in particular.
-            "session": whose == f"{person.number}-None" or whose.partition("-")[2] == user,
+            "session": whose == f"{person.number}-{user}",
         }[kind]
 
     async def check(self, person: Person, app: str) -> None:
