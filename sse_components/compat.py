@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fasthtml.common import FT, Div, Script
@@ -124,16 +125,13 @@ def sse_element(
     """Decorate a function that returns an element, so that the element connects to a stream."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def connect(made: Any) -> Any:
-            return htmx_sse.add_sse_attrs(made, endpoint, events, swap_type, auto_reconnect=not auto_close)
-
-        def connected(*args: Any, **kwargs: Any) -> Any:
-            return connect(function(*args, **kwargs))
+        connect = partial(htmx_sse.add_sse_attrs, endpoint=endpoint, events=events, swap_type=swap_type)
+        connect = partial(connect, auto_reconnect=not auto_close)
 
         async def connected_later(*args: Any, **kwargs: Any) -> Any:
             return connect(await function(*args, **kwargs))
 
-        return connected_later if is_async(function) else connected
+        return connected_later if is_async(function) else lambda *args, **kwargs: connect(function(*args, **kwargs))
 
     return decorate
 
