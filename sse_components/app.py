@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar, overload
 
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from .access.grants import Grants
 from .access.limits import Limits, answer
+from .access.same_origin import SameOrigin
 from .access.visitor import SameSite, Visitors
 from .backends import Backend
 from .endpoints.authorization import Authorization, Authorize
@@ -61,6 +62,7 @@ def setup_sse(
     secret_key: str | None = None,
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
+    origins: str | Iterable[str] = (),
     grants_survive_restart: bool = False,
     public_broadcast: bool = False,
     shared: bool = True,
@@ -82,6 +84,7 @@ def setup_sse(
     element_builder: ElementBuilder | None = None,
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
+    origins: str | Iterable[str] = (),
     grant_seconds: float | None = None,
     grants_survive_restart: bool = False,
     public_broadcast: bool = False,
@@ -104,6 +107,7 @@ def setup_sse(
     element_builder: ElementBuilder | None = None,
     authorize_admin: AuthorizeAdmin | None = None,
     authorize: Authorize | None = None,
+    origins: str | Iterable[str] = (),
     grant_seconds: float | None = None,
     grants_survive_restart: bool = False,
     public_broadcast: bool = False,
@@ -132,6 +136,9 @@ def setup_sse(
             only.
         authorize: tells whether a request may follow a channel that it has a grant for. It is
             called when a stream opens and when its grants are renewed; `disconnect` has it called again.
+        origins: origins, such as `'https://app.example.com'`, whose pages may use the kit's routes as well as those of
+            the request's `Host`: those under which browsers know the application, where a proxy has to change the
+            `Host`.
         grant_seconds: seconds for which a grant is valid; by default an hour. Pages renew theirs in time; a stream
             without a valid grant ends.
         grants_survive_restart: whether grants from before a restart are valid where it has lost the revocations, as
@@ -163,6 +170,7 @@ def setup_sse(
         check_same_options(options, app.state.sse_options)
         return existing
     check_app(app, prefix)
+    same_origin = SameOrigin(origins)
     own = manager_for(options)
     visitors = Visitors(secret_key or app.secret_key, same_site=same_site)
     epoch = None if grants_survive_restart else lambda: own.backend.cursor.epoch
@@ -174,6 +182,7 @@ def setup_sse(
     add_routes(app, prefix, own, Authorization(grants, own.limits, authorize), authorize_admin, public_broadcast)
     put_innermost(app, user)
     layer = partial(SSEMiddleware, manager=own, grants=grants, visitors=visitors, prefix=prefix, shared=shared)
+    layer = partial(layer, same_origin=same_origin)
     put_outermost(app, layer)
     return own
 

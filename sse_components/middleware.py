@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .access import visitor
 from .access.bodies import Bodies, read_before
 from .access.grants import Grants
+from .access.headers import check_headers
 from .access.limits import Refusal
+from .access.same_origin import SameOrigin
 from .delivery import admission
 from .delivery.handover import SCOPE_KEY, Handover, Stream
 from .errors import SetupError
@@ -26,6 +29,7 @@ from .protocol import BROADCAST_PATH, CONNECTIONS_PATH, PRESENCE_PATH, RENEW_PAT
 FindUser = Callable[[Request], Any | Awaitable[Any]]
 # The routes of the kit that a body is read for.
 PATHS = (BROADCAST_PATH, CONNECTIONS_PATH, PRESENCE_PATH, RENEW_PATH, STATUS_PATH, STREAM_PATH)
+SAFE_METHODS = ("GET", "HEAD")
 LIFESPAN_ENDS = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
@@ -39,6 +43,7 @@ class SSEMiddleware:
         visitors: knows the browser of each request, and gives it a cookie where that is needed.
         prefix: path of the kit's routes.
         shared: whether a browser's pages share one connection.
+        same_origin: checks requests that change something.
     """
 
     def __init__(
@@ -50,9 +55,11 @@ class SSEMiddleware:
         visitors: visitor.Visitors,
         prefix: str,
         shared: bool = True,
+        same_origin: SameOrigin | None = None,
     ) -> None:
         self.app, self.manager, self.grants, self.visitors = app, manager, grants, visitors
         self.prefix, self.shared = prefix, shared
+        self._same_origin = same_origin or SameOrigin()
         self._bodies, self._paths = Bodies(manager.limits), {f"{prefix}{path}" for path in PATHS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,10 +135,19 @@ class SSEMiddleware:
             current_page.reset(token)
 
     async def _body_first(self, scope: Scope, receive: Receive) -> Receive:
-        """Read the body of a request to a route of the kit, and return what is to be received after it."""
+        """Read the body of a request to a route of the kit, and return what is to be received after it.
+
+        Raises:
+            Refusal: 400 for malformed headers, 403 for another origin, and as `Bodies.read`.
+            ClientDisconnect: if the client leaves before the end.
+        """
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path not in self._paths:
             return receive
+        headers = Headers(scope=scope)
+        check_headers(headers)
+        if scope["method"] not in SAFE_METHODS:
+            self._same_origin.check(headers)
         return read_before(await self._bodies.read(scope, receive), scope, receive)
 
 

@@ -403,6 +403,11 @@ async def test_a_cursor_of_another_log_gets_a_reset_and_the_stream_continues() -
         assert (await stream.until("data: live")).texts == ["live"]
 
 
+def test_origins_that_are_none_are_refused_at_set_up() -> None:
+    with pytest.raises(SetupError, match=r"^origins are such as .*, not '\*'$"):
+        setup_sse(FastHTML(secret_key="key"), origins="*")
+
+
 @pytest.mark.anyio
 async def test_urls_of_a_mounted_app_include_its_path() -> None:
     app, sse = live_app()

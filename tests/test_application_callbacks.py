@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from fasthtml.common import FT, FastHTML, P, to_xml
-from starlette.exceptions import HTTPException
 
 from sse_components import (
     Answer,
@@ -311,14 +310,16 @@ async def test_a_function_that_raises_is_named_in_the_log_once_and_the_kit_goes_
     assert len(named) <= times + (place == "region"), named  # the first refresh, and those that are sent later
 
 
-async def test_an_authorize_that_raises_answers_as_any_handler_does() -> None:
-    def authorize(request: Any, channel: str) -> bool:
-        raise HTTPException(402, "pay first")
-
-    async with run_live_app(authorize=authorize) as app:
+async def test_an_authorize_that_raises_refuses_for_the_moment_and_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with run_live_app(authorize=Probe("sync")(OSError("no database"))) as app:
         browser = app.browser()
         stream = await (await browser.post(await browser.grants("todos,news"))).to_end()
-        assert stream.status == 402
+        assert stream.status == 503
+        assert "retry-after" in stream.headers
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "authorize failed for 2 channels" in line
 
 
 async def test_a_job_whose_task_is_cancelled_while_its_reason_is_asked_for_shows_that_it_has_failed() -> None:

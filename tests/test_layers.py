@@ -47,6 +47,7 @@ ORDER = [
     "access.subscriber",
     "access.limits",
     "access.bodies",
+    "access.headers",
     "access.same_origin",
     "html.__init__",
     "html.swap",

@@ -14,7 +14,6 @@ from ..access.grants import Grant, Grants, grant_error
 from ..access.identity import Principal, is_of_another
 from ..access.limits import Limits, overloaded, refusal
 from ..access.rooms import known_name
-from ..access.same_origin import check_same_origin
 from ..access.subscriber import ActiveGrant
 from ..callbacks import call_each
 from ..errors import GrantError
@@ -47,14 +46,13 @@ class Authorization:
         """Return the fields of a request: of its address, or of the body of a POST.
 
         Raises:
-            Refusal: 403 for another origin, 413, 414 or 415 for a request that is too large or of another type.
+            Refusal: 413, 414 or 415 for a request that is too large or of another type.
         """
         limits, scope = self._limits, request.scope
         if len(scope["path"]) + 1 + len(scope["query_string"]) > limits.url_bytes:
             raise refusal(414, f"an address may have {limits.url_bytes} bytes; send grants in the body of a POST")
         if request.method != "POST":
             return request.query_params.multi_items()
-        check_same_origin(request.headers)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
             raise refusal(415, f"grants are sent as {FORM_TYPE}")
         return parse_qsl(read_body(request).decode(errors="replace"), keep_blank_values=True)

@@ -11,7 +11,6 @@ from starlette.responses import PlainTextResponse, Response
 from ..access.identity import Principal, is_tab_name, principal_of
 from ..access.limits import refusal
 from ..access.rooms import room_channel
-from ..access.same_origin import check_same_origin
 from ..delivery.connection import Connection
 from ..errors import ChannelError
 from ..manager import BroadcastManager
@@ -40,14 +39,13 @@ class PresenceReportEndpoint:
         """
         try:
             connection, tabs = await self._read(request)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
         client = None if connection.subscriber is None else connection.subscriber.client
         self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs, client)
         return Response(status_code=204)
 
     async def _read(self, request: Request) -> tuple[Connection, list[Tab]]:
-        check_same_origin(request.headers)
         report = json.loads(read_body(request))
         connection = own_connection(self._manager, report["connection"], request)
         limits, channels = self._manager.limits, connection.channels
