@@ -70,6 +70,7 @@ async def spread_streams(server: Server) -> AsyncIterator[list[Stream]]:
 async def test_workers_share_the_log_and_lose_nothing_when_one_is_killed(tmp_path: Path) -> None:
     async with serve(tmp_path) as server, spread_streams(server) as streams:
         workers = await pids(server)
+        path = await server.get("/grant?channels=news")
         count = await publish_by_all(server, workers)
         last = f"data: {count - 1}."
         for stream in streams:
@@ -78,7 +79,6 @@ async def test_workers_share_the_log_and_lose_nothing_when_one_is_killed(tmp_pat
         assert len({tuple(stream.frames[-count:]) for stream in streams}) == 1
 
         # One worker is killed, and uvicorn starts another one. Its streams come back where they were.
-        path = await server.get("/grant?channels=news")
         victim = workers.pop()
         psutil.Process(victim).kill()
         await until(lambda: not psutil.pid_exists(victim) or psutil.Process(victim).status() == "zombie")
