@@ -79,6 +79,11 @@ class PageServer:
         return self._address[1]
 
     @property
+    def folder(self) -> Path:
+        """The folder for files that outlive the process."""
+        return self._log.parent
+
+    @property
     def process_id(self) -> int:
         return self._process.pid
 
