@@ -5,7 +5,7 @@
 #   scripts/setup.sh venv       .venv, made with Python 3.11 or newer
 #   scripts/setup.sh node       Node.js and npm
 #   scripts/setup.sh browser    Chromium and its headless shell, from the system or from Playwright (needs .venv)
-#   scripts/setup.sh servers    nginx and Caddy, which some tests run
+#   scripts/setup.sh servers    nginx, Caddy and Redis, which some tests run
 set -eu
 
 OLDEST_NODE=18
@@ -89,9 +89,9 @@ setup_browser() {
 }
 
 setup_servers() {
-  for server in nginx caddy; do
-    have "$server" || add "$server" "$server" ||
-      say "there is no $server, so the tests that need it will fail ($(how_to_install "$server"))"
+  for server in nginx caddy redis-server; do
+    have "$server" || add "$server" "${server%-server}" ||
+      say "there is no $server, so the tests that need it will fail ($(how_to_install "$server" "${server%-server}"))"
   done
 }
 

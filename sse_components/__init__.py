@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .access.limits import Limits
 from .app import setup_sse
-from .backends import Backend, MemoryBackend, SqliteBackend
+from .backends import Backend, MemoryBackend, RedisBackend, SqliteBackend
 from .components import (
     SSE,
     ConnectionStats,
@@ -105,6 +105,7 @@ __all__ = [
     "PresenceList",
     "ProgressBar",
     "Publication",
+    "RedisBackend",
     "Region",
     "SSEComponentsError",
     "SSEConnection",

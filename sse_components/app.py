@@ -123,8 +123,8 @@ def setup_sse(
     Args:
         app: a FastHTML app that has not begun to serve.
         prefix: path of the kit's routes.
-        backend: keeps the log: `'sqlite:///live.db'` for several processes of one host, or a backend that you have
-            made; by default this process' memory.
+        backend: keeps the log: `'sqlite:///live.db'` for several processes of one host, `'redis://…'` for several
+            hosts, or a backend that you have made; by default this process' memory.
         manager: a manager that you have made: a `Kit`, or a `BroadcastManager`, which has no methods for components. It
             has its own `backend`, `heartbeat`, `element_builder`, `grant_seconds` and `limits`.
         htmx: generation of htmx on the app's pages, 2 or 4; by default read from the app's headers.

@@ -34,6 +34,7 @@ ORDER = [
     "backends.wake_up",
     "backends.sqlite_store",
     "backends.sqlite",
+    "backends.redis",
     "backends.urls",
     "backends.__init__",
     "access.__init__",

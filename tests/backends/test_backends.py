@@ -177,6 +177,7 @@ async def test_a_closed_backend_can_be_closed_and_opened_again(make: Make) -> No
         after = await append(backend, "a", "after")
         assert (heard, again) == ([before], [after])
         assert backend.since(["a"], Cursor.parse(before.id)) == [after]
+        await backend.close(again.append)
 
 
 async def test_a_backend_that_is_opened_twice_delivers_each_event_once(make: Make) -> None:
@@ -186,6 +187,7 @@ async def test_a_backend_that_is_opened_twice_delivers_each_event_once(make: Mak
         await append(backend, "a", "x")
         await backend.open(heard.append)
         await append(backend, "a", "y")
+        await backend.close(heard.append)
         assert texts(heard) == [b"x", b"y"]
 
 

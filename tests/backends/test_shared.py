@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from sse_components import BackendUnavailable, BroadcastMessage, HistoryGap
-from sse_components.backends import SqliteBackend
+from sse_components.backends import RedisBackend, SqliteBackend
 from sse_components.backends.base import NEW_LOG
 from sse_components.backends.shared import MAX_WAITING_BYTES, SharedBackend
 from sse_components.events.log import Cursor, Event
@@ -131,7 +131,11 @@ async def test_a_cursor_that_another_process_knew_first_is_reached(make: MakeOne
 
 
 def cut_off(backend: SharedBackend) -> None:
-    """Let nobody wake a process, as if its datagrams were lost."""
+    """Let nobody wake a process, as if datagrams and messages were lost."""
+    if isinstance(backend, RedisBackend):
+        assert backend._reader is not None
+        backend._reader.cancel()
+        return
     assert isinstance(backend, SqliteBackend)
     for socket in backend.path.parent.glob("*.sock"):
         socket.unlink()

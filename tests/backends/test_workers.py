@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.support.serving import UVICORN, Server, Site, Stream, serving, until
+from tests.support.stores import RedisServer
 
 pytestmark = pytest.mark.anyio
 
@@ -19,8 +20,18 @@ WORKERS = 2
 COMMAND = (*UVICORN, "--workers", str(WORKERS), "--timeout-graceful-shutdown", "5")
 
 
-def serve(folder: Path) -> AbstractAsyncContextManager[Server]:
-    return serving(COMMAND, folder, backend=f"sqlite:///{folder}/live.db")
+@pytest.fixture(params=["sqlite", "redis"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """Return the URL of an empty store."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/live.db"
+    else:
+        async with RedisServer(tmp_path) as server:
+            yield server.url
+
+
+def serve(folder: Path, url: str) -> AbstractAsyncContextManager[Server]:
+    return serving(COMMAND, folder, backend=url)
 
 
 async def pids(site: Site, count: int = WORKERS) -> set[int]:
@@ -67,8 +78,8 @@ async def spread_streams(server: Server) -> AsyncIterator[list[Stream]]:
     yield streams
 
 
-async def test_workers_share_the_log_and_lose_nothing_when_one_is_killed(tmp_path: Path) -> None:
-    async with serve(tmp_path) as server, spread_streams(server) as streams:
+async def test_workers_share_the_log_and_lose_nothing_when_one_is_killed(tmp_path: Path, url: str) -> None:
+    async with serve(tmp_path, url) as server, spread_streams(server) as streams:
         workers = await pids(server)
         path = await server.get("/grant?channels=news")
         count = await publish_by_all(server, workers)
@@ -93,8 +104,8 @@ async def test_workers_share_the_log_and_lose_nothing_when_one_is_killed(tmp_pat
         assert server.trouble == []
 
 
-async def test_a_restart_of_the_application_replays(tmp_path: Path) -> None:
-    async with serve(tmp_path) as server:
+async def test_a_restart_of_the_application_replays(tmp_path: Path, url: str) -> None:
+    async with serve(tmp_path, url) as server:
         stream = await server.stream()
         await server.publish(count=2)
         await stream.until("data: 1.")
@@ -105,7 +116,7 @@ async def test_a_restart_of_the_application_replays(tmp_path: Path) -> None:
         await stream.until("sse:shutdown")
         await server.ended()
         assert server.trouble == []
-    async with serve(tmp_path) as server:
+    async with serve(tmp_path, url) as server:
         await server.publish(first=3)
         for given in (last_id, None):
             again = await server.open(path, headers=[f"last-event-id: {given}"] if given else [])

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
-from sse_components import Backend, EventLog, SqliteBackend
+from sse_components import Backend, EventLog, RedisBackend, SqliteBackend
 from sse_components.backends import backend_of
 from sse_components.backends.shared import SharedBackend
 from sse_components.events.log import Event
-from tests.support.serving import ROOT
+from tests.support.serving import HOST, ROOT, free_port, until
 
 # Returns a closed backend, which keeps this many events per channel, and shares the store with the others that it made.
 MakeOne = Callable[[int], SharedBackend]
@@ -28,7 +29,70 @@ async def sqlite() -> AsyncIterator[MakeOne]:
         yield lambda max_events: SqliteBackend(Path(folder) / "live.db", EventLog(max_events=max_events))
 
 
-STORES: dict[str, Store] = {"sqlite": sqlite}
+class RedisServer:
+    """A Redis server on a free port, without data.
+
+    Args:
+        folder: where it may save its data.
+
+    Attributes:
+        url: of the server.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_port()
+        self.url = f"redis://{HOST}:{self._port}/0"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, with the data that it has saved."""
+        options = {"port": self._port, "bind": HOST, "dir": self._folder, "appendonly": "yes", "save": "''"}
+        self._process = await asyncio.create_subprocess_exec(
+            "redis-server",
+            *[part for name, value in options.items() for part in (f"--{name}", str(value))],
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        await until(self.answers)
+
+    async def answers(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection(HOST, self._port)
+        except OSError:
+            return False
+        writer.write(b"PING\r\n")
+        answer = await reader.readline()
+        writer.close()
+        return answer == b"+PONG\r\n"
+
+    async def kill(self, *, forget: bool = False) -> None:
+        """Kill it with SIGKILL.
+
+        Args:
+            forget: whether its data are lost.
+        """
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+        if forget:
+            shutil.rmtree(self._folder / "appendonlydir")
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()
+
+
+@asynccontextmanager
+async def redis() -> AsyncIterator[MakeOne]:
+    with TemporaryDirectory() as folder:
+        async with RedisServer(Path(folder)) as server:
+            yield lambda max_events: RedisBackend(server.url, EventLog(max_events=max_events))
+
+
+STORES: dict[str, Store] = {"sqlite": sqlite, "redis": redis}
 
 
 async def append(backend: Backend, channel: str, data: str, **options: Any) -> Event:
