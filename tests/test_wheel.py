@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -20,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 RUNNING = re.compile(r"running on (http://\S+)")
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 SERVE_EXAMPLES = str(ROOT / "tests" / "support" / "serve_examples.py")
-# The line of an example that names required packages beside the wheel.
-NEEDS = re.compile(r"^# Needs: (.+)$", re.MULTILINE)
+# The metadata of an example, with its dependencies.
+METADATA = re.compile(r"^# /// script\n(.*?)^# ///$", re.MULTILINE | re.DOTALL)
 
 Install = Callable[..., str]
 Serve = Callable[[tuple[str, ...]], dict[str, str]]
@@ -81,9 +82,14 @@ def address(wheel: Path, install: Install, tmp_path: Path) -> Iterator[str]:
 
 
 def needs(example: Path) -> tuple[str, ...]:
-    """Return the packages that an example says it needs beside the wheel."""
-    found = NEEDS.search(example.read_text("utf-8"))
-    return tuple(sorted(re.split(r",\s*", found[1]))) if found else ()
+    """Return the packages that an example says it needs beside this one.
+
+    Source: PEP 723.
+    """
+    [metadata] = METADATA.findall(example.read_text("utf-8"))
+    dependencies = tomllib.loads(re.sub("^# ?", "", metadata, flags=re.MULTILINE))["dependencies"]
+    assert dependencies[0] == "sse-components"
+    return tuple(sorted(dependencies[1:]))
 
 
 @pytest.mark.timeout(300)

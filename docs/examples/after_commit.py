@@ -1,4 +1,6 @@
-# Needs: fastlite
+# /// script
+# dependencies = ["sse-components", "fastlite"]
+# ///
 from fasthtml.common import *
 
 from sse_components import LiveList, setup_sse

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["sse-components"]
+# ///
 from fasthtml.common import *
 
 from sse_components import LiveList, setup_sse

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["sse-components"]
+# ///
 from random import random
 
 from fasthtml.common import *

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["sse-components"]
+# ///
 import asyncio
 
 from fasthtml.common import *

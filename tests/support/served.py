@@ -20,7 +20,7 @@ import uvicorn
 from fasthtml.common import FastHTML, JSONResponse, NotStr
 from starlette.responses import PlainTextResponse
 
-from sse_components import EventLog, Limits, MemoryBackend, create_sse_endpoint, setup_sse
+from sse_components import SSE, EventLog, Limits, MemoryBackend, create_sse_endpoint, setup_sse
 from sse_components.html.page_context import this_page
 
 
@@ -57,6 +57,10 @@ def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, backend
         page = this_page()
         page.enter({})
         return PlainTextResponse(page.stream_url(channels.split(",")))
+
+    @app.route("/page")
+    def page() -> Any:
+        return SSE(channels="news")
 
     @app.route("/publish")
     async def publish(channel: str, count: int = 1, first: int = 0, size: int = 0, burst: int = 1) -> PlainTextResponse:
