@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from e2e.axe import expect_no_serious_violations
 from e2e.conftest import OpenTab
+from e2e.fault_proxy import FaultProxy
 from e2e.page_server import PageServer
 
 HOSTILE = "<script>window.hacked = 1</script>"
@@ -94,3 +96,25 @@ def test_without_a_worker_each_tab_reports_itself(
         expect_people(tab, "Guest2 tabs")
     second.close()
     expect_people(first, "Guest1 tab")
+
+
+def test_a_browser_that_vanishes_without_a_word_leaves_and_all_others_stay(
+    open_tab: OpenTab, proxy: FaultProxy, new_context: Callable[..., BrowserContext], server: PageServer, room: str
+) -> None:
+    first = open_tab(f"/{room}/here")
+    sign_in(first, "alice")
+    first.reload()
+    vanishing = new_context().new_page()
+    vanishing.goto(f"{proxy.url}/{room}/here")
+    sign_in(vanishing, "bob")
+    vanishing.reload()
+    expect_people(first, "alice1 tab", "bob1 tab")
+    begin = monotonic()
+    proxy.black_hole()
+    expect_people(first, "alice1 tab")  # a lease is five seconds long with these heartbeats
+    assert monotonic() - begin >= 3  # its connection has not ended, as far as the server can tell
+
+    proxy.restore()
+    proxy.reset()  # its dead connections
+    expect_people(first, "alice1 tab", "bob1 tab")
+    vanishing.context.close()

@@ -119,7 +119,7 @@ class BroadcastManager:
         self.revocations = revocations_of(self.backend, grant_seconds)
         self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
         self.admission = Admission(self.quota, self.enforcement)
-        self.presence = Presence(limits=limits)
+        self.presence = Presence(heartbeat=heartbeat, limits=limits)
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
         self.home = HomeLoop(self._open, self.stop, lambda: bool(len(self.registry)))
         self.lock = asyncio.Lock()

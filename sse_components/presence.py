@@ -1,7 +1,8 @@
 """Presence: the users in each room, with their browsers and tabs, and whether somebody looks at a tab.
 
 A tab enters a room at once. It leaves at once if its browser reports so, and a few seconds later if only its connection
-ended: a short network failure, or the way from one page to the next, does not count as leaving.
+ended: a short network failure, or the way from one page to the next, does not count as leaving. A browser that vanishes
+without ending its connection, as with a dead battery, renews its report no more, and leaves when its lease expires.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ from .access.limits import Limits
 from .access.selector import Selector
 from .background import report
 from .checks import check_positive
+from .leases import Leases
+from .protocol import HEARTBEAT_SECONDS, LIVENESS_HEARTBEATS
 
 # Seconds after which the tabs of an ended connection leave.
 LEAVE_SECONDS = 3.0
+# How long a report counts, unless the browser repeats it, as it does with the heartbeats of its stream: so many of
+# them, and no less than so many seconds, because a report takes its time.
+LEASE_HEARTBEATS, LEASE_SECONDS = LIVENESS_HEARTBEATS, 5.0
 # Seconds within which changes are reported together. It is more where that takes long: it may take a tenth of the time.
 TOGETHER_SECONDS = 0.1
 SHARE = 10
@@ -71,14 +77,22 @@ class Presence:
 
     Args:
         leave_after: seconds after which the tabs of an ended connection leave.
+        heartbeat: seconds between two heartbeats of a stream: it decides how long a report counts.
         limits: how many tabs a client may have.
 
     Raises:
         ValueError: for a time that is not above 0.
     """
 
-    def __init__(self, *, leave_after: float = LEAVE_SECONDS, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        leave_after: float = LEAVE_SECONDS,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        limits: Limits | None = None,
+    ) -> None:
         check_positive(leave_after=leave_after)
+        self._leases = Leases(max(LEASE_HEARTBEATS * heartbeat, LEASE_SECONDS), self._vanish)
         self.leave_after, self._limits = leave_after, limits or Limits()
         self._listeners: list[Callable[[str], None]] = []
         self._reports: dict[str, Report] = {}
@@ -97,7 +111,7 @@ class Presence:
         self._listeners.append(listener)
 
     def report(self, connection: str, principal: Principal, tabs: Iterable[Tab], client: str | None = None) -> None:
-        """Replace the report of a connection.
+        """Replace the report of a connection, or repeat it: it counts until its lease expires.
 
         Args:
             connection: its id.
@@ -105,6 +119,7 @@ class Presence:
             tabs: all tabs of its browser. Those of the previous report that are missing have left.
             client: whose tabs are counted together; by default the browser's, or the connection's.
         """
+        self._leases.renew(connection)
         browser = principal.browser or connection
         named = {(principal.binding, tab.id): tab for tab in tabs}
         before = self._reports.get(connection)
@@ -145,6 +160,7 @@ class Presence:
 
     def close(self) -> None:
         """Forget all reports, without telling the listeners."""
+        self._leases.close()
         for timer in [*self._leaving.values(), *([self._timer] if self._timer else [])]:
             timer.cancel()
         self._reports.clear()
@@ -203,8 +219,14 @@ class Presence:
             self._set(connection, key, None)
         del self._reports[connection]
 
+    def _vanish(self, connection: str) -> None:
+        """Forget a connection whose browser is heard of no more."""
+        if connection in self._reports and connection not in self._leaving:
+            self._remove(connection)
+
     def _forget(self, connection: str) -> None:
         del self._leaving[connection]
+        self._leases.release(connection)
         self._remove(connection)
 
     def _notice(self, rooms: frozenset[str]) -> None:

@@ -82,6 +82,7 @@ ORDER = [
     "generators.progress",
     "publication",
     "home_loop",
+    "leases",
     "presence",
     "transactions",
     "manager",

@@ -126,3 +126,33 @@ async def test_no_change_is_reported_after_close(presence: Presence, changes: li
     assert presence.people("hall") == []
     await wait_for_leaving()
     assert changes == []
+
+
+async def test_a_browser_that_vanishes_leaves_when_its_lease_expires(
+    changes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sse_components.presence.LEASE_SECONDS", 0.1)
+    presence = Presence(heartbeat=0.01, leave_after=60)
+    presence.listen(changes.append)
+    presence.report("gone", ALICE, [tab("t1")])
+    presence.report("here", BOB, [tab("t2")])
+
+    def only_bob() -> bool:
+        presence.report("here", BOB, [tab("t2")])  # as browsers do with each heartbeat
+        return names(presence.people("hall")) == ["bob"]
+
+    await until(only_bob)
+    await until(lambda: presence._timer is None)
+    assert presence._reports.keys() == {"here"}
+    before = len(changes)
+    assert only_bob()
+    assert presence._timer is None  # a repeated report is no change
+    presence.report("gone", ALICE, [tab("t1")])  # it was only slow
+    assert names(presence.people("hall")) == ["alice", "bob"]
+    await until(lambda: len(changes) > before)
+    presence.close()
+
+
+@pytest.mark.parametrize(("heartbeat", "seconds"), [(15, 37.5), (6, 15), (1, 5)])
+def test_a_lease_is_some_heartbeats_long(heartbeat: float, seconds: float) -> None:
+    assert Presence(heartbeat=heartbeat)._leases.seconds == seconds

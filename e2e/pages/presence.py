@@ -16,7 +16,7 @@ def know_the_user(req: Request) -> None:
 
 def make_app(*, htmx4: bool) -> Any:
     app, rt = page_app(htmx4=htmx4, htmlkw={"lang": "en"}, before=Beforeware(know_the_user))
-    sse = setup_sse(app)
+    sse = setup_sse(app, heartbeat=2)
 
     @rt("/{room}/here")
     def here(room: str) -> Any:

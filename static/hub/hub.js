@@ -182,6 +182,9 @@ export class Hub {
       {
         wanted: () => this.#wanted(),
         onOpen: (connection) => this.#onOpen(connection),
+        onHeard: (connection) => {
+          if (connection === this.#current) this.#presenceReport.renew(connection.heartbeat);
+        },
         onState: (connection, change) => this.#onState(connection, change),
         onDenied: (subscription, reason) => this.#deny(subscription, reason),
         onEvent: (subscription, payload) => this.#deliver(subscription, { type: "event", payload }),

@@ -7,14 +7,23 @@ import { Timer } from "../timer.js";
 // When a page follows another in the same tab, both changes go in one report.
 const COLLECT_MS = 100;
 const RETRY_MS = 2_000;
+// A report that takes longer goes over a connection that is dead, such as one of before the computer slept.
+const TIMEOUT_MS = 5_000;
+// A report is repeated when so much of a heartbeat has passed: with each heartbeat, as these may come a little early.
+const RENEW_HEARTBEATS = 0.8;
 
-/** Tells the server which tabs are in which rooms over which connection, whenever that has changed. */
+/**
+ * Tells the server which tabs are in which rooms over which connection, whenever that has changed, and again as long as it hears
+ * of the server. Bytes that come, and no timer, remind it: browsers delay the timers of hidden tabs.
+ */
 export class PresenceReport {
   #address;
   #collect;
   #environment;
   #timer;
   #reported = "";
+  #reportedAt = 0;
+  #isSending = false;
 
   /**
    * @param {string} address of streams
@@ -33,6 +42,19 @@ export class PresenceReport {
     this.#reportWithin(COLLECT_MS);
   }
 
+  /**
+   * Repeat the report, if that is due: the server forgets one that is not repeated for some heartbeats.
+   *
+   * @param {number} heartbeat seconds
+   */
+  renew(heartbeat) {
+    if (this.#isSending) return;
+    const isDue = this.#environment.monotonic() - this.#reportedAt >= RENEW_HEARTBEATS * heartbeat * 1000;
+    if (!isDue || !this.#reported || !this.#collect().tabs.some(({ rooms }) => rooms.length > 0)) return;
+    this.#reported = "";
+    this.#report();
+  }
+
   /** @param {number} milliseconds */
   #reportWithin(milliseconds) {
     if (!this.#timer.isPending) this.#timer.start(milliseconds, () => this.#report());
@@ -44,6 +66,7 @@ export class PresenceReport {
     const isFirstAndEmpty = report.tabs.length === 0 && !this.#reported;
     if (!report.connection || isFirstAndEmpty || body === this.#reported) return;
     this.#reported = body;
+    this.#reportedAt = this.#environment.monotonic();
     if (await this.#send(body)) return;
     this.#reported = "";
     this.#reportWithin(RETRY_MS);
@@ -51,13 +74,21 @@ export class PresenceReport {
 
   /** @param {string} body */
   async #send(body) {
+    const { fetch } = this.#environment;
+    const attempt = new AbortController();
+    const timer = new Timer(this.#environment);
+    timer.start(TIMEOUT_MS, () => attempt.abort());
+    this.#isSending = true;
     try {
       const headers = { "Content-Type": "application/json" };
-      const { fetch } = this.#environment;
-      const { status } = await fetch(this.#address, { method: "POST", headers, body, cache: "no-store" });
+      const init = { method: "POST", headers, body, cache: /** @type {const} */ ("no-store"), signal: attempt.signal };
+      const { status } = await fetch(this.#address, init);
       return status < 500; // a report that was refused would be refused again
     } catch {
       return false;
+    } finally {
+      timer.stop();
+      this.#isSending = false;
     }
   }
 }

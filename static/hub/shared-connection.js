@@ -1,4 +1,4 @@
-import { BROADCAST_CHANNEL, DENIED_EVENT, OPEN_EVENT, RESET_EVENT, SUB_PARAM } from "../protocol.js";
+import { BROADCAST_CHANNEL, DENIED_EVENT, HEARTBEAT_SECONDS, OPEN_EVENT, RESET_EVENT, SUB_PARAM } from "../protocol.js";
 import { CLOSED } from "../stream/connection-state.js";
 import { StreamReader } from "../stream/stream-reader.js";
 
@@ -13,6 +13,7 @@ import { StreamReader } from "../stream/stream-reader.js";
  * @typedef {object} SharedConnectionOwner
  * @property {() => Subscription[]} wanted what the next attempt asks for
  * @property {(connection: SharedConnection) => void} onOpen
+ * @property {(connection: SharedConnection) => void} [onHeard] called when bytes have come, a heartbeat's as well
  * @property {(connection: SharedConnection, change: StateChange) => void} onState for every state but `live`
  * @property {(subscription: Subscription, reason: string) => void} onDenied
  * @property {(subscription: Subscription, event: StreamEvent) => void} onEvent
@@ -26,6 +27,8 @@ export class SharedConnection {
   isLive = false;
   /** The server's id of this connection. */
   id = "";
+  /** Seconds of silence after which the server sends a heartbeat. */
+  heartbeat = HEARTBEAT_SECONDS;
   #owner;
   #environment;
   #reader;
@@ -41,7 +44,11 @@ export class SharedConnection {
     const request = () => this.#newRequest();
     this.#reader = new StreamReader(
       address,
-      { onState: (change) => this.#changeState(change), onEvent: (event) => this.#receive(event) },
+      {
+        onHeard: () => this.#owner.onHeard?.(this),
+        onState: (change) => this.#changeState(change),
+        onEvent: (event) => this.#receive(event),
+      },
       { withCredentials: true, policy, request },
       env,
     );
@@ -103,9 +110,10 @@ export class SharedConnection {
     else this.#route(event);
   }
 
-  /** @param {{ connection: string, subs?: ({ channels: string[], expires: number } | null)[] }} greeting */
-  #open({ connection, subs = [] }) {
+  /** @param {{ connection: string, heartbeat?: number, subs?: ({ channels: string[], expires: number } | null)[] }} greeting */
+  #open({ connection, heartbeat = HEARTBEAT_SECONDS, subs = [] }) {
     this.id = connection;
+    this.heartbeat = heartbeat;
     for (const [index, member] of this.members.entries()) {
       const granted = subs[index];
       member.channels = new Set(granted?.channels);

@@ -21,6 +21,7 @@ import { decide } from "./retry-policy.js";
  * @typedef {object} StreamCallbacks
  * @property {(event: StreamEvent) => void} onEvent
  * @property {() => void} [onOpen]
+ * @property {() => void} [onHeard] called when bytes have come, a heartbeat's as well
  * @property {(change: StateChange) => void} [onState] called before `onOpen` and `onLoss`
  * @property {(loss: Loss) => void} [onLoss] called whenever an attempt fails or a stream ends
  */
@@ -199,6 +200,7 @@ export class StreamReader {
       onBytes: (bytes) => {
         this.#heardAt = this.#environment.now();
         parser.feed(bytes);
+        if (!signal.aborted) this.#callbacks.onHeard?.();
       },
     });
     if (!signal.aborted) this.#lose(outcome);

@@ -92,3 +92,45 @@ it("does not repeat a report that was refused", async () => {
   await pass(60_000);
   assert.equal(reports.length, 1);
 });
+
+it("repeats a report as long as it hears of the server, once a heartbeat", async () => {
+  report.renew(15);
+  assert.deepEqual(reports, []); // there is nothing to repeat
+  report.update();
+  await pass(100);
+  for (let time = 0; time < 29; time += 1) {
+    await pass(1_000);
+    report.renew(15);
+  }
+  await pass(0);
+  assert.equal(reports.length, 3);
+  assert.deepEqual(reports[2], reports[0]);
+});
+
+it("repeats no report of tabs that are in no room", async () => {
+  current = { connection: "c", tabs: [{ ...TAB, rooms: [] }] };
+  report.update();
+  await pass(100);
+  await pass(60_000);
+  report.renew(15);
+  await pass(0);
+  assert.equal(reports.length, 1);
+});
+
+it("gives up a report that takes too long, and sends it again over another connection", async () => {
+  const hanging = (/** @type {any} */ address, /** @type {RequestInit} */ { signal, body }) =>
+    new Promise((_, reject) => {
+      reports.push({ address, ...JSON.parse(String(body)) });
+      signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+    });
+  const env = { ...clock.environment, fetch: /** @type {any} */ (hanging) };
+  report = new PresenceReport("https://example.org/sse/stream", () => /** @type {any} */ (current), env);
+  report.update();
+  await pass(100);
+  report.renew(0.001); // one at a time
+  await pass(4_999);
+  assert.equal(reports.length, 1);
+  await pass(1);
+  await pass(2_000);
+  assert.equal(reports.length, 2);
+});
