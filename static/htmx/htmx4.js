@@ -42,6 +42,8 @@ export class Htmx4 {
       skipTransitionsIfHidden(tasks);
       this.#copied.copy(ctx, tasks);
     });
+    if (config.metaCharacter && config.metaCharacter !== ":")
+      this.#listen("htmx:after:process", ({ target }) => fire(target, "htmx:after:process", {})); // hyperscript waits for it
     this.#listen("htmx:before:settle", ({ detail }) => this.#copied.finish(detail.task));
     this.#listen("htmx:sse:before:message", (event) => this.#beforeMessage(event));
     this.#listen("htmx:sse:close", ({ target, detail }) => announceClose(target, detail.reason));

@@ -6,6 +6,9 @@ export const PRESERVED = "[hx-preserve], [data-hx-preserve]";
 /** Marks the elements that htmx 4 has processed: it cleans up only those. */
 export const PROCESSED_ATTRIBUTE = "data-htmx-powered";
 
+/** Attributes by which htmx processes an element. The kit connects its streams by itself. */
+export const PROCESSED_BY = /^(?:data-)?hx-(?!sse)/;
+
 /** An element that sends a request by htmx. */
 export const REQUESTING =
   "[hx-get], [hx-post], [hx-put], [hx-patch], [hx-delete], [hx-boost='true'], [hx-boost='true'] *";

@@ -18,13 +18,13 @@ const UPDATES = {
  * @param {Element} base
  * @param {Element} fresh
  * @param {Element} live
- * @returns {boolean} whether there was anything to change
+ * @returns {string[]} the names of what has changed
  */
 export function patchAttributes(base, fresh, live) {
   const names = changedAttributes(base, fresh);
   for (const name of names) (UPDATES[name] ?? updateText)(live, base, fresh, name);
   for (const name of names) updateText(base, base, fresh, name);
-  return names.length > 0;
+  return names;
 }
 
 /** @type {Update} */

@@ -1,4 +1,5 @@
 import { moveBefore } from "./fields.js";
+import { importHeld } from "./held-scripts.js";
 import { matchChildren } from "./match-children.js";
 import { movedNodes } from "./moved-nodes.js";
 import { replacementsOf } from "./replacements.js";
@@ -164,8 +165,7 @@ export class ChildrenPatch {
 
   /** @param {ChildNode} fresh */
   #insert(fresh) {
-    const live = document.importNode(fresh, true);
-    serverCopy.pair(fresh, live);
+    const live = importHeld(fresh);
     this.#base.insertBefore(fresh, afterOrFirst(this.#place.base, this.#base));
     this.#live.insertBefore(live, this.#next());
     this.#pass(fresh, live);

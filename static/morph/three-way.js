@@ -1,4 +1,4 @@
-import { PRESERVED } from "../htmx/names.js";
+import { PRESERVED, PROCESSED_BY } from "../htmx/names.js";
 import { BEFORE_MORPH_EVENT, KEEP_ATTRIBUTE } from "../protocol.js";
 import { isWrittenIn, keepingChoice, updateDefault } from "./fields.js";
 import { patchAttributes } from "./patch-attributes.js";
@@ -11,7 +11,7 @@ const KEPT = `[${KEEP_ATTRIBUTE}], ${PRESERVED}`;
 /**
  * @typedef {object} Changes what a patch has done to the page
  * @property {Element[]} inserted new elements, the outermost ones; their scripts have not run
- * @property {Element[]} changed elements that stayed, whose attributes the server has changed
+ * @property {Element[]} changed elements that stayed, for which the server has changed what htmx does
  */
 
 /**
@@ -81,7 +81,8 @@ export class ThreeWayPatch {
     }
     const isWritten = isWrittenIn(live, base);
     keepingChoice(live, () => {
-      if (patchAttributes(base, fresh, live)) this.changes.changed.push(live);
+      const names = patchAttributes(base, fresh, live);
+      if (names.some((name) => PROCESSED_BY.test(name))) this.changes.changed.push(live);
       if (isWritten) base.replaceChildren(...fresh.childNodes);
       else this.#patchContent(base, fresh, live);
     });

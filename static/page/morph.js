@@ -1,3 +1,4 @@
+import { importHeld } from "../morph/held-scripts.js";
 import { serverCopy } from "../morph/server-copy.js";
 import { patch } from "../morph/three-way.js";
 import { bringIn } from "./new-content.js";
@@ -23,12 +24,8 @@ export function morphInto(live, fresh, style) {
  * @param {ChildNode[]} fresh
  */
 function replace(live, fresh) {
-  const nodes = fresh.map((node) => document.importNode(node, true));
-  serverCopy.swap(
-    "outerHTML",
-    live,
-    nodes.map((node) => serverCopy.add(node)),
-  );
+  const nodes = fresh.map(importHeld);
+  serverCopy.swap("outerHTML", live, fresh);
   live.replaceWith(...nodes);
   bringIn({ inserted: nodes.filter((node) => node instanceof Element), changed: [] });
 }

@@ -1,12 +1,17 @@
-import { processElement } from "../htmx/process.js";
+import { allowsScripts, processElement, processInserted } from "../htmx/process.js";
+import { runScripts } from "../morph/held-scripts.js";
 
 /** @typedef {import("../morph/three-way.js").Changes} Changes */
 
 /**
- * Bring new content to life: the one way in for what a patch has inserted or changed.
+ * Bring new content to life: the one way in for what a patch has inserted, as htmx does it for what it swaps. Its scripts run
+ * once, htmx processes it, and `htmx.onLoad` tells those who initialize new content: hyperscript, SortableJS, MarkdownJS.
  *
  * @param {Changes} changes
  */
 export function bringIn({ inserted, changed }) {
-  for (const element of [...inserted, ...changed]) processElement(element);
+  const present = inserted.filter((element) => element.isConnected);
+  const roots = present.map((element) => (allowsScripts() ? runScripts(element) : element));
+  for (const element of roots) if (element.isConnected) processInserted(element);
+  for (const element of changed) if (element.isConnected) processElement(element);
 }
