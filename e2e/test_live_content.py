@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from e2e.axe import expect_no_serious_violations
 from e2e.conftest import OpenTab
@@ -126,6 +126,20 @@ def test_a_list_is_the_same_in_every_tab(open_tab: OpenTab, server: PageServer, 
         expect(item.nth(2)).to_have_text("</textarea></template></div><b>bold</b>")
         assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         expect_untouched(tab)
+
+
+def test_a_list_keeps_its_order_and_length_when_items_come_before_its_component(
+    open_tab: OpenTab, context: BrowserContext, server: PageServer, room: str
+) -> None:
+    held: list[Route] = []
+    context.route("**/live-list.js", lambda route: held.append(route))
+    server.post(f"/{room}/table/insert", scores_="b=10,a=9")
+    tab = open_live(open_tab, f"/{room}/table?max_length=3", room)
+    server.post(f"/{room}/table/insert", scores_="c=1,d=20")
+    expect(tab.locator("tbody > tr[id]")).to_have_count(4)
+    for route in held:
+        route.continue_()
+    expect(tab.locator("tbody > tr[id] td:first-child")).to_have_text(["c", "a", "b"])
 
 
 def test_a_table_keeps_its_order_whatever_a_tab_shows(open_tab: OpenTab, server: PageServer, room: str) -> None:

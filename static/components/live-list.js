@@ -18,6 +18,8 @@ export class LiveList {
 
   attach() {
     this.#sort();
+    const last = this.#keyedItems().at(-1);
+    if (last) this.#trim(last); // items may have come before this component
     this.#observer.observe(this.#list, { childList: true, subtree: true, attributeFilter: [KEY_ATTRIBUTE] });
     this.#update([]);
   }
