@@ -147,9 +147,9 @@ def setup_sse(
             default only pages with a grant get them: those that show `SSE` or a component that follows a channel.
         limits: how many connections there may be, and what they may ask for.
         shared: whether all tabs of a browser share one connection. If not, each page has one.
-        user: returns the user of a request, perhaps after an await; None for nobody. By default it is what FastHTML's
+        user: returns, sync or async, the user of a request; None for nobody. By default it is what FastHTML's
             beforeware, or Starlette's authentication, has put into `request.scope['auth']`. It is called before each
-            handler.
+            handler; if it raises, the request fails.
         same_site: `'lax'`, or `'none'` for an application that other sites show in a frame: the browser then sends the
             kit's cookie there, over HTTPS.
 

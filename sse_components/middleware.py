@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -19,6 +18,7 @@ from .access.grants import Grants
 from .access.headers import check_headers
 from .access.limits import Refusal
 from .access.same_origin import SameOrigin
+from .callbacks import call
 from .delivery import admission
 from .delivery.handover import SCOPE_KEY, Handover, Stream
 from .errors import SetupError
@@ -173,7 +173,7 @@ class InnermostMiddleware:
 
     Args:
         app: the application's routes.
-        find_user: returns the user of a request, perhaps after an await.
+        find_user: returns, sync or async, the user of a request.
     """
 
     def __init__(self, app: ASGIApp, find_user: FindUser | None = None) -> None:
@@ -184,8 +184,7 @@ class InnermostMiddleware:
         if scope["type"] == "http" and (page := current_page.get(None)) is not None:
             page.enter(scope)
             if self._find_user is not None and page.visitor is not None:
-                found = self._find_user(Request(scope))
-                page.visitor.user = await found if inspect.isawaitable(found) else found
+                page.visitor.user = await call(self._find_user, Request(scope))
         await self.app(scope, receive, send)
 
 

@@ -89,6 +89,15 @@ async def use_authorize_admin(give: Give) -> Any:
         return "connections" in json.loads(await app.browser().get("/sse/connections"))
 
 
+async def use_user(give: Give) -> Any:
+    async with run_live_app(user=give("ann")) as app:
+        browser = app.browser()
+        await browser.follow(await browser.grants())
+        [connection] = app.streams
+        assert connection.subscriber is not None
+        return connection.subscriber.principal.user
+
+
 async def use_element_builder(give: Give) -> Any:
     async with run_live_app(element_builder=give(P("built")), public_broadcast=True) as app:
         browser = app.browser()
@@ -150,6 +159,7 @@ async def use_on_drop(give: Give) -> Any:
 PLACES: dict[str, tuple[Callable[[Give], Awaitable[Any]], Any]] = {
     "authorize": (use_authorize, 200),
     "authorize_admin": (use_authorize_admin, True),
+    "user": (use_user, "ann"),
     "element_builder": (use_element_builder, [200, 200]),
     "the builder of a handler": (use_the_builder_of_a_handler, [["<p>built</p>"] * 3] * 2),
     "transform": (use_transform, [": Connected\n\n", "data: transformed\n\n", ": Connection closed\n\n"]),
@@ -160,7 +170,15 @@ PLACES: dict[str, tuple[Callable[[Give], Awaitable[Any]], Any]] = {
     "on_drop": (use_on_drop, None),
 }  # fmt: skip
 # Their tasks belong to the application or to a response, or begin without a context on purpose.
-OWN_CONTEXT = {"authorize", "authorize_admin", "element_builder", "the builder of a handler", "region", "transform"}
+OWN_CONTEXT = {
+    "authorize",
+    "authorize_admin",
+    "user",
+    "element_builder",
+    "the builder of a handler",
+    "region",
+    "transform",
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
