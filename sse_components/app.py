@@ -24,6 +24,7 @@ from .endpoints.renew import RenewEndpoint
 from .endpoints.stream import StreamEndpoint
 from .errors import SetupError
 from .html import assets
+from .html.granted import Site
 from .html.oob import flat
 from .html.page_context import kit_prefix, page_namespace
 from .html.scripts import ScriptTag
@@ -176,6 +177,7 @@ def setup_sse(
     epoch = None if grants_survive_restart else lambda: own.backend.cursor.epoch
     key, lasting = secret_key or app.secret_key, own.grant_seconds
     grants = Grants(key, max_age=lasting, revocations=own.revocations, epoch=epoch)
+    own.site = Site(prefix, grants)
     own.start_with_application()
     app.state.sse, app.state.sse_options = own, options
     add_headers(app, prefix, htmx)

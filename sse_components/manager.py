@@ -41,6 +41,7 @@ from .events.moment import now
 from .events.wire import check_channel, check_event, check_text, encode, event_name
 from .home_loop import HomeLoop, in_home_loop
 from .html.built import from_builder
+from .html.granted import Readers, Site, render_for
 from .html.oob import message_html
 from .html.page_context import page_of_session
 from .presence import Presence
@@ -123,6 +124,7 @@ class BroadcastManager:
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
         self.home = HomeLoop(self._open, self.stop, lambda: bool(len(self.registry)))
         self.lock = asyncio.Lock()
+        self.site: Site | None = None
         self._takes_any_data = element_builder is not None
         self._queues: dict[SSEConnection, None] = {}
         self._shutdown = Shutdown(self.fanout)
@@ -259,7 +261,7 @@ class BroadcastManager:
         append = partial(
             self._append,
             check_channel(channel),
-            self._checked(message_html(elements, target, swap)),
+            self._checked(render_for(Readers(channel, self), message_html, elements, target, swap)),
             event=check_event(event),
             exclude_tabs=tabs,
             exclude_connections=names - tabs,
@@ -408,7 +410,8 @@ class BroadcastManager:
         built = None
         if self.element_builder is not None:
             async with self._building:
-                built = from_builder(await call(self.element_builder, message.type, message.data))
+                made = await call(self.element_builder, message.type, message.data)
+                built = render_for(Readers(BROADCAST_CHANNEL, self), from_builder, made)
         if built is None:
             return as_json, event_name(message.type), as_json
         return as_json, check_event(built[0]), self._checked(built[1])

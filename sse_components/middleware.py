@@ -22,6 +22,7 @@ from .callbacks import call
 from .delivery import admission
 from .delivery.handover import SCOPE_KEY, Handover, Stream
 from .errors import SetupError
+from .html.granted import Site
 from .html.page_context import Page, current_page
 from .manager import BroadcastManager
 from .protocol import BROADCAST_PATH, CONNECTIONS_PATH, PRESENCE_PATH, RENEW_PATH, STATUS_PATH, STREAM_PATH
@@ -128,10 +129,13 @@ class SSEMiddleware:
         scope[admission.SCOPE_KEY] = self.manager.admission
         prefix, cursor = scope.get("root_path", "") + self.prefix, self.manager.backend.cursor
         page = Page(prefix, self.grants, cursor, scope, shared=self.shared, manager=self.manager)
+        if self.manager.site is None or self.manager.site.prefix != prefix:
+            self.manager.site = Site(prefix, self.grants)
         token = current_page.set(page)
         try:
             await self.app(scope, receive, with_cookies(known, send))
         finally:
+            page.is_over = True
             current_page.reset(token)
 
     async def _body_first(self, scope: Scope, receive: Receive) -> Receive:

@@ -56,6 +56,7 @@ ORDER = [
     "html.built",
     "html.assets",
     "html.page_context",
+    "html.granted",
     "html.mounting",
     "html.connect",
     "html.scripts",

@@ -136,13 +136,17 @@ def session_channel(session: str) -> KitChannel:
     return KitChannel(f"{CONTROL_PREFIX}session/{digest(session)}")
 
 
+def is_personal(channel: str) -> bool:
+    """Tell whether a channel is that of one user or one session."""
+    return channel.startswith((f"{CONTROL_PREFIX}user/", f"{CONTROL_PREFIX}session/"))
+
+
 def is_of_another(channel: str, principal: Principal) -> bool:
     """Tell whether a channel is that of another user or session than a principal's."""
-    if channel.startswith(f"{CONTROL_PREFIX}user/"):
-        return principal.user is None or channel != user_channel(principal.user)
-    if channel.startswith(f"{CONTROL_PREFIX}session/"):
-        return principal.session is None or channel != session_channel(principal.session)
-    return False
+    user, session = principal.user, principal.session
+    own = [user_channel(user)] if user is not None else []
+    own += [session_channel(session)] if session is not None else []
+    return is_personal(channel) and channel not in own
 
 
 def digest(value: str) -> str:

@@ -9,7 +9,8 @@ from fasthtml.common import FT
 
 from ..errors import MarkupError
 from ..html.connect import closing, connecting, sse_div
-from ..html.page_context import this_page
+from ..html.granted import Granted
+from ..html.page_context import current_page
 from ..protocol import CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, SHARED_ATTRIBUTE
 
 MESSAGE = "message"
@@ -33,7 +34,8 @@ def SSE(
 
     Args:
         children: its content until the first message.
-        channels: the name of a channel, or of several. A signed token grants them to this page.
+        channels: the name of a channel, or of several. A signed token grants them to the page that the element becomes
+            a part of; in what is published, to everybody who may follow the message's channel.
         swap: how a message is swapped into it, as `hx-swap`: `'innerHTML'`, `'beforeend show:bottom'`, ..., `'none'`.
         event: the event, or the events, that it swaps.
         heal: what is loaded again when the server can no longer send what the page missed: `'page'`, the selector of a
@@ -48,18 +50,19 @@ def SSE(
 
     Raises:
         ChannelError, WireError, MarkupError: for a channel, an event or a swap that is not allowed.
-        SetupError: outside of a request of an app with `setup_sse`.
+        SetupError: when it is rendered, outside of a request of an app with `setup_sse` and of a message.
 
     Example:
         `SSE(channels='clock', swap='innerHTML')`
     """
     events = [event] if isinstance(event, str) else list(event)
-    kwargs |= granted(heal)
+    grant = Granted(as_list(channels))
+    kwargs |= granted(grant, heal)
     if close is not None:
         kwargs |= closing(close)
     if not shared:
         kwargs[SHARED_ATTRIBUTE] = "element"
-    return sse_div(this_page().stream_url(as_list(channels)), events, swap, *children, id=id, **kwargs)
+    return sse_div(grant.address, events, swap, *children, id=id, **kwargs)
 
 
 def following(channels: str | Iterable[str], *, heal: str = "page") -> dict[str, Any]:
@@ -72,14 +75,15 @@ def following(channels: str | Iterable[str], *, heal: str = "page") -> dict[str,
     Raises:
         ChannelError, MarkupError, SetupError: as `SSE`.
     """
-    return connecting(this_page().stream_url(as_list(channels)), [MESSAGE], "none") | granted(heal)
+    grant = Granted(as_list(channels))
+    return connecting(grant.address, [MESSAGE], "none") | granted(grant, heal)
 
 
-def granted(heal: str) -> dict[str, Any]:
-    """Return the attributes of an element whose channels are granted to this page."""
-    page = this_page()
-    shared = None if page.shared else "page"
-    return {CURSOR_ATTRIBUTE: str(page.cursor), HEAL_ATTRIBUTE: check_heal(heal), SHARED_ATTRIBUTE: shared}
+def granted(grant: Granted, heal: str) -> dict[str, Any]:
+    """Return the attributes of an element that has a grant."""
+    page = current_page.get(None)
+    shared = None if page is None or page.shared else "page"
+    return {CURSOR_ATTRIBUTE: grant.cursor, HEAL_ATTRIBUTE: check_heal(heal), SHARED_ATTRIBUTE: shared}
 
 
 def as_list(channels: str | Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from ..errors import HandleError, MarkupError, SetupError
 from ..forks import Guard
-from ..html.page_context import current_page, this_page
+from ..html.granted import present_manager
 from .handle import Handle, check_id
 
 H = TypeVar("H", bound=Handle)
@@ -167,7 +167,7 @@ def bind(kind: type[H], handle: H | str, *, also: Handle | str | None = None, **
         given = {name: value for name, value in options.items() if value is not None}
         check_same(kind, id, {name: handle.option(name) for name in given}, given)
         return handle
-    this_page()  # for its error, outside of a request
+    present_manager()  # for its error, outside of a request
     if (kit := kit_of_page()) is None:
         raise SetupError(f"the id {id!r} stands for a handle of a Kit, which this app does not have: pass the handle")
     return kit.handle(kind, id, **options)
@@ -175,8 +175,11 @@ def bind(kind: type[H], handle: H | str, *, also: Handle | str | None = None, **
 
 def kit_of_page() -> HasHandles | None:
     """Return the manager of the present request's application, if it has handles."""
-    page = current_page.get(None)
-    return page.manager if page is not None and isinstance(page.manager, HasHandles) else None
+    try:
+        manager = present_manager()
+    except SetupError:
+        return None
+    return manager if isinstance(manager, HasHandles) else None
 
 
 def address(kind: type[Handle], handle: Handle | str | None, channel: str | None, what: str) -> tuple[str, str]:

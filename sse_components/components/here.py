@@ -14,8 +14,8 @@ from ..access.rooms import ANYWHERE, room_channel
 from ..background import report, start_task
 from ..callbacks import call, check_sync
 from ..errors import MessageTooLarge, NotRunning, SetupError
+from ..html.granted import present_manager
 from ..html.oob import oob
-from ..html.page_context import this_page
 from ..manager import BroadcastManager
 from ..presence import Person
 from ..protocol import ROOM_ATTRIBUTE
@@ -143,7 +143,7 @@ def here_or_pages(here: Here | None) -> Here:
     """
     if here is not None:
         return here
-    manager = this_page().manager
+    manager = present_manager()
     if not isinstance(manager, HasHere):
         raise SetupError("only a Kit knows who is here, and this app does not have one: pass sse.here")
     return manager.here

@@ -12,6 +12,7 @@ from fasthtml.common import FT, NotStr
 from ..access.identity import as_set
 from ..callbacks import call
 from ..errors import MarkupError, NotRunning
+from ..html.granted import Readers, current_readers
 from ..html.oob import render as render_html
 from ..manager import BroadcastManager
 from ..protocol import LIVE_REGION_ATTRIBUTE
@@ -90,8 +91,7 @@ class Region(Handle):
 
         Returns:
             A `Publication`. Its id is empty if the region is rendered later, with others. It raises what the function
-            raises, which is logged with the line of this call if nobody looks at it; and `SetupError`, if the function
-            makes an element that follows channels by itself: those are granted to one page.
+            raises, which is logged with the line of this call if nobody looks at it.
 
         Raises:
             NotRunning: before start-up or after shutdown.
@@ -106,6 +106,9 @@ class Region(Handle):
         return start(self._render_and_publish(exclude))
 
     async def _render_and_publish(self, exclude: frozenset[str]) -> str:
+        # Whatever it shows follows its channels from before it was rendered.
+        readers = Readers(self.channel, self._manager, self._manager.backend.cursor)
+        current_readers.set(readers)
         html = NotStr(await call(render_html, await call(self.render)))
         try:
             return await self._publish_out_of_band(morph(html), target=self.id, swap="beforeend", exclude=exclude)

@@ -19,7 +19,7 @@ from ..callbacks import call_each
 from ..errors import GrantError
 from ..html.page_context import kit_prefix
 from ..manager import BroadcastManager
-from ..protocol import SUB_PARAM
+from ..protocol import BROADCAST_CHANNEL, SUB_PARAM
 
 logger = logging.getLogger("sse_components")
 
@@ -158,7 +158,7 @@ def refuse_others(decisions: dict[str, Grant | GrantError]) -> None:
     """Refuse the grants that are limited to those who may follow another channel, if no grant here is for that one."""
     limited = {text: grant for text, grant in decisions.items() if isinstance(grant, Grant) and grant.via is not None}
     others = [grant for text, grant in decisions.items() if isinstance(grant, Grant) and text not in limited]
-    reached = channels_of(others)
+    reached = channels_of(others) | ({BROADCAST_CHANNEL} if others else set())
     while found := {text: grant for text, grant in limited.items() if grant.via in reached}:
         reached |= channels_of(found.values())
         limited = {text: grant for text, grant in limited.items() if text not in found}

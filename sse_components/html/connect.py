@@ -8,6 +8,7 @@ from fasthtml.common import FT, Div
 
 from ..errors import MarkupError
 from ..events.wire import RESERVED_EVENTS, check_event
+from .granted import Late
 from .oob import selector
 from .swap import is_swap, parse_swap
 
@@ -46,14 +47,14 @@ def create_sse_element(
     return sse_div(url, [name.strip() for name in swap_strategy.split(",")], None, **shown)
 
 
-def sse_div(url: str, events: list[str], swap: str | None, *children: Any, **attrs: Any) -> FT:
+def sse_div(url: str | Late, events: list[str], swap: str | None, *children: Any, **attrs: Any) -> FT:
     """Return a `Div` that connects to `url` and swaps `events`; `attrs` have the last word."""
     if "sse:" in str(attrs.get("hx_trigger", "")):
         raise MarkupError("hx_trigger='sse:…' belongs on an element inside: htmx 4 connects by this one's trigger")
     return Div(*children, **{**connecting(url, events, swap), **attrs})
 
 
-def connecting(url: str, events: list[str], swap: str | None) -> dict[str, Any]:
+def connecting(url: str | Late, events: list[str], swap: str | None) -> dict[str, Any]:
     """Return the attributes by which an element connects to `url` and swaps `events`, on htmx 2 and 4 alike."""
     # htmx 2's extension reads data-sse-*, htmx 4's hx-sse:connect, on FastHTML's pages with a dash for the colon.
     swapped = ",".join(map(check_received, events))

@@ -27,9 +27,10 @@ class Page:
         scope: the request's ASGI scope, with what middleware and the handler have added.
         shared: whether it shares its connection with the browser's other pages.
         manager: the application's manager, which knows what an id stands for; None outside of an application.
+        is_over: whether its response has been sent.
     """
 
-    __slots__ = ("cursor", "grants", "manager", "prefix", "scope", "shared")
+    __slots__ = ("cursor", "grants", "is_over", "manager", "prefix", "scope", "shared")
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Page:
         manager: Any = None,
     ) -> None:
         self.prefix, self.grants, self.cursor, self.shared = prefix, grants, cursor, shared
-        self.manager = manager
+        self.manager, self.is_over = manager, False
         self.enter(scope or {})
 
     def enter(self, scope: Mapping[str, Any]) -> None:

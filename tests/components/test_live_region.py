@@ -99,14 +99,12 @@ async def test_a_thread_that_waits_for_a_refresh_keeps_the_order_of_its_messages
     assert published_html(sse, "board") == ["before", morphed("board"), "after"]
 
 
-@pytest.mark.usefixtures("rendered_page")
-async def test_grants_of_a_page_are_not_published_with_a_region(sse: Kit) -> None:
+async def test_a_live_component_in_a_region_needs_an_application(sse: Kit) -> None:
     @sse.region("board")
     def board() -> FT:
         return LiveText("1", id="one")
 
-    assert "data-sse-connect" in to_xml(board())
-    with pytest.raises(SetupError, match="granted to the page of a request"):
+    with pytest.raises(SetupError, match=r"in an app with setup_sse\(app\) only$"):
         await board.refresh()
     assert published_html(sse, "board") == []
 

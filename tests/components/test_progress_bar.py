@@ -330,4 +330,4 @@ async def test_a_negative_total_is_refused(sse: Kit) -> None:
 
 def test_outside_of_a_request_there_is_no_page() -> None:
     with pytest.raises(SetupError):
-        ProgressBar(Kit().job("export"))
+        to_xml(ProgressBar(Kit().job("export")))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,16 +15,18 @@ from tests.support.rendering import GRANTS, HERE
 
 def grant(element: FT) -> Grant:
     """Return what the address that an element connects to grants."""
-    ((name, (token,)),) = parse_qs(urlsplit(element.attrs["data-sse-connect"]).query, strict_parsing=True).items()
+    ((name, (token,)),) = parse_qs(urlsplit(str(element.attrs["data-sse-connect"])).query, strict_parsing=True).items()
     assert name == "sub"
-    return GRANTS.read(token, this_page().principal)
+    return GRANTS.read(token, this_page().principal, place="/live")
 
 
 @pytest.mark.usefixtures("rendered_page")
 def test_an_element_connects_on_htmx_2_and_on_htmx_4() -> None:
     element = SSE(channels="todos")
+    assert str(element.attrs["data-sse-cursor"]) == "epoch-7"
+    assert len(set(re.findall(r'"(/live/stream[^"]*)"', to_xml(element)))) == 1
     url = element.attrs["data-sse-connect"]
-    assert url.startswith("/live/stream?sub=")
+    assert str(url).startswith("/live/stream?sub=")
     assert (element.tag, element.children) == ("div", ())
     assert element.attrs == {
         "hx-ext": "sse",
@@ -33,7 +36,7 @@ def test_an_element_connects_on_htmx_2_and_on_htmx_4() -> None:
         "data-sse-swap": "message",
         "hx-swap": "innerHTML",
         "hx-disinherit": "hx-swap",
-        "data-sse-cursor": "epoch-7",
+        "data-sse-cursor": element.attrs["data-sse-cursor"],
     }
 
 
@@ -105,7 +108,7 @@ def test_invalid_options_are_refused(options: dict[str, Any], error: type[Except
 
 def test_outside_of_a_request_channels_cannot_be_granted() -> None:
     with pytest.raises(SetupError, match="channels are granted to the page of a request"):
-        SSE(channels="todos")
+        to_xml(SSE(channels="todos"))
 
 
 @pytest.mark.usefixtures("rendered_page")

@@ -58,7 +58,7 @@ def test_a_textarea_keeps_its_first_newline_and_its_text() -> None:
 )
 def test_a_server_field_follows_a_channel_and_sends_its_value(component: Any, said: str, trigger: str) -> None:
     made = component(scope="server", id="it", hx_post="/save")
-    assert made.attrs["data-sse-connect"].startswith("/live/stream?sub=")
+    assert str(made.attrs["data-sse-connect"]).startswith("/live/stream?sub=")
     field = attributes(made)
     assert (field["id"], field["hx-post"], field["hx-trigger"], field["hx-swap"]) == ("it", "/save", trigger, "none")
     assert attributes(made, "data")["value"] == said
@@ -86,7 +86,7 @@ def test_invalid_combinations_of_options_are_refused(make: Any, message: str) ->
 
 def test_a_server_field_needs_a_request() -> None:
     with pytest.raises(SetupError):
-        SyncedInput("a", scope="server", id="a")
+        to_xml(SyncedInput("a", scope="server", id="a"))
 
 
 def test_a_toggle_sets_an_attribute_of_html() -> None:

@@ -146,7 +146,7 @@ async def test_the_level_of_a_toast_decides_how_long_it_is_shown(
 
 
 def channels_of(stack: Any) -> frozenset[str]:
-    grant = re.search(r"sub=([\w.-]+)", stack.attrs["data-sse-connect"])
+    grant = re.search(r"sub=([\w.-]+)", str(stack.attrs["data-sse-connect"]))
     assert grant
     page = current_page.get()
     return page.grants.read(grant[1], page.principal, place=page.prefix).channels
