@@ -11,7 +11,7 @@ from .components.handle import Exclude, Handle, check_id
 from .components.handle_registry import HandleRegistry
 from .components.here import Here
 from .components.live_list import ItemList
-from .components.live_region import Region
+from .components.live_region import FetchedRegion, Region
 from .components.live_text import Text
 from .components.log_tail import Log
 from .components.progress_bar import Job
@@ -307,6 +307,31 @@ class Kit(BroadcastManager):
             `sse.list('todos').append(Li('milk', id='todo-1'))`
         """
         return self.handles.get(ItemList, id, partial(ItemList, self, id), channel=channel)
+
+    def refresh(self, id: str, *, channel: str | None = None, exclude: Exclude = None) -> Publication:
+        """Have each tab fetch its `LiveRegion(id=..., fetch=...)` again, for its own user.
+
+        It may be called anywhere, with or without `await`, as `publish`. Calls within 0.1 seconds are one. Tabs of many
+        browsers do not ask at the same moment. Focus, caret, scroll position and what is typed are kept.
+
+        Args:
+            id: the id of the region.
+            channel: the channel that it follows; by default the id.
+            exclude: tabs (`this_tab()`) and connections that do not fetch it.
+
+        Returns:
+            A `Publication`. Its id is empty if the message is published later.
+
+        Raises:
+            MarkupError: for an id that a selector cannot name.
+            HandleError: for another channel than before.
+            NotRunning: before start-up or after shutdown.
+
+        Example:
+            `sse.refresh('orders')`
+        """
+        region = self.handles.get(FetchedRegion, id, partial(FetchedRegion, self, id), channel=channel)
+        return region.refresh(exclude=exclude)
 
     def region(
         self, id: str, *, channel: str | None = None, interval: float | None = None

@@ -88,6 +88,9 @@ MAX_ATTRIBUTE: Final = "data-sse-max"
 KEY_ATTRIBUTE: Final = "data-sse-key"
 LIVE_REGION_ATTRIBUTE: Final = "data-sse-live-region"
 MORPH_ATTRIBUTE: Final = "data-sse-morph"
+# The address from which each page fetches its region, and the milliseconds within which all pages do so.
+FETCH_ATTRIBUTE: Final = "data-sse-fetch"
+SPREAD_ATTRIBUTE: Final = "data-sse-spread"
 
 # LogTail, Toasts.
 LOG_TAIL_ATTRIBUTE: Final = "data-sse-log-tail"

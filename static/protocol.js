@@ -77,6 +77,9 @@ export const MAX_ATTRIBUTE = "data-sse-max";
 export const KEY_ATTRIBUTE = "data-sse-key";
 export const LIVE_REGION_ATTRIBUTE = "data-sse-live-region";
 export const MORPH_ATTRIBUTE = "data-sse-morph";
+/** The address from which each page fetches its region, and the milliseconds within which all pages do so. */
+export const FETCH_ATTRIBUTE = "data-sse-fetch";
+export const SPREAD_ATTRIBUTE = "data-sse-spread";
 
 // LogTail, Toasts.
 export const LOG_TAIL_ATTRIBUTE = "data-sse-log-tail";

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from fasthtml.common import FT, NotStr
+from fasthtml.common import FT, NotStr, Template
 
 from ..access.identity import as_set
 from ..callbacks import call
@@ -15,7 +15,7 @@ from ..errors import MarkupError, NotRunning
 from ..html.granted import Readers, current_readers
 from ..html.oob import render as render_html
 from ..manager import BroadcastManager
-from ..protocol import LIVE_REGION_ATTRIBUTE
+from ..protocol import FETCH_ATTRIBUTE, LIVE_REGION_ATTRIBUTE, MORPH_ATTRIBUTE, SPREAD_ATTRIBUTE
 from ..publication import Publication, calling_place
 from .handle import Exclude, Handle
 from .handle_registry import address, bind
@@ -24,6 +24,8 @@ from .throttle import Throttle, start
 
 # Seconds between two messages of one region.
 INTERVAL = 0.1
+# Requests for a fetched region that are spread over one second.
+FETCHES_PER_SECOND = 500
 
 
 class Region(Handle):
@@ -116,6 +118,38 @@ class Region(Handle):
             return ""  # the application has stopped meanwhile
 
 
+class FetchedRegion(Handle):
+    """What `sse.refresh(id)` works with: it tells pages that their region has changed, and each fetches its own.
+
+    Attributes:
+        id: the id of the `LiveRegion`.
+        channel: the channel that the `LiveRegion` follows.
+
+    Args:
+        manager: publishes.
+        id: the id of the `LiveRegion`.
+        channel: the channel that it follows; by default the id.
+
+    Raises:
+        MarkupError: for an id that a selector cannot name.
+    """
+
+    KIND = "a region that pages fetch"
+
+    def __init__(self, manager: BroadcastManager, id: str, *, channel: str | None = None) -> None:
+        super().__init__(manager, id, channel=channel)
+        self._throttle = Throttle(manager, self._send, INTERVAL, leading=True)
+
+    def refresh(self, *, exclude: Exclude = None) -> Publication:
+        """Have each page that shows the region fetch it."""
+        return self._manager.run_after_commit(partial(self._throttle.request, as_set(exclude), calling_place()))
+
+    def _send(self, exclude: frozenset[str]) -> Publication:
+        spread = 1_000 * self._manager.get_connection_count(channel=self.channel) // FETCHES_PER_SECOND
+        changed = Template(**{MORPH_ATTRIBUTE: True, SPREAD_ATTRIBUTE: spread})
+        return self._publish_out_of_band(changed, target=self.id, swap="beforeend", exclude=exclude)
+
+
 async def show_awaited(content: Awaitable[Any], show: Callable[[Any], FT]) -> FT:
     """Show content as soon as it is there."""
     return show(await content)
@@ -127,11 +161,13 @@ def LiveRegion(
     channel: str | None = None,
     tag: str = "div",
     cls: str = "",
+    fetch: Any = None,
     **kwargs: Any,
 ) -> FT:
-    """Show what a function renders, the same in every tab.
+    """Show what a function renders, the same in every tab; or, with `fetch`, what each tab's user may see.
 
-    `sse.region(id)` makes a region of the function. Its `refresh()` renders it again.
+    `sse.region(id)` makes a region of the function. Its `refresh()` renders it again, once for everybody. With `fetch`,
+    `sse.refresh(id)` has each tab fetch the region by itself, so that its handler knows the user and the session.
 
     Args:
         content: what it shows at first; or the region, which renders it.
@@ -139,25 +175,42 @@ def LiveRegion(
         channel: the channel that it follows; by default the region's, which is the id by default.
         tag: the name of its tag.
         cls: classes beside `sse-live-region`.
+        fetch: the handler that renders the region for one user, or its path. It returns the content, or the region.
         kwargs: attributes of the tag.
 
     Returns:
         The element.
 
     Raises:
-        MarkupError: for a missing id, an id that a selector cannot name, or a region whose function is async.
+        MarkupError: for a missing id, an id that a selector cannot name, a region whose function is async, or a `fetch`
+            that is no path.
         HandleError: for another channel than the region's.
         ChannelError, SetupError: as `SSE`.
 
     Example:
         `LiveRegion(board)`
+
+    Example:
+        `LiveRegion(my_orders(session), id='orders', fetch=my_orders)`
     """
     if content and isinstance(content[0], Region):
         id = bind(Region, content[0], also=id)
         content = (render_now(id), *content[1:])
     id, channel = address(Region, id, channel, "LiveRegion")
-    kwargs = {LIVE_REGION_ATTRIBUTE: True, **kwargs}
+    kwargs = {LIVE_REGION_ATTRIBUTE: True, FETCH_ATTRIBUTE: path_of(fetch), **kwargs}
     return live_tag(tag, *content, id=id, channel=channel, cls=f"sse-live-region {cls}", **kwargs)
+
+
+def path_of(fetch: Any) -> str | None:
+    """Return the path of a handler, as FastHTML's `rt` makes it, or the path that is given; None for None.
+
+    Raises:
+        MarkupError: for anything else.
+    """
+    path = None if fetch is None else str(fetch)
+    if path is not None and (not path.startswith("/") or path.startswith("//")):
+        raise MarkupError(f"fetch must be a handler with a route, or its path, not {path!r}")
+    return path
 
 
 def render_now(region: Region) -> Any:

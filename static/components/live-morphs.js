@@ -1,5 +1,6 @@
 import { morphInto } from "../page/morph.js";
 import { MORPH_ATTRIBUTE } from "../protocol.js";
+import { keepGrants } from "./keep-grants.js";
 
 const MORPHS = `:scope > template[${MORPH_ATTRIBUTE}]`;
 
@@ -8,13 +9,14 @@ const MORPHS = `:scope > template[${MORPH_ATTRIBUTE}]`;
  * like any other content, so that both generations of htmx deliver it.
  *
  * @param {Element} element
- * @param {(content: DocumentFragment) => void} apply
+ * @param {(content: DocumentFragment, morph: HTMLTemplateElement) => void} apply
  */
 export function takeMorphs(element, apply) {
   const templates = /** @type {NodeListOf<HTMLTemplateElement>} */ (element.querySelectorAll(MORPHS));
   for (const template of templates) {
     template.remove();
-    apply(template.content);
+    keepGrants(element, template.content);
+    apply(template.content, template);
   }
 }
 

@@ -1,14 +1,23 @@
 import { morphInto } from "../page/morph.js";
+import { FETCH_ATTRIBUTE, SPREAD_ATTRIBUTE } from "../protocol.js";
+import { keepGrants } from "./keep-grants.js";
 import { takeMorphs } from "./live-morphs.js";
+import { RegionFetch } from "./region-fetch.js";
 
-/** Morphs a region into what the server renders. Focus, caret, scroll and what was typed stay. */
+/**
+ * Morphs a region into what the server renders: for everybody, in a message, or for this page's user, at an address. Focus,
+ * caret, scroll and what was typed stay.
+ */
 export class LiveRegion {
   #element;
+  #fetch;
   #observer = new MutationObserver(() => this.#update());
 
   /** @param {HTMLElement} element */
   constructor(element) {
+    const address = element.getAttribute(FETCH_ATTRIBUTE);
     this.#element = element;
+    this.#fetch = address === null ? null : new RegionFetch(address, (html) => this.#show(html));
   }
 
   attach() {
@@ -18,9 +27,25 @@ export class LiveRegion {
 
   detach() {
     this.#observer.disconnect();
+    this.#fetch?.stop();
   }
 
   #update() {
-    takeMorphs(this.#element, ({ childNodes }) => morphInto(this.#element, [...childNodes], "innerHTML"));
+    takeMorphs(this.#element, ({ childNodes }, message) => {
+      if (this.#fetch) this.#fetch.update(Number(message.getAttribute(SPREAD_ATTRIBUTE)));
+      else morphInto(this.#element, [...childNodes], "innerHTML");
+    });
+  }
+
+  /**
+   * Show the content that an address has answered with: that of the region, if it is the region itself.
+   *
+   * @param {string} html
+   */
+  #show(html) {
+    const { content } = Object.assign(document.createElement("template"), { innerHTML: html });
+    keepGrants(this.#element, content);
+    const itself = content.querySelector(`:scope > #${CSS.escape(this.#element.getAttribute("id") ?? "")}`);
+    morphInto(this.#element, [...(itself ?? content).childNodes], "innerHTML");
   }
 }

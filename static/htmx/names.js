@@ -8,6 +8,8 @@ export const PROCESSED_ATTRIBUTE = "data-htmx-powered";
 
 /** Attributes by which htmx processes an element. The kit connects its streams by itself. */
 export const PROCESSED_BY = /^(?:data-)?hx-(?!sse)/;
+/** What htmx 4 reads the address of an element's stream from. */
+export const CONNECTING_ATTRIBUTES = ["hx-sse-connect", "hx-sse:connect"];
 
 /** An element that sends a request by htmx. */
 export const REQUESTING =
