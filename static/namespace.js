@@ -1,3 +1,4 @@
+import { dom } from "./dom.js";
 import { FIELD_KEY, NAMESPACE_ATTRIBUTE } from "./protocol.js";
 
 /**
@@ -6,7 +7,7 @@ import { FIELD_KEY, NAMESPACE_ATTRIBUTE } from "./protocol.js";
  * principal is "". The server writes it into the tag of `index.js`.
  */
 export const namespace =
-  globalThis.document?.querySelector(`script[${NAMESPACE_ATTRIBUTE}]`)?.getAttribute(NAMESPACE_ATTRIBUTE) ?? "";
+  dom(globalThis.document)?.querySelector(`script[${NAMESPACE_ATTRIBUTE}]`)?.getAttribute(NAMESPACE_ATTRIBUTE) ?? "";
 
 /** The part of it that all users share. */
 export const application = applicationOf(namespace);

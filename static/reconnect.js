@@ -1,5 +1,6 @@
 // Reconnects within the limits of this script's tag, and at once when the network is back or the page becomes visible.
 
+import { dom } from "./dom.js";
 import { installBridge } from "./htmx/bridge.js";
 import { healNow } from "./page/heal.js";
 import { limits } from "./page/limits.js";
@@ -16,6 +17,6 @@ function reconnectNow() {
 }
 
 addEventListener("online", reconnectNow);
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) reconnectNow();
+dom(document).addEventListener("visibilitychange", () => {
+  if (!dom(document).hidden) reconnectNow();
 });

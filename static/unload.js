@@ -1,5 +1,6 @@
 // Closes the connections of a page that is left, frozen or put in the back/forward cache, and opens them again.
 
+import { dom } from "./dom.js";
 import { installBridge } from "./htmx/bridge.js";
 import { healNow } from "./page/heal.js";
 import { sources } from "./page/sources.js";
@@ -17,5 +18,5 @@ function resume() {
 
 addEventListener("pagehide", suspend);
 addEventListener("pageshow", resume);
-document.addEventListener("freeze", suspend);
-document.addEventListener("resume", resume);
+dom(document).addEventListener("freeze", suspend);
+dom(document).addEventListener("resume", resume);

@@ -46,24 +46,40 @@ def SyncedInput(
         The field, in its label if there is one.
 
     Raises:
-        MarkupError: for an unknown scope, for a password, or with `scope='server'` for a missing id or one that a
-            selector cannot name.
+        MarkupError: for an unknown scope, for a password, a code or a card's number, or with `scope='server'` for a
+            missing id or one that a selector cannot name.
         HandleError: for another channel than the handle's.
         SetupError: with `scope='server'`, outside of a request of an app with `setup_sse`.
 
     Example:
         `SyncedInput('title', 'Title', id='title', value=doc.title, scope='server', hx_post=save)`
     """
-    if kwargs.get("type") == "password":
-        raise MarkupError("a password must not be sent to other tabs: use a plain Input(type='password')")
     field_id, channel = field_address(scope, id, channel)
     text = as_text(value)
     sync = sync_attributes(scope, stored_key(FIELD_KEY, key or name), field_id, trigger="input delay:300ms")
     attributes = {"name": name, "cls": f"sse-synced-input {cls}".strip(), **sync}
-    field = text_field(text, rows, attributes, kwargs)
+    field = check_secret(text_field(text, rows, attributes, kwargs))
     early = [early_script()] if scope == "browser" else []
     inside = [Span(*label), field, *early] if label else [field, *early]
     return enclose(Label if label else Div, inside, text, scope, field_id, channel)
+
+
+def check_secret(field: FT) -> FT:
+    """Return a field, unless browsers take it for a password, a code or a card's number, however its type is written.
+
+    Raises:
+        MarkupError: for such a field.
+    """
+    attributes = {name.lower(): str(value).lower() for name, value in field.attrs.items()}
+    kind, purposes = attributes.get("type", ""), attributes.get("autocomplete", "").split()
+    if kind.strip() == "password" or any(is_secret(purpose) for purpose in purposes):
+        raise MarkupError("a password must not be sent to other tabs: use a plain Input(type='password')")
+    return field
+
+
+def is_secret(purpose: str) -> bool:
+    """Tell whether a token of `autocomplete` is that of a secret."""
+    return purpose.startswith("cc-") or purpose in ("current-password", "new-password", "one-time-code")
 
 
 def text_field(text: str, rows: int | None, attributes: dict[str, Any], kwargs: dict[str, Any]) -> FT:

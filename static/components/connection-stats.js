@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { connectedSources, pageState } from "../page/page-state.js";
 import { AGO_ATTRIBUTE, NEVER_ATTRIBUTE, STAT_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
@@ -24,7 +25,7 @@ export class ConnectionStats {
   }
 
   attach() {
-    document.addEventListener(STATE_EVENT, () => this.#count(), { signal: this.#listeners.signal });
+    dom(document).addEventListener(STATE_EVENT, () => this.#count(), { signal: this.#listeners.signal });
     this.#clock.repeat(SECOND, () => this.#show());
     this.#count();
   }

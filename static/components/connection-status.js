@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { healNow } from "../page/heal.js";
 import { connectedSources, pageState, stateOf } from "../page/page-state.js";
@@ -48,7 +49,7 @@ export class ConnectionStatus {
   attach() {
     const { signal } = this.#listeners;
     this.#button.addEventListener("click", reconnectNow, { signal });
-    document.addEventListener(STATE_EVENT, (event) => this.#onState(event), { signal });
+    dom(document).addEventListener(STATE_EVENT, (event) => this.#onState(event), { signal });
     this.#clock.repeat(SECOND, () => this.#tick());
     this.#show();
   }
@@ -67,7 +68,7 @@ export class ConnectionStatus {
   }
 
   #tick() {
-    this.#isSettled ||= document.readyState === "complete";
+    this.#isSettled ||= dom(document).readyState === "complete";
     this.#show();
   }
 
@@ -75,7 +76,7 @@ export class ConnectionStatus {
     const state = pageState();
     if (state === "idle" && !this.#isSettled) return;
     const seconds = state === "reconnecting" ? this.#secondsLeft() : 0;
-    if (document.activeElement === this.#button && !RETRYABLE.includes(state)) this.#element.focus();
+    if (dom(document).activeElement === this.#button && !RETRYABLE.includes(state)) this.#element.focus();
     this.#element.setAttribute(STATE_ATTRIBUTE, state);
     setText(this.#words, this.#element.getAttribute(`data-${state}`) ?? "");
     const words = this.#element.getAttribute(COUNTDOWN_ATTRIBUTE) ?? "";

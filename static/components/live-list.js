@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { KEY_ATTRIBUTE, MAX_ATTRIBUTE } from "../protocol.js";
 import { morphChild, takeMorphs } from "./live-morphs.js";
 import { comparatorFor } from "./live-order.js";
@@ -12,8 +13,8 @@ export class LiveList {
   /** @param {HTMLElement} list */
   constructor(list) {
     this.#list = list;
-    this.#compare = comparatorFor(list.closest("[lang]")?.getAttribute("lang") ?? "");
-    this.#max = Number(list.getAttribute(MAX_ATTRIBUTE) ?? Number.POSITIVE_INFINITY);
+    this.#compare = comparatorFor(dom(list).closest("[lang]")?.getAttribute("lang") ?? "");
+    this.#max = Number(dom(list).getAttribute(MAX_ATTRIBUTE) ?? Number.POSITIVE_INFINITY);
   }
 
   attach() {
@@ -31,10 +32,10 @@ export class LiveList {
   /** @param {MutationRecord[]} records */
   #update(records) {
     takeMorphs(this.#list, (content) => {
-      for (const fresh of content.children) morphChild(this.#list, fresh);
+      for (const fresh of dom(content).children) morphChild(this.#list, fresh);
     });
     const changed = this.#changedItems([...records, ...this.#observer.takeRecords()]);
-    for (const item of changed) if (item.hasAttribute(KEY_ATTRIBUTE)) this.#place(item);
+    for (const item of changed) if (dom(item).hasAttribute(KEY_ATTRIBUTE)) this.#place(item);
     const latest = changed.at(-1);
     if (latest) this.#trim(latest);
     this.#observer.takeRecords(); // of what was moved and removed here
@@ -43,11 +44,11 @@ export class LiveList {
   #sort() {
     const items = this.#keyedItems();
     const sorted = [...items].sort(this.#compare);
-    if (sorted.some((item, index) => item !== items[index])) this.#list.append(...sorted);
+    if (sorted.some((item, index) => item !== items[index])) dom(this.#list).append(...sorted);
   }
 
   #keyedItems() {
-    return [...this.#list.children].filter((item) => item.hasAttribute(KEY_ATTRIBUTE));
+    return [...dom(this.#list).children].filter((item) => dom(item).hasAttribute(KEY_ATTRIBUTE));
   }
 
   /**
@@ -59,14 +60,16 @@ export class LiveList {
     const nodes = records.flatMap(({ type, target, addedNodes }) =>
       type === "attributes" ? [target] : [...addedNodes],
     );
-    const items = nodes.filter((node) => node instanceof Element && node.id !== "" && node.parentNode === this.#list);
+    const items = nodes.filter(
+      (node) => node instanceof Element && dom(node).id !== "" && dom(node).parentNode === this.#list,
+    );
     return /** @type {Element[]} */ ([...new Set(items)]);
   }
 
   /** @param {Element} item */
   #place(item) {
     const next = this.#keyedItems().find((other) => other !== item && this.#compare(other, item) > 0) ?? null;
-    if (item.nextElementSibling !== next) this.#list.insertBefore(item, next);
+    if (dom(item).nextElementSibling !== next) dom(this.#list).insertBefore(item, next);
   }
 
   /**
@@ -75,9 +78,9 @@ export class LiveList {
    * @param {Element} latest
    */
   #trim(latest) {
-    const items = [...this.#list.children].filter(({ id }) => id !== "");
+    const items = [...dom(this.#list).children].filter((item) => dom(item).id !== "");
     const surplus = Math.max(0, items.length - this.#max);
-    const wasAppended = latest === items.at(-1) && !latest.hasAttribute(KEY_ATTRIBUTE);
-    for (const item of wasAppended ? items.slice(0, surplus) : items.slice(items.length - surplus)) item.remove();
+    const wasAppended = latest === items.at(-1) && !dom(latest).hasAttribute(KEY_ATTRIBUTE);
+    for (const item of wasAppended ? items.slice(0, surplus) : items.slice(items.length - surplus)) dom(item).remove();
   }
 }

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { morphInto } from "../page/morph.js";
 import { MORPH_ATTRIBUTE } from "../protocol.js";
 import { keepGrants } from "./keep-grants.js";
@@ -12,7 +13,7 @@ const MORPHS = `:scope > template[${MORPH_ATTRIBUTE}]`;
  * @param {(content: DocumentFragment, morph: HTMLTemplateElement) => void} apply
  */
 export function takeMorphs(element, apply) {
-  const templates = /** @type {NodeListOf<HTMLTemplateElement>} */ (element.querySelectorAll(MORPHS));
+  const templates = /** @type {NodeListOf<HTMLTemplateElement>} */ (dom(element).querySelectorAll(MORPHS));
   for (const template of templates) {
     template.remove();
     keepGrants(element, template.content);
@@ -27,6 +28,6 @@ export function takeMorphs(element, apply) {
  * @param {Element} fresh
  */
 export function morphChild(parent, fresh) {
-  const child = [...parent.children].find(({ id }) => id === fresh.id);
+  const child = [...dom(parent).children].find((child) => dom(child).id === dom(fresh).id);
   if (child) morphInto(child, [fresh], "outerHTML");
 }

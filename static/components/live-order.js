@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { KEY_ATTRIBUTE } from "../protocol.js";
 
 const NUMBER = /^\s*[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?\s*$/i;
@@ -13,7 +14,7 @@ const KEY_CHARACTERS = 256;
  */
 export function comparatorFor(language) {
   const { compare } = collatorFor(language);
-  return (a, b) => compareKeys(keyOf(a), keyOf(b), compare) || compare(a.id, b.id);
+  return (a, b) => compareKeys(keyOf(a), keyOf(b), compare) || compare(dom(a).id, dom(b).id);
 }
 
 /** @param {string} language */
@@ -33,7 +34,7 @@ function supportedLocales(language) {
 
 /** @param {Element} element */
 function keyOf(element) {
-  return (element.getAttribute(KEY_ATTRIBUTE) ?? "").slice(0, KEY_CHARACTERS);
+  return (dom(element).getAttribute(KEY_ATTRIBUTE) ?? "").slice(0, KEY_CHARACTERS);
 }
 
 /**

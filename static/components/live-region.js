@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { morphInto } from "../page/morph.js";
 import { FETCH_ATTRIBUTE, SPREAD_ATTRIBUTE } from "../protocol.js";
 import { keepGrants } from "./keep-grants.js";
@@ -15,7 +16,7 @@ export class LiveRegion {
 
   /** @param {HTMLElement} element */
   constructor(element) {
-    const address = element.getAttribute(FETCH_ATTRIBUTE);
+    const address = dom(element).getAttribute(FETCH_ATTRIBUTE);
     this.#element = element;
     this.#fetch = address === null ? null : new RegionFetch(address, (html) => this.#show(html));
   }
@@ -32,7 +33,7 @@ export class LiveRegion {
 
   #update() {
     takeMorphs(this.#element, ({ childNodes }, message) => {
-      if (this.#fetch) this.#fetch.update(Number(message.getAttribute(SPREAD_ATTRIBUTE)));
+      if (this.#fetch) this.#fetch.update(Number(dom(message).getAttribute(SPREAD_ATTRIBUTE)));
       else morphInto(this.#element, [...childNodes], "innerHTML");
     });
   }
@@ -43,9 +44,9 @@ export class LiveRegion {
    * @param {string} html
    */
   #show(html) {
-    const { content } = Object.assign(document.createElement("template"), { innerHTML: html });
+    const { content } = Object.assign(dom(document).createElement("template"), { innerHTML: html });
     keepGrants(this.#element, content);
-    const itself = content.querySelector(`:scope > #${CSS.escape(this.#element.getAttribute("id") ?? "")}`);
+    const itself = dom(content).querySelector(`:scope > #${CSS.escape(dom(this.#element).getAttribute("id") ?? "")}`);
     morphInto(this.#element, [...(itself ?? content).childNodes], "innerHTML");
   }
 }

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { LABEL_ATTRIBUTE, LIVE_TEXT_ATTRIBUTE, PAUSE_ATTRIBUTE } from "../protocol.js";
 import { Timer } from "../timer.js";
@@ -52,7 +53,7 @@ export class LiveText {
 
 /** @param {string} politeness */
 function newAnnouncer(politeness) {
-  const announcer = document.createElement("div");
+  const announcer = dom(document).createElement("div");
   announcer.className = "sse-announcer";
   announcer.setAttribute("aria-live", politeness);
   announcer.setAttribute("aria-atomic", "true");
@@ -65,5 +66,5 @@ function newAnnouncer(politeness) {
  * @param {Element} element
  */
 function placeFor(element) {
-  return element.closest("dialog") ?? document.body;
+  return element.closest("dialog") ?? dom(document).body;
 }

@@ -1,3 +1,5 @@
+import { dom } from "../dom.js";
+
 /**
  * @typedef {object} Component the behaviour of one element
  * @property {() => void} attach
@@ -37,18 +39,18 @@ export class ComponentRegistry {
 
   /** @param {MutationRecord[]} records */
   #update(records) {
-    for (const element of this.#attached.keys()) if (!element.isConnected) this.#detach(element);
+    for (const element of this.#attached.keys()) if (!dom(element).isConnected) this.#detach(element);
     for (const { addedNodes } of records)
       for (const node of addedNodes) if (node instanceof Element) this.#attachWithin(node);
   }
 
   /** @param {Element} ancestor */
   #attachWithin(ancestor) {
-    if (!ancestor.isConnected) return;
+    if (!dom(ancestor).isConnected) return;
     for (const definition of this.#definitions) {
       const { selector } = definition;
-      const elements = [ancestor, ...ancestor.querySelectorAll(selector)].filter((element) =>
-        element.matches(selector),
+      const elements = [ancestor, ...dom(ancestor).querySelectorAll(selector)].filter((element) =>
+        dom(element).matches(selector),
       );
       for (const element of elements) this.#attach(/** @type {HTMLElement} */ (element), definition);
     }
@@ -63,7 +65,7 @@ export class ComponentRegistry {
     if (claimed.has(definition)) return;
     this.#claimed.set(element, claimed.add(definition));
     const ComponentOfElement = await definition.load();
-    if (!element.isConnected) {
+    if (!dom(element).isConnected) {
       this.#claimed.delete(element);
       return;
     }

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { healNow } from "../page/heal.js";
 import { connectedSources, pageState } from "../page/page-state.js";
 import {
@@ -37,9 +38,9 @@ export class SessionGuard {
     if (!this.#user) return;
     const { signal } = this.#listeners;
     this.#unsubscribe = onSession((mark, isOurs) => this.#onSession(mark, isOurs));
-    document.addEventListener(STATE_EVENT, (event) => this.#onState(event), { signal });
+    dom(document).addEventListener(STATE_EVENT, (event) => this.#onState(event), { signal });
     // A handler can dispatch it, too, with the header `HX-Trigger`.
-    document.addEventListener(SIGN_OUT_EVENT, () => setSession(""), { signal });
+    dom(document).addEventListener(SIGN_OUT_EVENT, () => setSession(""), { signal });
     const reload = this.#dialog.querySelector(`[${RELOAD_ATTRIBUTE}]`);
     reload?.addEventListener("click", () => location.reload(), { signal });
 

@@ -3,7 +3,10 @@
 // It cannot import the names of `protocol.js`; a test compares them.
 
 (() => {
-  const field = document.currentScript?.previousElementSibling;
+  // As the interface has them: names in users' HTML shadow the properties of the document and of forms.
+  const script = /** @type {HTMLScriptElement | null} */ (Reflect.get(Document.prototype, "currentScript", document));
+  const root = /** @type {HTMLElement} */ (Reflect.get(Document.prototype, "documentElement", document));
+  const field = script?.previousElementSibling;
   if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) return;
   const { sseSynced, sseAttribute, sseOn = "", sseOff = "", sseMedia } = field.dataset;
   const isSwitch = field instanceof HTMLInputElement && field.type === "checkbox";
@@ -11,7 +14,7 @@
   // The component finds here that the field was edited or reset before it was attached.
   const markTyped = () => field.setAttribute("data-sse-typed", "");
   field.addEventListener("input", markTyped);
-  field.form?.addEventListener("reset", markTyped);
+  if (field.form) EventTarget.prototype.addEventListener.call(field.form, "reset", markTyped);
 
   const value = readStored(sseSynced);
   if (value !== undefined && !isSwitch) field.value = value;
@@ -19,7 +22,6 @@
   if (value !== undefined) field.checked = value === "true";
   if (!sseAttribute) return;
 
-  const root = document.documentElement;
   const system = sseMedia ? matchMedia(sseMedia) : null;
   if (value === undefined && !hasRootValue()) followSystem();
   else if (value === undefined) field.checked = isRootOn();

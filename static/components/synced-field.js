@@ -1,3 +1,5 @@
+import { dom } from "../dom.js";
+
 /** @typedef {HTMLInputElement | HTMLTextAreaElement} Field */
 
 const SYNCED_EVENT = "sse:synced";
@@ -48,7 +50,7 @@ function isCheckbox(field) {
 function replaceText(field, text) {
   const { value: before, selectionStart, selectionEnd, scrollTop } = field;
   field.value = text;
-  if (document.activeElement !== field || selectionStart === null || selectionEnd === null) return;
+  if (dom(document).activeElement !== field || selectionStart === null || selectionEnd === null) return;
   field.setSelectionRange(moveOffset(selectionStart, before, text), moveOffset(selectionEnd, before, text));
   field.scrollTop = scrollTop;
 }

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { processElement } from "../htmx/process.js";
 import { namespace } from "../namespace.js";
@@ -47,7 +48,7 @@ export class ToastStack {
     this.#element.addEventListener("focusout", () => queueMicrotask(() => this.#runClocks()), { signal });
     this.#element.addEventListener("click", (event) => this.#onClick(event), { signal });
     this.#element.addEventListener("keydown", (event) => this.#onKeyDown(event), { signal });
-    document.addEventListener("visibilitychange", () => this.#runClocks(), { signal });
+    dom(document).addEventListener("visibilitychange", () => this.#runClocks(), { signal });
     addEventListener("pagehide", () => this.#storeForNextPage(), { signal });
     this.#unsubscribe = crosstab().subscribe(KEY, () => this.#removeGone());
     for (const list of this.#element.children) list.toggleAttribute(READY_ATTRIBUTE, true);
@@ -106,7 +107,7 @@ export class ToastStack {
   }
 
   #isOnHold() {
-    return this.#isPointedAt || document.hidden || this.#element.contains(document.activeElement);
+    return this.#isPointedAt || dom(document).hidden || this.#element.contains(dom(document).activeElement);
   }
 
   /** @param {boolean} isPointedAt */
@@ -143,7 +144,7 @@ export class ToastStack {
    * @param {Reason} reason
    */
   #remove(toast, reason) {
-    if (toast.contains(document.activeElement)) this.#moveFocusFrom(toast);
+    if (toast.contains(dom(document).activeElement)) this.#moveFocusFrom(toast);
     toast.remove();
     if (this.#toasts().length === 0) this.#isPointedAt = false;
     crosstab().set(KEY, [...goneToasts(), [toast.id, reason]].slice(-REMEMBERED));
@@ -193,12 +194,14 @@ export class ToastStack {
 
 /** @param {StoredToast} toast */
 function insert({ listId, html, rest }) {
-  const template = document.createElement("template");
+  const template = dom(document).createElement("template");
   template.innerHTML = html;
   const toast = /** @type {HTMLElement} */ (template.content.firstElementChild);
-  if (document.getElementById(toast.id)) return;
+  if (dom(document).getElementById(toast.id)) return;
   toast.setAttribute(TOAST_ATTRIBUTE, String(rest));
-  document.getElementById(listId ?? "")?.append(toast);
+  dom(document)
+    .getElementById(listId ?? "")
+    ?.append(toast);
   processElement(toast);
 }
 

@@ -1,5 +1,6 @@
 // What htmx is about to swap into the page is swapped into the copy of what the server said, too.
 
+import { dom } from "../dom.js";
 import { serverCopy } from "../morph/server-copy.js";
 import { MORPH_ATTRIBUTE } from "../protocol.js";
 import { noteSwapPlace } from "./swap-place.js";
@@ -14,7 +15,9 @@ const OUT_OF_BAND = "[hx-swap-oob], [data-hx-swap-oob]";
  * @param {Node[]} nodes that are about to be inserted
  */
 export function copySwap(style, target, nodes) {
-  const content = nodes.filter((node) => !(node instanceof HTMLTemplateElement && node.hasAttribute(MORPH_ATTRIBUTE)));
+  const content = nodes.filter(
+    (node) => !(node instanceof HTMLTemplateElement && dom(node).hasAttribute(MORPH_ATTRIBUTE)),
+  );
   if (content.length > 0 || nodes.length === 0)
     serverCopy.swap(
       style,
@@ -42,7 +45,7 @@ export function copyResponse(nodes) {
  */
 export function copyHtml(html, { style, target, select, isPublished }) {
   const copies = serverCopy.parse(html, select);
-  for (const copy of copies) if (copy instanceof Element && copy.matches(OUT_OF_BAND)) copy.remove();
+  for (const copy of copies) if (copy instanceof Element && dom(copy).matches(OUT_OF_BAND)) dom(copy).remove();
   const place = noteSwapPlace(style, target);
   if (isPublished) serverCopy.swap(style, target, copies);
   return () => serverCopy.pairAll(copies, place());
@@ -66,13 +69,13 @@ export class OutOfBandSwaps {
    * @param {Node} fragment what is inserted
    */
   copy(target, fragment) {
-    while (this.#swaps.length > 0 && (this.#done.has(target) || !target.matches(this.#swaps[0].selector))) {
+    while (this.#swaps.length > 0 && (this.#done.has(target) || !dom(target).matches(this.#swaps[0].selector))) {
       this.#swaps.shift();
       this.#done.clear();
     }
     if (this.#swaps.length === 0) return;
     this.#done.add(target);
     const { style } = this.#swaps[0];
-    copySwap(style === "true" ? "outerHTML" : style, target, [...fragment.childNodes]);
+    copySwap(style === "true" ? "outerHTML" : style, target, [...dom(fragment).childNodes]);
   }
 }

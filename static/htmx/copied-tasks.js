@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { serverCopy } from "../morph/server-copy.js";
 import { copyResponse, copySwap } from "./copied-swaps.js";
 import { morphStyleOf } from "./swap-spec.js";
@@ -52,14 +53,14 @@ export class CopiedTasks {
  * @param {Node[] | null} nodes what has replaced the copy of the target itself
  */
 function pairing(target, nodes) {
-  const element = nodes?.find((node) => node.nodeName === target.nodeName);
+  const element = nodes?.find((node) => dom(node).nodeName === dom(target).nodeName);
   const copy = serverCopy.of(element ?? target);
   return () => copy && serverCopy.pair(copy, target);
 }
 
 /** @param {Task} task */
 function contentOf({ fragment, swapSpec }) {
-  const [wrapper] = fragment.children;
-  if (!swapSpec.strip || !wrapper) return [...fragment.childNodes];
+  const [wrapper] = dom(fragment).children;
+  if (!swapSpec.strip || !wrapper) return [...dom(fragment).childNodes];
   return [...(wrapper instanceof HTMLTemplateElement ? wrapper.content : wrapper).childNodes];
 }

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { serverCopy } from "../morph/server-copy.js";
 import { parseOutOfBand } from "./swap-spec.js";
 
@@ -14,12 +15,12 @@ const BESIDE = ["beforebegin", "afterend", "before", "after"];
  */
 export function dedupeById(html, receivers) {
   if (!/\sid\s*=/i.test(html)) return;
-  const template = document.createElement("template");
+  const template = dom(document).createElement("template");
   template.innerHTML = html;
   for (const part of template.content.querySelectorAll(`[${OOB}], [data-${OOB}]`)) {
     const { style, selector } = parseOutOfBand(attribute(part, OOB));
-    if (selector) removeDuplicates(part.children, style, document.querySelectorAll(selector));
-    part.remove();
+    if (selector) removeDuplicates(dom(part).children, style, dom(document).querySelectorAll(selector));
+    dom(part).remove();
   }
   for (const receiver of receivers) {
     const [style] = attribute(receiver, "hx-swap").split(" ");
@@ -31,7 +32,7 @@ export function dedupeById(html, receivers) {
 function targetsOf(receiver) {
   const target = attribute(receiver, "hx-target");
   if (target === "" || target === "this") return [receiver];
-  return target.startsWith("#") ? document.querySelectorAll(target) : [];
+  return target.startsWith("#") ? dom(document).querySelectorAll(target) : [];
 }
 
 /**
@@ -39,7 +40,7 @@ function targetsOf(receiver) {
  * @param {string} name
  */
 function attribute(element, name) {
-  return element.getAttribute(name) ?? element.getAttribute(`data-${name}`) ?? "";
+  return dom(element).getAttribute(name) ?? dom(element).getAttribute(`data-${name}`) ?? "";
 }
 
 /**
@@ -48,13 +49,13 @@ function attribute(element, name) {
  * @param {Iterable<Element>} targets
  */
 function removeDuplicates(inserted, style, targets) {
-  const ids = new Set([...inserted].map(({ id }) => id).filter(Boolean));
+  const ids = new Set([...inserted].map((element) => dom(element).id).filter(Boolean));
   for (const target of targets) {
-    const parent = INSIDE.includes(style) ? target : BESIDE.includes(style) ? target.parentElement : null;
-    const duplicates = [...(parent?.children ?? [])].filter((child) => child !== target && ids.has(child.id));
+    const parent = INSIDE.includes(style) ? target : BESIDE.includes(style) ? dom(target).parentElement : null;
+    const duplicates = [...(dom(parent)?.children ?? [])].filter((child) => child !== target && ids.has(dom(child).id));
     for (const duplicate of duplicates) {
       serverCopy.drop(duplicate);
-      duplicate.remove();
+      dom(duplicate).remove();
     }
   }
 }

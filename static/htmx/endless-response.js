@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { MessageQueue } from "../page/message-queue.js";
 import { PageSource } from "../page/page-source.js";
 import { CURSOR_ATTRIBUTE } from "../protocol.js";
@@ -46,7 +47,7 @@ export class EndlessResponse {
       onEvent: (event) => this.#queue.push(event),
       onResume: () => this.#queue.dropLogged(),
     });
-    signal.addEventListener("abort", () => this.#source.close(), { once: true });
+    dom(signal).addEventListener("abort", () => this.#source.close(), { once: true });
   }
 
   /** @param {ReadableStreamDefaultController<Uint8Array>} controller */

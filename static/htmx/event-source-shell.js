@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { PageSource } from "../page/page-source.js";
 import { sources } from "../page/sources.js";
 import { closingEvent, fireHtmx2 } from "./lifecycle.js";
@@ -112,7 +113,7 @@ export class EventSourceShell extends EventTarget {
     const error = Object.assign(new Event("error"), details, { cause });
     this.dispatchEvent(error);
     fireHtmx2(element, "htmx:sseError", { error, source: this });
-    if (element?.isConnected !== false) return;
+    if (dom(element)?.isConnected !== false) return;
     fireHtmx2(element, "htmx:sseClose", { source: this, type: "nodeMissing" });
     this.close();
   }

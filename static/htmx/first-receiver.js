@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { CURSOR_ATTRIBUTE } from "../protocol.js";
 
 // Elements that follow the same channel get an event at about the same time.
@@ -14,9 +15,9 @@ const firstReceivers = new Map();
  * @param {Element} element
  */
 export function isFirstReceiver(id, element) {
-  if (!id || !element.closest(`[${CURSOR_ATTRIBUTE}]`)) return true;
+  if (!id || !dom(element).closest(`[${CURSOR_ATTRIBUTE}]`)) return true;
   const first = firstReceivers.get(id)?.deref();
-  if (first?.isConnected) return first === element;
+  if (dom(first)?.isConnected) return first === element;
   firstReceivers.set(id, new WeakRef(element));
   if (firstReceivers.size > REMEMBERED) firstReceivers.delete([...firstReceivers.keys()][0]);
   return true;

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { hasEnded } from "../page/page-source.js";
 import { copyHtml, copyResponse, OutOfBandSwaps } from "./copied-swaps.js";
 import { dedupeById } from "./dedupe-by-id.js";
@@ -31,20 +32,20 @@ export class Htmx2 {
 
   install() {
     this.#htmx.createEventSource = (/** @type {string} */ url) => this.#createEventSource(url);
-    document.addEventListener("htmx:afterProcessNode", ({ target }) => this.#beginProcessing(target));
-    document.addEventListener("htmx:configRequest", (event) => {
+    dom(document).addEventListener("htmx:afterProcessNode", ({ target }) => this.#beginProcessing(target));
+    dom(document).addEventListener("htmx:configRequest", (event) => {
       const { headers, path } = /** @type {CustomEvent} */ (event).detail;
       addTabHeader(headers, path);
     });
-    document.addEventListener("htmx:sseBeforeMessage", (event) => this.#beforeMessage(event));
-    document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    dom(document).addEventListener("htmx:sseBeforeMessage", (event) => this.#beforeMessage(event));
+    dom(document).addEventListener("htmx:oobBeforeSwap", (event) => {
       const { target, fragment } = /** @type {CustomEvent} */ (event).detail;
       if (this.#swaps) this.#swaps.copy(target, fragment);
-      else copyResponse(fragment.childNodes);
+      else copyResponse(dom(fragment).childNodes);
     });
-    document.addEventListener("htmx:beforeSwap", (event) => this.#copyResponse(event));
+    dom(document).addEventListener("htmx:beforeSwap", (event) => this.#copyResponse(event));
     for (const swapped of ["htmx:afterSwap", "htmx:sseMessage"])
-      document.addEventListener(swapped, (event) => this.#finishCopy(event));
+      dom(document).addEventListener(swapped, (event) => this.#finishCopy(event));
   }
 
   /**
@@ -91,7 +92,7 @@ export class Htmx2 {
     // An element that swaps the event `error` is no place for the loss of a connection.
     if (!(detail instanceof MessageEvent)) return event.preventDefault();
     const rest = this.#swapOutOfBand(target, detail);
-    const [style] = (target.getAttribute("hx-swap") ?? "").split(" ");
+    const [style] = (dom(target).getAttribute("hx-swap") ?? "").split(" ");
     if (rest === null || this.#morphs(target, style, rest)) {
       event.preventDefault();
       this.#htmx.trigger(target, "htmx:sseMessage", detail);
@@ -109,9 +110,9 @@ export class Htmx2 {
    * @param {string} html
    */
   #copyMessage(receiver, message, html) {
-    const [style] = (receiver.getAttribute("hx-swap") ?? this.#htmx.config.defaultSwapStyle).split(" ");
-    const named = receiver.getAttribute("hx-target") ?? "this";
-    const target = named === "this" ? receiver : document.querySelector(named);
+    const [style] = (dom(receiver).getAttribute("hx-swap") ?? this.#htmx.config.defaultSwapStyle).split(" ");
+    const named = dom(receiver).getAttribute("hx-target") ?? "this";
+    const target = named === "this" ? receiver : dom(document).querySelector(named);
     if (target) this.#copies.set(message, copyHtml(html, { style, target, isPublished: true }));
   }
 
@@ -160,9 +161,9 @@ export class Htmx2 {
    */
   #morphs(receiver, style, html) {
     const morphStyle = morphStyleOf(style);
-    if (!morphStyle || /\bmorph\b/.test(receiver.getAttribute("hx-ext") ?? "")) return false;
-    const named = receiver.getAttribute("hx-target") ?? "this";
-    const target = named === "this" ? receiver : document.querySelector(named);
+    if (!morphStyle || /\bmorph\b/.test(dom(receiver).getAttribute("hx-ext") ?? "")) return false;
+    const named = dom(receiver).getAttribute("hx-target") ?? "this";
+    const target = named === "this" ? receiver : dom(document).querySelector(named);
     if (target) this.#morph(target, toNodes(html), morphStyle);
     return true;
   }
@@ -171,9 +172,9 @@ export class Htmx2 {
   async #applyExtras(extras) {
     for (const { style, selector, modifiers, part } of extras) {
       const morphStyle = morphStyleOf(style);
-      for (const target of document.querySelectorAll(selector)) {
+      for (const target of dom(document).querySelectorAll(selector)) {
         if (morphStyle)
-          await this.#morph(target, morphStyle === "outerHTML" ? [part] : [...part.childNodes], morphStyle);
+          await this.#morph(target, morphStyle === "outerHTML" ? [part] : [...dom(part).childNodes], morphStyle);
         scrollAs(modifiers, target);
       }
     }
@@ -188,7 +189,7 @@ export class Htmx2 {
    */
   async #morph(target, nodes, morphStyle) {
     const { morphInto } = await import("../page/morph.js");
-    for (const node of nodes) if (node instanceof Element) node.removeAttribute("hx-swap-oob");
+    for (const node of nodes) if (node instanceof Element) dom(node).removeAttribute("hx-swap-oob");
     morphInto(target, nodes, morphStyle);
   }
 
@@ -223,20 +224,21 @@ export class Htmx2 {
  */
 function closestValue(element, name) {
   return (
-    element.closest(`[${name}]`)?.getAttribute(name) ?? element.closest(`[data-${name}]`)?.getAttribute(`data-${name}`)
+    dom(element).closest(`[${name}]`)?.getAttribute(name) ??
+    dom(element).closest(`[data-${name}]`)?.getAttribute(`data-${name}`)
   );
 }
 
 /** @param {string} html */
 function toNodes(html) {
-  const template = document.createElement("template");
+  const template = dom(document).createElement("template");
   template.innerHTML = html;
   return [...template.content.childNodes];
 }
 
 /** @param {string} html */
 function toText(html) {
-  const template = document.createElement("template");
+  const template = dom(document).createElement("template");
   template.innerHTML = html;
   return template.content.textContent;
 }

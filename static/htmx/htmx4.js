@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { hasEnded } from "../page/page-source.js";
 import { sources } from "../page/sources.js";
 import { CONNECT_ATTRIBUTE, SWAP_ATTRIBUTE } from "../protocol.js";
@@ -86,7 +87,7 @@ export class Htmx4 {
    * @param {(event: CustomEvent & { target: Element }) => void} listener
    */
   #listen(name, listener) {
-    document.addEventListener(this.#toName(name), /** @type {(event: any) => void} */ (listener));
+    dom(document).addEventListener(this.#toName(name), /** @type {(event: any) => void} */ (listener));
   }
 
   /** @param {string} name */
@@ -150,8 +151,8 @@ export class Htmx4 {
    * @param {string} html
    */
   #swap(element, html) {
-    const style = toHtmx4Swap(element.getAttribute("hx-swap") ?? this.#htmx.config.defaultSwap);
-    const target = element.getAttribute("hx-target") ?? element;
+    const style = toHtmx4Swap(dom(element).getAttribute("hx-swap") ?? this.#htmx.config.defaultSwap);
+    const target = dom(element).getAttribute("hx-target") ?? element;
     const swap = `${style} swapEmpty:${html.trim() === ""}`;
     const context = { sourceElement: element, target, swap, text: html };
     this.#copied.add(context);
@@ -161,7 +162,7 @@ export class Htmx4 {
 
 /** @param {string} url */
 function toAbsolute(url) {
-  return new URL(url, document.baseURI).href;
+  return new URL(url, dom(document).baseURI).href;
 }
 
 /**
@@ -170,7 +171,7 @@ function toAbsolute(url) {
  * @param {{ swapSpec?: object }[]} tasks
  */
 function skipTransitionsIfHidden(tasks) {
-  if (!document.hidden) return;
+  if (!dom(document).hidden) return;
   for (const { swapSpec } of tasks) Object(swapSpec).settle = 0;
 }
 
@@ -182,7 +183,7 @@ function skipTransitionsIfHidden(tasks) {
  * @param {string} html
  */
 function swapsNatively(element, html) {
-  return !element.matches(CONNECTING) || (html.trim() !== "" && receives(element, "message"));
+  return !dom(element).matches(CONNECTING) || (html.trim() !== "" && receives(element, "message"));
 }
 
 /**
@@ -206,12 +207,12 @@ function partFor(element, html, id) {
  * @param {string} html
  */
 function withHtmx4Morphs(html) {
-  const template = document.createElement("template");
+  const template = dom(document).createElement("template");
   template.innerHTML = html;
   for (const part of template.content.querySelectorAll("[hx-swap-oob]")) {
-    const swap = part.getAttribute("hx-swap-oob") ?? "";
+    const swap = dom(part).getAttribute("hx-swap-oob") ?? "";
     const { style } = parseOutOfBand(swap);
-    part.setAttribute("hx-swap-oob", toHtmx4Swap(style) + swap.slice(style.length));
+    dom(part).setAttribute("hx-swap-oob", toHtmx4Swap(style) + swap.slice(style.length));
   }
   return template.innerHTML;
 }
@@ -236,8 +237,10 @@ function connectionOf(element) {
  * @param {string} selector
  */
 function within(element, selector) {
-  const found = [element, ...element.querySelectorAll(selector)].filter((candidate) => candidate.matches(selector));
-  return found.filter((candidate) => candidate.closest(CONNECTING)?.contains(element) !== false);
+  const found = [element, ...dom(element).querySelectorAll(selector)].filter((candidate) =>
+    dom(candidate).matches(selector),
+  );
+  return found.filter((candidate) => dom(candidate).closest(CONNECTING)?.contains(element) !== false);
 }
 
 /**
@@ -245,6 +248,6 @@ function within(element, selector) {
  * @param {string} name
  */
 function receives(element, name) {
-  const names = element.getAttribute(SWAP_ATTRIBUTE) ?? element.getAttribute("sse-swap") ?? "";
+  const names = dom(element).getAttribute(SWAP_ATTRIBUTE) ?? dom(element).getAttribute("sse-swap") ?? "";
   return names.split(",").some((received) => received.trim() === name);
 }

@@ -1,6 +1,8 @@
 // The events by which htmx's extensions say what happens to a stream. The kit's sources reconnect by themselves, so the
 // extensions do not notice.
 
+import { dom } from "../dom.js";
+
 /**
  * Fire an event of htmx 2's extension, under both names that htmx 2 gives it. On htmx 4, scripts written for htmx 2 get it, too.
  *
@@ -26,7 +28,7 @@ export function fireHtmx2(element, name, detail) {
  */
 export function fire(element, name, detail) {
   const init = { bubbles: true, cancelable: true, composed: true, detail: { ...detail, elt: element } };
-  element?.dispatchEvent(new CustomEvent(name, init));
+  dom(element)?.dispatchEvent(new CustomEvent(name, init));
 }
 
 /**
@@ -36,5 +38,5 @@ export function fire(element, name, detail) {
  */
 export function closingEvent(element) {
   const names = ["sse-close", "data-sse-close", "hx-sse:close", "hx-sse-close"];
-  return names.map((name) => element?.getAttribute(name)).find(Boolean);
+  return names.map((name) => dom(element)?.getAttribute(name)).find(Boolean);
 }

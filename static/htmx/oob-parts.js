@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { morphStyleOf, parseOutOfBand } from "./swap-spec.js";
 
 const OOB = "hx-swap-oob";
@@ -13,14 +14,14 @@ const DATA_OOB = `data-${OOB}`;
  */
 export function splitOutOfBand(html) {
   if (!html.includes(OOB)) return { outOfBand: "", rest: html, extras: [], swaps: [] };
-  const template = document.createElement("template");
+  const template = dom(document).createElement("template");
   template.innerHTML = html;
   const parts = [...template.content.querySelectorAll(`[${OOB}], [${DATA_OOB}]`)];
   const hasTargets = parts.some(hasTarget);
   const swaps = parts.filter(hasTarget).map(toSwap);
   const extras = parts.filter(hasTarget).map(toExtra).filter(needsCare);
   const outOfBand = prepareForHtmx2(parts) ? template.innerHTML : html;
-  for (const part of parts) part.remove();
+  for (const part of parts) dom(part).remove();
   const hasRest = [...template.content.childNodes].some(isContent);
   return { outOfBand: hasTargets ? outOfBand : "", rest: hasRest ? template.innerHTML : null, extras, swaps };
 }
@@ -34,7 +35,7 @@ export function splitOutOfBand(html) {
  */
 function toSwap(part) {
   const parsed = parseOutOfBand(swapOf(part) ?? "");
-  return { ...parsed, selector: parsed.selector || `#${CSS.escape(part.id)}` };
+  return { ...parsed, selector: parsed.selector || `#${CSS.escape(dom(part).id)}` };
 }
 
 /**
@@ -42,7 +43,7 @@ function toSwap(part) {
  * @returns {Extra}
  */
 function toExtra(part) {
-  return { ...toSwap(part), part: /** @type {Element} */ (part.cloneNode(true)) };
+  return { ...toSwap(part), part: /** @type {Element} */ (dom(part).cloneNode(true)) };
 }
 
 /** @param {Extra} extra */
@@ -67,7 +68,7 @@ function prepareForHtmx2(parts) {
   const texts = parts.filter((part) => swapOf(part)?.startsWith("textContent"));
   for (const part of texts) {
     setSwap(part, `innerHTML${swapOf(part)?.slice("textContent".length)}`);
-    part.replaceChildren(part.textContent ?? "");
+    dom(part).replaceChildren(dom(part).textContent ?? "");
   }
   return withoutTarget.length + withModifiers.length + morphs.length + texts.length > 0;
 }
@@ -80,7 +81,7 @@ function withoutModifiers(swap) {
 
 /** @param {Element} part */
 function swapOf(part) {
-  return part.getAttribute(OOB) ?? part.getAttribute(DATA_OOB);
+  return dom(part).getAttribute(OOB) ?? dom(part).getAttribute(DATA_OOB);
 }
 
 /**
@@ -88,16 +89,16 @@ function swapOf(part) {
  * @param {string | null} swap
  */
 function setSwap(part, swap) {
-  part.removeAttribute(DATA_OOB);
-  if (swap === null) part.removeAttribute(OOB);
-  else part.setAttribute(OOB, swap);
+  dom(part).removeAttribute(DATA_OOB);
+  if (swap === null) dom(part).removeAttribute(OOB);
+  else dom(part).setAttribute(OOB, swap);
 }
 
 /** @param {Element} part */
 function hasTarget(part) {
   const { selector } = parseOutOfBand(swapOf(part) ?? "");
-  if (selector) return document.querySelector(selector) !== null;
-  return part.id === "" || document.getElementById(part.id) !== null; // htmx reports a part without id
+  if (selector) return dom(document).querySelector(selector) !== null;
+  return dom(part).id === "" || dom(document).getElementById(dom(part).id) !== null; // htmx reports a part without id
 }
 
 /** @param {Node} node */

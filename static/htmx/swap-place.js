@@ -1,14 +1,16 @@
+import { dom } from "../dom.js";
+
 /** @typedef {[parent: Node | null, after: Node | null, before: Node | null]} Bounds between which a swap inserts */
 
 /** @type {Record<string, (target: Element) => Bounds>} */
 const BOUNDS = {
   innerHTML: (target) => [target, null, null],
   textContent: (target) => [target, null, null],
-  afterbegin: (target) => [target, null, target.firstChild],
-  beforeend: (target) => [target, target.lastChild, null],
-  outerHTML: (target) => [target.parentNode, target.previousSibling, target.nextSibling],
-  beforebegin: (target) => [target.parentNode, target.previousSibling, target],
-  afterend: (target) => [target.parentNode, target, target.nextSibling],
+  afterbegin: (target) => [target, null, dom(target).firstChild],
+  beforeend: (target) => [target, dom(target).lastChild, null],
+  outerHTML: (target) => [dom(target).parentNode, dom(target).previousSibling, dom(target).nextSibling],
+  beforebegin: (target) => [dom(target).parentNode, dom(target).previousSibling, target],
+  afterend: (target) => [dom(target).parentNode, target, dom(target).nextSibling],
 };
 
 /**
@@ -22,8 +24,8 @@ export function noteSwapPlace(style, target) {
   const [parent, after, before] = BOUNDS[style]?.(target) ?? [null, null, null];
   return () => {
     const inserted = [];
-    let node = after ? after.nextSibling : parent?.firstChild;
-    for (; node && node !== before; node = node.nextSibling) inserted.push(node);
+    let node = after ? dom(after).nextSibling : dom(parent)?.firstChild;
+    for (; node && node !== before; node = dom(node).nextSibling) inserted.push(node);
     return inserted;
   };
 }

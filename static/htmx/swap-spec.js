@@ -1,5 +1,7 @@
 // How `hx-swap` and `hx-swap-oob` say what to swap, on both generations.
 
+import { dom } from "../dom.js";
+
 /** Morphs by the names of htmx 4 and of htmx 2's extension. @type {Record<string, "outerHTML" | "innerHTML">} */
 const MORPHS = {
   morph: "outerHTML",
@@ -82,5 +84,5 @@ export function scrollAs(modifiers, target) {
  */
 function elementOf(place, target) {
   const selector = place.slice(0, Math.max(0, place.lastIndexOf(":")));
-  return (selector && document.querySelector(selector)) || target;
+  return (selector && dom(document).querySelector(selector)) || target;
 }

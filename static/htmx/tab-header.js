@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { tabId } from "../page/tab.js";
 import { TAB_HEADER } from "../protocol.js";
 
@@ -8,5 +9,5 @@ import { TAB_HEADER } from "../protocol.js";
  * @param {string} address
  */
 export function addTabHeader(headers, address) {
-  if (new URL(address, document.baseURI).origin === location.origin) headers[TAB_HEADER] = tabId;
+  if (new URL(address, dom(document).baseURI).origin === location.origin) headers[TAB_HEADER] = tabId;
 }

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { serverCopy } from "../morph/server-copy.js";
 import { TEXT_ATTRIBUTE } from "../protocol.js";
 
@@ -12,12 +13,12 @@ const PARTS = `[hx-swap-oob][${TEXT_ATTRIBUTE}], [data-hx-swap-oob][${TEXT_ATTRI
  */
 export function updateTexts(html) {
   if (!html.includes(TEXT_ATTRIBUTE)) return html;
-  const template = document.createElement("template");
+  const template = dom(document).createElement("template");
   template.innerHTML = html;
   for (const part of template.content.querySelectorAll(PARTS)) {
-    const element = document.getElementById(part.id);
-    if (element) setText(element, part.textContent ?? "");
-    part.remove();
+    const element = dom(document).getElementById(dom(part).id);
+    if (element) setText(element, dom(part).textContent ?? "");
+    dom(part).remove();
   }
   return template.innerHTML;
 }
@@ -29,9 +30,9 @@ export function updateTexts(html) {
  * @param {string} text
  */
 function setText(element, text) {
-  const [node, ...others] = element.childNodes;
+  const [node, ...others] = dom(element).childNodes;
   const grows = node instanceof Text && others.length === 0 && text.startsWith(node.data);
-  if (!grows) element.textContent = text;
+  if (!grows) dom(element).textContent = text;
   else if (text !== node.data) node.appendData(text.slice(node.data.length));
   serverCopy.setText(element, text);
 }

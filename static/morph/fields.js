@@ -1,5 +1,7 @@
 // What the reader has chosen or written, and what may not get lost on the way.
 
+import { dom } from "../dom.js";
+
 /**
  * Change a select, and keep what the reader has chosen in it; what nobody has chosen becomes the server's choice.
  *
@@ -33,7 +35,7 @@ function isChosen(select) {
  * @param {Element} base what the server said
  */
 export function isWrittenIn(live, base) {
-  return live instanceof HTMLElement && live.isContentEditable && live.innerHTML !== base.innerHTML;
+  return live instanceof HTMLElement && live.isContentEditable && dom(live).innerHTML !== dom(base).innerHTML;
 }
 
 /**
@@ -45,7 +47,7 @@ export function isWrittenIn(live, base) {
  */
 export function updateDefault(base, fresh, live) {
   const wasTyped = live.value !== live.defaultValue;
-  base.textContent = live.defaultValue = fresh.textContent ?? "";
+  dom(base).textContent = live.defaultValue = dom(fresh).textContent ?? "";
   if (!wasTyped) live.value = live.defaultValue;
 }
 
@@ -57,10 +59,10 @@ export function updateDefault(base, fresh, live) {
  * @param {ChildNode | null} next
  */
 export function moveBefore(parent, node, next) {
-  if (node === next || (node.parentNode === parent && node.nextSibling === next)) return;
+  if (node === next || (dom(node).parentNode === parent && dom(node).nextSibling === next)) return;
   const move = Reflect.get(parent, "moveBefore");
   if (move) return move.call(parent, node, next);
-  const focused = node.contains(document.activeElement) ? document.activeElement : null;
-  parent.insertBefore(node, next);
+  const focused = dom(node).contains(dom(document).activeElement) ? dom(document).activeElement : null;
+  dom(parent).insertBefore(node, next);
   if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
 }

@@ -1,6 +1,7 @@
 // The scripts of new content run once all of it is in the page, whoever has parsed it: some parsers let them run when they are
 // inserted, and others never.
 
+import { dom } from "../dom.js";
 import { serverCopy } from "./server-copy.js";
 
 const HELD = "text/x-sse-held";
@@ -11,7 +12,7 @@ const HELD = "text/x-sse-held";
  * @param {ChildNode} fresh becomes the copy of the node
  */
 export function importHeld(fresh) {
-  const live = document.importNode(fresh, true);
+  const live = dom(document).importNode(fresh, true);
   serverCopy.pair(fresh, live);
   for (const script of scriptsOf(live)) script.type = HELD;
   return live;
@@ -26,7 +27,7 @@ export function importHeld(fresh) {
 export function runScripts(root) {
   const held = scriptsOf(root).filter(({ type }) => type === HELD);
   const renewed = new Map(held.map((script) => [/** @type {Element} */ (script), renew(script)]));
-  for (const [script, fresh] of renewed) script.replaceWith(fresh);
+  for (const [script, fresh] of renewed) dom(script).replaceWith(fresh);
   return renewed.get(root) ?? root;
 }
 
@@ -36,17 +37,17 @@ export function runScripts(root) {
  */
 function scriptsOf(root) {
   if (root instanceof HTMLScriptElement) return [root];
-  return root instanceof Element ? [...root.querySelectorAll("script")] : [];
+  return root instanceof Element ? [...dom(root).querySelectorAll("script")] : [];
 }
 
 /** @param {HTMLScriptElement} script */
 function renew(script) {
   const copy = /** @type {HTMLScriptElement} */ (serverCopy.of(script));
-  const fresh = document.createElement("script");
-  for (const attribute of copy.attributes) fresh.setAttributeNode(document.importNode(attribute));
-  fresh.nonce = document.querySelector("script")?.nonce ?? ""; // that of this page, not of the fresh one
-  fresh.async = copy.hasAttribute("async");
-  fresh.textContent = copy.textContent;
+  const fresh = dom(document).createElement("script");
+  for (const attribute of dom(copy).attributes) dom(fresh).setAttributeNode(dom(document).importNode(attribute));
+  fresh.nonce = dom(document).querySelector("script")?.nonce ?? ""; // that of this page, not of the fresh one
+  fresh.async = dom(copy).hasAttribute("async");
+  dom(fresh).textContent = dom(copy).textContent;
   serverCopy.pair(copy, fresh);
   return fresh;
 }

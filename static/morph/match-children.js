@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { runsOf } from "./runs.js";
 import { areSame, contentOf, haveSameAttributes } from "./same.js";
 
@@ -25,10 +26,10 @@ const MANY = 100;
 export function matchChildren(base, fresh) {
   const matcher = new Matcher(contentOf(base), contentOf(fresh));
   matcher.matchEnds();
-  matcher.matchBy((node) => (node instanceof Element && node.id ? `${node.nodeName}#${node.id}` : ""));
-  matcher.matchBy((node) => (node instanceof Element && !node.id ? node.outerHTML : ""));
+  matcher.matchBy((node) => (node instanceof Element && dom(node).id ? `${dom(node).nodeName}#${dom(node).id}` : ""));
+  matcher.matchBy((node) => (node instanceof Element && !dom(node).id ? dom(node).outerHTML : ""));
   matcher.matchBy((node) =>
-    node instanceof Element && !node.id && node.innerHTML ? `${kindOf(node)}>${node.innerHTML}` : "",
+    node instanceof Element && !dom(node).id && dom(node).innerHTML ? `${kindOf(node)}>${dom(node).innerHTML}` : "",
   );
   matcher.matchRuns();
   matcher.matchInPlace(haveSameTag);
@@ -177,7 +178,7 @@ function haveSameTag(old, node) {
  * @param {ChildNode} node
  */
 function isSameKind(old, node) {
-  if (!(old instanceof Element && node instanceof Element)) return old.nodeName === node.nodeName;
+  if (!(old instanceof Element && node instanceof Element)) return dom(old).nodeName === dom(node).nodeName;
   return kindOf(old) === kindOf(node) && isPatchable(old);
 }
 
@@ -187,12 +188,12 @@ function isSameKind(old, node) {
  * @param {Element} element
  */
 function isPatchable(element) {
-  return element.nodeName !== "SCRIPT" || element.closest("head") !== null;
+  return dom(element).nodeName !== "SCRIPT" || dom(element).closest("head") !== null;
 }
 
 /** @param {Element} element */
 function kindOf(element) {
-  return [element.nodeName, ...IDENTITY.map((name) => element.getAttribute(name))].join();
+  return [dom(element).nodeName, ...IDENTITY.map((name) => dom(element).getAttribute(name))].join();
 }
 
 /**

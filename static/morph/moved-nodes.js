@@ -1,3 +1,5 @@
+import { dom } from "../dom.js";
+
 /**
  * Return the fewest nodes that have to move to get from the old order to the new one.
  *
@@ -7,7 +9,7 @@
  * @returns {Set<ChildNode>} old children
  */
 export function movedNodes(base, order, matches) {
-  const places = new Map([...base.childNodes].map((node, index) => [node, index]));
+  const places = new Map([...dom(base).childNodes].map((node, index) => [node, index]));
   const olds = order.map((node) => matches.get(node)).filter((old) => old !== undefined);
   const staying = longestIncreasing(olds.map((old) => places.get(old) ?? -1));
   return new Set(olds.filter((_, index) => !staying.has(index)));

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { changedAttributes } from "./same.js";
 
 /** @typedef {(live: any, base: any, fresh: any, name: string) => void} Update */
@@ -29,10 +30,10 @@ export function patchAttributes(base, fresh, live) {
 
 /** @type {Update} */
 function updateText(live, _base, fresh, name) {
-  const attribute = fresh.getAttributeNode(name);
+  const attribute = dom(fresh).getAttributeNode(name);
   // Not by name: the parser allows names that `setAttribute` refuses, such as `@click`.
-  if (attribute) live.setAttributeNode(document.importNode(attribute));
-  else live.removeAttribute(name);
+  if (attribute) dom(live).setAttributeNode(dom(document).importNode(attribute));
+  else dom(live).removeAttribute(name);
 }
 
 /** @type {Update} */
@@ -67,8 +68,8 @@ function updateChecked(live, base, fresh, name) {
 
 /** @type {Update} */
 function updateOpen(live, base, fresh, name) {
-  if (live.hasAttribute(name) !== base.hasAttribute(name)) return;
-  if (live instanceof HTMLDialogElement && !fresh.hasAttribute(name)) live.close();
+  if (dom(live).hasAttribute(name) !== dom(base).hasAttribute(name)) return;
+  if (live instanceof HTMLDialogElement && !dom(fresh).hasAttribute(name)) live.close();
   else updateText(live, base, fresh, name);
 }
 

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { moveBefore } from "./fields.js";
 import { importHeld } from "./held-scripts.js";
 import { matchChildren } from "./match-children.js";
@@ -41,7 +42,7 @@ export class ChildrenPatch {
     this.#anchors = new Map();
     for (const node of contentOf(live)) {
       const copy = serverCopy.of(node);
-      if (copy?.parentNode === base) this.#anchors.set(copy, node);
+      if (copy && dom(copy).parentNode === base) this.#anchors.set(copy, node);
       else this.#strangers.add(node);
     }
     this.#replacements = replacementsOf(contentOf(base), contentOf(live), this.#anchors);
@@ -69,19 +70,19 @@ export class ChildrenPatch {
   }
 
   #replaceAll() {
-    const kept = [...this.#live.childNodes].filter((child) => !this.#whole.mayRemove(child));
-    this.#live.replaceChildren(...kept);
-    this.#base.replaceChildren();
+    const kept = [...dom(this.#live).childNodes].filter((child) => !this.#whole.mayRemove(child));
+    dom(this.#live).replaceChildren(...kept);
+    dom(this.#base).replaceChildren();
     for (const fresh of this.#fresh) this.#insert(fresh);
     this.#whole.changes.inserted.push(this.#live);
   }
 
   /** @param {ChildNode} old */
   #remove(old) {
-    if (old instanceof Element && this.#whole.says(old.id)) return; // it is in another place now
+    if (old instanceof Element && this.#whole.says(dom(old).id)) return; // it is in another place now
     const live = this.#anchors.get(old) ?? this.#whole.find(old) ?? this.#replacements.get(old);
-    old.remove();
-    if (live && this.#whole.mayRemove(live)) live.remove();
+    dom(old).remove();
+    if (live && this.#whole.mayRemove(live)) dom(live).remove();
   }
 
   /**
@@ -94,7 +95,7 @@ export class ChildrenPatch {
     if (this.#before.unchanged.has(fresh)) return this.#pass(old, live);
     const found = live ?? this.#whole.find(old);
     if (found) return this.#pass(this.#whole.patchNode(old, fresh, found), live);
-    old.remove(); // a script or htmx has taken it away, but the server has changed it
+    dom(old).remove(); // a script or htmx has taken it away, but the server has changed it
     this.#add(fresh, old);
   }
 
@@ -107,8 +108,8 @@ export class ChildrenPatch {
   #add(fresh, old) {
     const moved = this.#whole.findMoved(fresh);
     const standIn = this.#standIn(fresh, old);
-    if (moved && !moved.contains(this.#live)) this.#adopt(moved, fresh, true);
-    else if (standIn?.nodeName === fresh.nodeName) this.#adopt(standIn, fresh, false);
+    if (moved && !dom(moved).contains(this.#live)) this.#adopt(moved, fresh, true);
+    else if (standIn && dom(standIn).nodeName === dom(fresh).nodeName) this.#adopt(standIn, fresh, false);
     else this.#bring(fresh, standIn);
   }
 
@@ -119,10 +120,12 @@ export class ChildrenPatch {
    * @param {ChildNode} [old]
    */
   #standIn(fresh, old) {
-    const strangers = [...this.#strangers].filter(({ nodeName }) => nodeName === fresh.nodeName);
+    const strangers = [...this.#strangers].filter((node) => dom(node).nodeName === dom(fresh).nodeName);
     const replacement = old && this.#replacements.get(old);
     return (
-      strangers.find((node) => node instanceof Element && node.id !== "" && node.id === Reflect.get(fresh, "id")) ??
+      strangers.find(
+        (node) => node instanceof Element && dom(node).id !== "" && dom(node).id === Reflect.get(fresh, "id"),
+      ) ??
       strangers.find((node) => areSame(serverCopy.of(node) ?? node, fresh)) ??
       (replacement && this.#strangers.has(replacement) ? replacement : undefined)
     );
@@ -150,7 +153,7 @@ export class ChildrenPatch {
     if (standIn && !this.#whole.mayRemove(standIn)) return this.#say(fresh);
     const live = this.#insert(fresh);
     if (live instanceof Element) this.#whole.changes.inserted.push(live);
-    standIn?.remove();
+    dom(standIn)?.remove();
   }
 
   /**
@@ -159,15 +162,15 @@ export class ChildrenPatch {
    * @param {ChildNode} fresh
    */
   #say(fresh) {
-    this.#base.insertBefore(fresh, afterOrFirst(this.#place.base, this.#base));
+    dom(this.#base).insertBefore(fresh, afterOrFirst(this.#place.base, this.#base));
     this.#place.base = fresh;
   }
 
   /** @param {ChildNode} fresh */
   #insert(fresh) {
     const live = importHeld(fresh);
-    this.#base.insertBefore(fresh, afterOrFirst(this.#place.base, this.#base));
-    this.#live.insertBefore(live, this.#next());
+    dom(this.#base).insertBefore(fresh, afterOrFirst(this.#place.base, this.#base));
+    dom(this.#live).insertBefore(live, this.#next());
     this.#pass(fresh, live);
     return live;
   }
@@ -177,17 +180,17 @@ export class ChildrenPatch {
    * @param {ChildNode | undefined} live
    */
   #move(copy, live) {
-    this.#base.insertBefore(copy, afterOrFirst(this.#place.base, this.#base));
+    dom(this.#base).insertBefore(copy, afterOrFirst(this.#place.base, this.#base));
     if (live) moveBefore(this.#live, live, this.#next());
   }
 
   /** Return the child before which the next one belongs. */
   #next() {
-    if (this.#place.live) return this.#place.live.nextSibling;
+    if (this.#place.live) return dom(this.#place.live).nextSibling;
     for (const fresh of this.#fresh) {
       const old = this.#before.matches.get(fresh);
       const live = old && !this.#moved.has(old) ? this.#anchors.get(old) : undefined;
-      if (live?.parentNode === this.#live) return live;
+      if (live && dom(live).parentNode === this.#live) return live;
     }
     return null;
   }
@@ -198,7 +201,7 @@ export class ChildrenPatch {
    */
   #pass(copy, live) {
     this.#place.base = copy;
-    if (live?.parentNode === this.#live) this.#place.live = live;
+    if (live && dom(live).parentNode === this.#live) this.#place.live = live;
   }
 }
 
@@ -207,5 +210,5 @@ export class ChildrenPatch {
  * @param {Node} parent
  */
 function afterOrFirst(node, parent) {
-  return node ? node.nextSibling : parent.firstChild;
+  return node ? dom(node).nextSibling : dom(parent).firstChild;
 }

@@ -1,5 +1,6 @@
 // Which nodes mean the same. What is published has no indentation, and a page has.
 
+import { dom } from "../dom.js";
 import { PROCESSED_ATTRIBUTE } from "../htmx/names.js";
 import { CLOSED_ATTRIBUTE, STATE_ATTRIBUTE } from "../protocol.js";
 
@@ -25,9 +26,9 @@ const different = new WeakMap();
  */
 export function areSame(base, fresh) {
   if (different.get(base) === fresh) return false;
-  if (base.isEqualNode(fresh)) return true;
-  if (base.nodeName !== fresh.nodeName) return false;
-  if (base.nodeType !== Node.ELEMENT_NODE) return textOf(base) === textOf(fresh);
+  if (dom(base).isEqualNode(fresh)) return true;
+  if (dom(base).nodeName !== dom(fresh).nodeName) return false;
+  if (dom(base).nodeType !== Node.ELEMENT_NODE) return textOf(base) === textOf(fresh);
   const [element, other] = /** @type {Element[]} */ ([base, fresh]);
   if (haveSameAttributes(element, other) && haveSameContent(element, other)) return true;
   different.set(base, fresh);
@@ -52,7 +53,7 @@ export function haveSameAttributes(a, b) {
  */
 export function changedAttributes(a, b) {
   const names = new Set([...attributesOf(a), ...attributesOf(b)].map(({ name }) => name));
-  return [...names].filter((name) => a.getAttribute(name) !== b.getAttribute(name));
+  return [...names].filter((name) => dom(a).getAttribute(name) !== dom(b).getAttribute(name));
 }
 
 /**
@@ -62,24 +63,24 @@ export function changedAttributes(a, b) {
  * @returns {ChildNode[]}
  */
 export function contentOf(parent) {
-  const nodes = [...parent.childNodes];
-  return parent.nodeName === "PRE" ? nodes : nodes.filter((node) => !isIndentation(node));
+  const nodes = [...dom(parent).childNodes];
+  return dom(parent).nodeName === "PRE" ? nodes : nodes.filter((node) => !isIndentation(node));
 }
 
 /** @param {Node} node */
 function isIndentation(node) {
-  return node.nodeType === Node.TEXT_NODE && ONLY_INDENTATION.test(node.nodeValue ?? "");
+  return dom(node).nodeType === Node.TEXT_NODE && ONLY_INDENTATION.test(dom(node).nodeValue ?? "");
 }
 
 /** @param {Node} node */
 function textOf(node) {
-  const { data, parentNode } = /** @type {CharacterData} */ (node);
-  return parentNode?.nodeName === "PRE" ? data : data.replace(INDENTATION, "");
+  const { data, parentNode } = /** @type {CharacterData} */ (node); // no element: nothing shadows its properties
+  return parentNode && dom(parentNode).nodeName === "PRE" ? data : data.replace(INDENTATION, "");
 }
 
 /** @param {Element} element */
 function attributesOf(element) {
-  return [...element.attributes].filter(({ name }) => !IGNORED.has(name));
+  return [...dom(element).attributes].filter(({ name }) => !IGNORED.has(name));
 }
 
 /**
@@ -87,7 +88,8 @@ function attributesOf(element) {
  * @param {Element} b
  */
 function haveSameContent(a, b) {
-  if (a instanceof HTMLTemplateElement && b instanceof HTMLTemplateElement) return a.innerHTML === b.innerHTML;
+  if (a instanceof HTMLTemplateElement && b instanceof HTMLTemplateElement)
+    return dom(a).innerHTML === dom(b).innerHTML;
   const [nodes, others] = [contentOf(a), contentOf(b)];
   return nodes.length === others.length && nodes.every((node, index) => areSame(node, others[index]));
 }

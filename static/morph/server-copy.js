@@ -1,18 +1,19 @@
 // What the server said last, for each node of this page that it said anything about.
 
+import { dom } from "../dom.js";
 import { EARLY_EVENT } from "../protocol.js";
 import { undo } from "./undo.js";
 
 /** How each swap changes the copy. @type {Record<string, (target: any, nodes: Node[]) => void>} */
 const SWAPS = {
-  innerHTML: (target, nodes) => target.replaceChildren(...nodes),
-  textContent: (target, nodes) => target.replaceChildren(...nodes),
-  outerHTML: (target, nodes) => target.replaceWith(...nodes),
-  beforebegin: (target, nodes) => target.before(...nodes),
-  afterbegin: (target, nodes) => target.prepend(...nodes),
-  beforeend: (target, nodes) => target.append(...nodes),
-  afterend: (target, nodes) => target.after(...nodes),
-  delete: (target) => target.remove(),
+  innerHTML: (target, nodes) => dom(target).replaceChildren(...nodes),
+  textContent: (target, nodes) => dom(target).replaceChildren(...nodes),
+  outerHTML: (target, nodes) => dom(target).replaceWith(...nodes),
+  beforebegin: (target, nodes) => dom(target).before(...nodes),
+  afterbegin: (target, nodes) => dom(target).prepend(...nodes),
+  beforeend: (target, nodes) => dom(target).append(...nodes),
+  afterend: (target, nodes) => dom(target).after(...nodes),
+  delete: (target) => dom(target).remove(),
 };
 /** How many children more than its element a copy may have, of those that the page has dropped. */
 const SPARE = 100;
@@ -24,7 +25,7 @@ const SPARE = 100;
  * Each node of the page knows its copy, and is all that keeps it where the copy is not part of the page's.
  */
 class ServerCopy {
-  #document = document.implementation.createHTMLDocument("");
+  #document = dom(document).implementation.createHTMLDocument("");
   /** @type {WeakMap<Node, Node>} */
   #copies = new WeakMap();
 
@@ -34,7 +35,7 @@ class ServerCopy {
    * @param {MutationRecord[]} [changes] what scripts have changed in it
    */
   take(changes = []) {
-    this.#document.documentElement.replaceWith(this.add(document.documentElement));
+    dom(this.#document).documentElement.replaceWith(this.add(dom(document).documentElement));
     for (const change of [...changes].reverse())
       undo(
         change,
@@ -58,7 +59,7 @@ class ServerCopy {
    * @param {Node | undefined} copy
    */
   isOfPage(copy) {
-    return copy?.isConnected === true;
+    return copy && dom(copy).isConnected === true;
   }
 
   /**
@@ -68,7 +69,7 @@ class ServerCopy {
    * @returns {Node} its copy
    */
   add(live) {
-    const copy = this.#document.importNode(live, true);
+    const copy = dom(this.#document).importNode(live, true);
     this.pair(copy, live);
     return copy;
   }
@@ -81,10 +82,14 @@ class ServerCopy {
    */
   pair(copy, live) {
     this.#copies.set(live, copy);
-    let inside = copy.firstChild;
-    for (let node = live.firstChild; node && inside?.nodeName === node.nodeName; node = node.nextSibling) {
+    let inside = dom(copy).firstChild;
+    for (
+      let node = dom(live).firstChild;
+      node && inside && dom(inside).nodeName === dom(node).nodeName;
+      node = dom(node).nextSibling
+    ) {
       this.pair(inside, node);
-      inside = inside.nextSibling;
+      inside = dom(inside).nextSibling;
     }
   }
 
@@ -98,7 +103,7 @@ class ServerCopy {
     const areAsMany = copies.length === lives.length;
     const [some, others] = areAsMany ? [copies, lives] : [elementsOf(copies), elementsOf(lives)];
     for (const [index, live] of others.entries())
-      if (some[index]?.nodeName === live.nodeName) this.pair(some[index], live);
+      if (some[index] && dom(some[index]).nodeName === dom(live).nodeName) this.pair(some[index], live);
   }
 
   /**
@@ -109,7 +114,7 @@ class ServerCopy {
    * @returns {ChildNode[]} copies of nodes that are not in the page yet
    */
   parse(html, select) {
-    const template = this.#document.createElement("template");
+    const template = dom(this.#document).createElement("template");
     template.innerHTML = html;
     return [...(select ? template.content.querySelectorAll(select) : template.content.childNodes)];
   }
@@ -137,7 +142,7 @@ class ServerCopy {
   setText(live, text) {
     const copy = this.of(live);
     if (!copy) return;
-    copy.textContent = text;
+    dom(copy).textContent = text;
     this.pair(copy, live);
   }
 
@@ -157,9 +162,9 @@ class ServerCopy {
    * @param {Element} target
    */
   #prune(copy, target) {
-    if (copy.childNodes.length <= target.childNodes.length + SPARE) return;
-    const present = new Set([...target.childNodes].map((node) => this.of(node)));
-    for (const child of [...copy.childNodes]) if (!present.has(child)) child.remove();
+    if (dom(copy).childNodes.length <= dom(target).childNodes.length + SPARE) return;
+    const present = new Set([...dom(target).childNodes].map((node) => this.of(node)));
+    for (const child of [...dom(copy).childNodes]) if (!present.has(child)) dom(child).remove();
   }
 
   /**
@@ -180,7 +185,7 @@ class ServerCopy {
    */
   invert(root) {
     const found = new Map();
-    const walker = document.createTreeWalker(root);
+    const walker = dom(document).createTreeWalker(root);
     for (let live = walker.nextNode(); live; live = walker.nextNode()) {
       const copy = this.of(live);
       if (copy) found.set(copy, live);
@@ -197,5 +202,5 @@ function elementsOf(nodes) {
 export const serverCopy = new ServerCopy();
 /** @type {MutationRecord[]} */
 const changes = [];
-document.dispatchEvent(new CustomEvent(EARLY_EVENT, { detail: changes }));
+dom(document).dispatchEvent(new CustomEvent(EARLY_EVENT, { detail: changes }));
 serverCopy.take(changes);

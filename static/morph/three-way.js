@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { PRESERVED, PROCESSED_BY } from "../htmx/names.js";
 import { BEFORE_MORPH_EVENT, KEEP_ATTRIBUTE } from "../protocol.js";
 import { isWrittenIn, keepingChoice, updateDefault } from "./fields.js";
@@ -63,7 +64,7 @@ export class ThreeWayPatch {
     if (areSame(base, fresh)) return base;
     if (base instanceof Element)
       return this.#patchElement(base, /** @type {Element} */ (fresh), /** @type {Element} */ (live));
-    base.nodeValue = live.nodeValue = fresh.nodeValue;
+    dom(base).nodeValue = dom(live).nodeValue = dom(fresh).nodeValue;
     return base;
   }
 
@@ -74,8 +75,8 @@ export class ThreeWayPatch {
    * @returns {ChildNode}
    */
   #patchElement(base, fresh, live) {
-    if (live.nodeName === "SCRIPT" || !this.mayChange(live, fresh)) {
-      base.replaceWith(fresh);
+    if (dom(live).nodeName === "SCRIPT" || !this.mayChange(live, fresh)) {
+      dom(base).replaceWith(fresh);
       serverCopy.set(live, fresh);
       return fresh;
     }
@@ -83,7 +84,7 @@ export class ThreeWayPatch {
     keepingChoice(live, () => {
       const names = patchAttributes(base, fresh, live);
       if (names.some((name) => PROCESSED_BY.test(name))) this.changes.changed.push(live);
-      if (isWritten) base.replaceChildren(...fresh.childNodes);
+      if (isWritten) dom(base).replaceChildren(...dom(fresh).childNodes);
       else this.#patchContent(base, fresh, live);
     });
     return base;
@@ -95,7 +96,7 @@ export class ThreeWayPatch {
    * @param {Element} live
    */
   #patchContent(base, fresh, live) {
-    if (live instanceof HTMLTemplateElement) base.innerHTML = live.innerHTML = fresh.innerHTML;
+    if (live instanceof HTMLTemplateElement) dom(base).innerHTML = dom(live).innerHTML = dom(fresh).innerHTML;
     else if (live instanceof HTMLTextAreaElement) updateDefault(base, fresh, live);
     else this.patchChildren(base, fresh, live);
   }
@@ -116,9 +117,9 @@ export class ThreeWayPatch {
    * @param {Element | null} fresh what it is to become; null if it is to go
    */
   mayChange(live, fresh) {
-    if (live.matches(KEPT)) return false;
+    if (dom(live).matches(KEPT)) return false;
     const init = { bubbles: true, cancelable: true, detail: { fresh } };
-    return live.dispatchEvent(new CustomEvent(BEFORE_MORPH_EVENT, init));
+    return dom(live).dispatchEvent(new CustomEvent(BEFORE_MORPH_EVENT, init));
   }
 
   /** @param {ChildNode} live */
@@ -135,7 +136,7 @@ export class ThreeWayPatch {
   find(copy) {
     this.#lives ??= serverCopy.invert(this.#live);
     const live = this.#lives.get(copy);
-    return live?.isConnected ? live : undefined;
+    return dom(live)?.isConnected ? live : undefined;
   }
 
   /**
@@ -145,10 +146,10 @@ export class ThreeWayPatch {
    * @returns {Element | null}
    */
   findMoved(fresh) {
-    if (!(fresh instanceof Element) || !this.says(fresh.id)) return null;
-    const live = document.getElementById(fresh.id);
-    const isServers = live && this.#live.contains(live) && serverCopy.isOfPage(serverCopy.of(live));
-    return isServers && live.nodeName === fresh.nodeName ? live : null;
+    if (!(fresh instanceof Element) || !this.says(dom(fresh).id)) return null;
+    const live = dom(document).getElementById(dom(fresh).id);
+    const isServers = live && dom(this.#live).contains(live) && serverCopy.isOfPage(serverCopy.of(live));
+    return isServers && dom(live).nodeName === dom(fresh).nodeName ? live : null;
   }
 
   /**
@@ -166,7 +167,7 @@ export class ThreeWayPatch {
 /** @param {Node} root */
 function countIds(root) {
   const counts = new Map();
-  const elements = /** @type {ParentNode & Node} */ (root).querySelectorAll("[id]");
-  for (const { id } of elements) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const elements = dom(/** @type {ParentNode & Node} */ (root)).querySelectorAll("[id]");
+  for (const element of elements) counts.set(dom(element).id, (counts.get(dom(element).id) ?? 0) + 1);
   return counts;
 }

@@ -1,3 +1,5 @@
+import { dom } from "../dom.js";
+
 /**
  * Undo a change in the copy of a page.
  *
@@ -9,13 +11,13 @@ export function undo(change, copyOf, add) {
   const { type, target, attributeName, oldValue, addedNodes, removedNodes, nextSibling } = change;
   const copy = copyOf(target);
   if (!copy) return;
-  if (type === "characterData") copy.nodeValue = oldValue;
+  if (type === "characterData") dom(copy).nodeValue = oldValue;
   else if (type === "attributes") setAttribute(/** @type {Element} */ (copy), attributeName ?? "", oldValue);
   else {
     for (const node of addedNodes) /** @type {ChildNode | undefined} */ (copyOf(node))?.remove();
     const next = nextSibling && copyOf(nextSibling);
     for (const node of removedNodes)
-      copy.insertBefore(copyOf(node) ?? add(node), next?.parentNode === copy ? next : null);
+      dom(copy).insertBefore(copyOf(node) ?? add(node), next && dom(next).parentNode === copy ? next : null);
   }
 }
 
@@ -25,6 +27,6 @@ export function undo(change, copyOf, add) {
  * @param {string | null} value
  */
 function setAttribute(element, name, value) {
-  if (value === null) element.removeAttribute(name);
-  else element.setAttribute(name, value);
+  if (value === null) dom(element).removeAttribute(name);
+  else dom(element).setAttribute(name, value);
 }

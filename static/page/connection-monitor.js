@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { STATE_EVENT, STATS_ATTRIBUTE, STATS_EVENT } from "../protocol.js";
 import { Timer } from "../timer.js";
@@ -24,8 +25,8 @@ export class ConnectionMonitor {
 
   start() {
     new Timer(this.#environment).repeat(this.#interval, () => this.#update());
-    document.addEventListener("visibilitychange", () => this.#update());
-    document.addEventListener(STATE_EVENT, (event) => this.#onState(event));
+    dom(document).addEventListener("visibilitychange", () => this.#update());
+    dom(document).addEventListener(STATE_EVENT, (event) => this.#onState(event));
     this.#update();
   }
 
@@ -37,7 +38,7 @@ export class ConnectionMonitor {
   }
 
   #update() {
-    if (document.hidden) return;
+    if (dom(document).hidden) return;
     this.#request ??= this.#fetchAndShow().finally(() => {
       this.#request = null;
     });
@@ -72,7 +73,7 @@ export class ConnectionMonitor {
  * @param {Record<string, any>} stats
  */
 function show(stats) {
-  for (const element of document.querySelectorAll(`[${STATS_ATTRIBUTE}]`)) {
+  for (const element of dom(document).querySelectorAll(`[${STATS_ATTRIBUTE}]`)) {
     const text = textOf(stats, element.getAttribute(STATS_ATTRIBUTE) ?? "");
     if (element.textContent !== text) element.textContent = text;
   }
@@ -98,5 +99,5 @@ function listCounts(counts) {
 /** @param {Record<string, any>} stats */
 function dispatch(stats) {
   const page = [...sources].map((source) => ({ state: stateOf(source), heardAt: source.heardAt }));
-  document.dispatchEvent(new CustomEvent(STATS_EVENT, { detail: { ...stats, page } }));
+  dom(document).dispatchEvent(new CustomEvent(STATS_EVENT, { detail: { ...stats, page } }));
 }

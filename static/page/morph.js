@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { importHeld } from "../morph/held-scripts.js";
 import { serverCopy } from "../morph/server-copy.js";
 import { patch } from "../morph/three-way.js";
@@ -12,9 +13,9 @@ import { bringIn } from "./new-content.js";
  */
 export function morphInto(live, fresh, style) {
   const [element] = fresh.filter((node) => node instanceof Element);
-  if (style === "outerHTML" && element?.nodeName !== live.nodeName) return replace(live, fresh);
-  const parent = document.createDocumentFragment();
-  parent.append(...fresh);
+  if (style === "outerHTML" && dom(element)?.nodeName !== dom(live).nodeName) return replace(live, fresh);
+  const parent = dom(document).createDocumentFragment();
+  dom(parent).append(...fresh);
   const base = /** @type {Element} */ (serverCopy.of(live) ?? serverCopy.add(live));
   bringIn(patch(base, style === "outerHTML" ? element : parent, live, style));
 }
@@ -26,6 +27,6 @@ export function morphInto(live, fresh, style) {
 function replace(live, fresh) {
   const nodes = fresh.map(importHeld);
   serverCopy.swap("outerHTML", live, fresh);
-  live.replaceWith(...nodes);
+  dom(live).replaceWith(...nodes);
   bringIn({ inserted: nodes.filter((node) => node instanceof Element), changed: [] });
 }

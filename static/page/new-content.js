@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { allowsScripts, processElement, processInserted } from "../htmx/process.js";
 import { runScripts } from "../morph/held-scripts.js";
 
@@ -10,8 +11,8 @@ import { runScripts } from "../morph/held-scripts.js";
  * @param {Changes} changes
  */
 export function bringIn({ inserted, changed }) {
-  const present = inserted.filter((element) => element.isConnected);
+  const present = inserted.filter((element) => dom(element).isConnected);
   const roots = present.map((element) => (allowsScripts() ? runScripts(element) : element));
-  for (const element of roots) if (element.isConnected) processInserted(element);
-  for (const element of changed) if (element.isConnected) processElement(element);
+  for (const element of roots) if (dom(element).isConnected) processInserted(element);
+  for (const element of changed) if (dom(element).isConnected) processElement(element);
 }

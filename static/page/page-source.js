@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import {
   CLOSED_ATTRIBUTE,
   CLOSED_STATE,
@@ -58,7 +59,7 @@ export class PageSource {
    * @param {Receiver} receiver
    */
   constructor(url, element, receiver) {
-    const lastEventId = element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+    const lastEventId = dom(element)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
     this.element = element;
     this.#receiver = receiver;
     this.#reached = parseCursor(lastEventId);
@@ -142,7 +143,7 @@ export class PageSource {
    */
   follow(url) {
     const cursor = this.element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
-    if (new URL(url, document.baseURI).href !== this.url) this.resumeAfter(cursor, url);
+    if (new URL(url, dom(document).baseURI).href !== this.url) this.resumeAfter(cursor, url);
   }
 
   /**
@@ -253,7 +254,7 @@ export class PageSource {
  * @param {string} url
  */
 export function hasEnded(element, url) {
-  return element?.getAttribute(CLOSED_ATTRIBUTE) === new URL(url, document.baseURI).href;
+  return dom(element)?.getAttribute(CLOSED_ATTRIBUTE) === new URL(url, dom(document).baseURI).href;
 }
 
 /** @param {StreamEvent} event */

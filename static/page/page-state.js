@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { contentState, worstState } from "../stream/connection-state.js";
 import { sources } from "./sources.js";
 
@@ -8,7 +9,7 @@ export function pageState() {
 
 /** Return the sources of this page, except those whose element has left it. */
 export function connectedSources() {
-  return [...sources].filter(({ element }) => element?.isConnected !== false);
+  return [...sources].filter(({ element }) => dom(element)?.isConnected !== false);
 }
 
 /** @param {import("./page-source.js").PageSource} source */

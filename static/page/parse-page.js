@@ -1,3 +1,5 @@
+import { dom } from "../dom.js";
+
 /** What `<noscript>` may stand in without being an element, and the element itself. */
 const PARTS =
   /<!--[\s\S]*?-->|<(script|style|textarea|title)\b[\s\S]*?<\/\1\s*>|<noscript\b([^>]*)>([\s\S]*?)<\/noscript\s*>/gi;
@@ -17,7 +19,8 @@ export function parsePage(html) {
     text === undefined ? part : `<template ${PLACE}="${texts.push(text) - 1}"${attributes}></template>`,
   );
   const page = new DOMParser().parseFromString(withPlaces, "text/html");
-  for (const place of page.querySelectorAll(`template[${PLACE}]`)) place.replaceWith(toNoscript(place, texts));
+  for (const place of dom(page).querySelectorAll(`template[${PLACE}]`))
+    dom(place).replaceWith(toNoscript(place, texts));
   return page;
 }
 
@@ -26,9 +29,10 @@ export function parsePage(html) {
  * @param {string[]} texts
  */
 function toNoscript(place, texts) {
-  const element = place.ownerDocument.createElement("noscript");
-  element.textContent = texts[Number(place.getAttribute(PLACE))];
-  place.removeAttribute(PLACE);
-  for (const attribute of [...place.attributes]) element.setAttributeNode(place.removeAttributeNode(attribute));
+  const element = dom(place).ownerDocument.createElement("noscript");
+  dom(element).textContent = texts[Number(dom(place).getAttribute(PLACE))];
+  dom(place).removeAttribute(PLACE);
+  for (const attribute of [...dom(place).attributes])
+    dom(element).setAttributeNode(place.removeAttributeNode(attribute));
   return element;
 }

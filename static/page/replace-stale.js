@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { serverCopy } from "../morph/server-copy.js";
 import { patch } from "../morph/three-way.js";
 import { BEFORE_HEAL_EVENT, CONNECT_ATTRIBUTE, CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE } from "../protocol.js";
@@ -18,9 +19,9 @@ const WHOLE_PAGE = ":root";
  * @returns {boolean} whether the page is up to date
  */
 export function replaceStale(fresh, stale) {
-  const cursor = fresh.querySelector(`[${CURSOR_ATTRIBUTE}]`)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+  const cursor = dom(fresh).querySelector(`[${CURSOR_ATTRIBUTE}]`)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
   const event = new CustomEvent(BEFORE_HEAL_EVENT, { cancelable: true, detail: { fresh } });
-  if (!document.dispatchEvent(event)) return false;
+  if (!dom(document).dispatchEvent(event)) return false;
   const regions = regionsOf(stale, fresh);
   for (const region of regions) replaceRegion(region, fresh);
   for (const source of [...sources]) {
@@ -35,8 +36,8 @@ export function replaceStale(fresh, stale) {
  * @param {Document} fresh
  */
 function replaceRegion(region, fresh) {
-  const elements = [...fresh.querySelectorAll(region)];
-  for (const [index, live] of [...document.querySelectorAll(region)].entries()) {
+  const elements = [...dom(fresh).querySelectorAll(region)];
+  for (const [index, live] of [...dom(document).querySelectorAll(region)].entries()) {
     const base = /** @type {Element} */ (serverCopy.of(live) ?? serverCopy.add(live));
     bringIn(patch(base, elements[index], live));
   }
@@ -48,8 +49,8 @@ function replaceRegion(region, fresh) {
  */
 function resume(source, cursor) {
   const { element, isStale } = source;
-  if (!isStale && !element?.hasAttribute(CURSOR_ATTRIBUTE)) return;
-  source.resumeAfter(cursor, element?.getAttribute(CONNECT_ATTRIBUTE) ?? source.url);
+  if (!isStale && !dom(element)?.hasAttribute(CURSOR_ATTRIBUTE)) return;
+  source.resumeAfter(cursor, dom(element)?.getAttribute(CONNECT_ATTRIBUTE) ?? source.url);
 }
 
 /**
@@ -61,13 +62,14 @@ function resume(source, cursor) {
  */
 function regionsOf(stale, fresh) {
   const regions = new Set(stale.map(regionOf));
-  const count = (/** @type {Document} */ page, /** @type {string} */ region) => page.querySelectorAll(region).length;
+  const count = (/** @type {Document} */ page, /** @type {string} */ region) =>
+    dom(page).querySelectorAll(region).length;
   const areSame = [...regions].every((region) => count(document, region) === count(fresh, region));
   return areSame ? [...regions] : [WHOLE_PAGE];
 }
 
 /** @param {PageSource} source */
 function regionOf({ element }) {
-  const region = element?.getAttribute(HEAL_ATTRIBUTE);
+  const region = dom(element)?.getAttribute(HEAL_ATTRIBUTE);
   return region && region !== BY_EVENT ? region : WHOLE_PAGE;
 }

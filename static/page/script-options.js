@@ -1,3 +1,5 @@
+import { dom } from "../dom.js";
+
 /**
  * Read the settings of a script from the `data-` attributes of its tag. A marker attribute identifies the tag, because a
  * module has no `document.currentScript`.
@@ -8,7 +10,7 @@
  * @returns {Options}
  */
 export function scriptOptions(marker, defaults) {
-  const script = document.querySelector(`script[${marker}]`);
+  const script = dom(document).querySelector(`script[${marker}]`);
   const settings = script instanceof HTMLElement ? script.dataset : {};
   const entries = Object.entries(defaults).map(([name, value]) => [name, parse(settings[name], value)]);
   return Object.fromEntries(entries);

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { HubClient } from "../hub/hub-client.js";
 import { CURSOR_SEPARATOR, STREAM_PATH, SUB_PARAM } from "../protocol.js";
@@ -34,7 +35,7 @@ export class SharedSource {
    * @param {string} address
    */
   static serves(address) {
-    const { origin, pathname, search } = new URL(address, document.baseURI);
+    const { origin, pathname, search } = new URL(address, dom(document).baseURI);
     return origin === location.origin && pathname.endsWith(STREAM_PATH) && new URLSearchParams(search).has(SUB_PARAM);
   }
 
@@ -49,7 +50,7 @@ export class SharedSource {
     this.#callbacks = callbacks;
     this.#environment = env;
     this.#connection = new ConnectionState((change) => callbacks.onState?.(change));
-    const { origin, pathname } = new URL(url, document.baseURI);
+    const { origin, pathname } = new URL(url, dom(document).baseURI);
     this.#client = HubClient.for(origin + pathname, sharedBy);
     this.#url = this.#adoptGrant(url);
     this.#subscribe();
@@ -183,7 +184,7 @@ export class SharedSource {
    * @returns {string} the absolute address
    */
   #adoptGrant(url) {
-    const { href, searchParams } = new URL(url, document.baseURI);
+    const { href, searchParams } = new URL(url, dom(document).baseURI);
     const [grant, cursor = ""] = (searchParams.get(SUB_PARAM) ?? "").split(CURSOR_SEPARATOR);
     this.#grant = grant;
     this.lastEventId ||= cursor;

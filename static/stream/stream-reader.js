@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import {
   HEARTBEAT_HEADER,
@@ -316,7 +317,7 @@ export class StreamReader {
 
 /** @param {string | URL} url */
 function toAbsolute(url) {
-  return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  return new URL(url, dom(globalThis.document)?.baseURI ?? globalThis.location?.href).href;
 }
 
 /** @param {number} status */

@@ -137,3 +137,22 @@ def test_a_browser_remembers_a_field_for_its_application_mount_and_user() -> Non
     assert len(set(fields)) == 4
     # The theme belongs to the browser, whoever uses it.
     assert themes[0] == themes[1] == themes[2] != themes[3]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"type": "password"},
+        {"type": "Password"},
+        {"type": " PASSWORD "},
+        {"_type": "passWord"},
+        {"Type": "password"},
+        {"autocomplete": "section-a Current-Password"},
+        {"autocomplete": "new-password"},
+        {"autocomplete": "one-time-code"},
+        {"autocomplete": "cc-number"},
+    ],
+)
+def test_secrets_are_not_synced_however_they_are_written(attributes: dict[str, str]) -> None:
+    with pytest.raises(MarkupError, match="must not be sent to other tabs"):
+        SyncedInput("secret", "Secret", **attributes)  # type: ignore[arg-type]
