@@ -72,6 +72,11 @@ class HomeLoop:
         """Whether there is a loop to make calls in."""
         return self.loop is not None and not self.loop.is_closed()
 
+    @property
+    def _is_starting(self) -> bool:
+        # The loop of a start may have ended before it.
+        return self._starting is not None and self._start_loop is not None and not self._start_loop.is_closed()
+
     # ------------------------------------------------------------------ start and end
 
     async def begin_lifespan(self) -> None:
@@ -126,7 +131,7 @@ class HomeLoop:
 
     def _begin(self, loop: asyncio.AbstractEventLoop, *, by_call: bool = False) -> Future[None]:
         """Return the start that is under way, or begin one. The lock is held."""
-        if self._starting is None or self._start_loop is None or self._start_loop.is_closed():
+        if not self._is_starting or self._starting is None:
             self._starting, self._start_loop, self.by_call = pending(), loop, by_call
             loop.call_soon_threadsafe(self._create_task, self._starting, context=Context())
         return self._starting
@@ -181,7 +186,7 @@ class HomeLoop:
         Raises:
             NotRunning: after the end, and where nothing can start it.
         """
-        if self.is_running or self._starting is not None:
+        if self.is_running or self._is_starting:
             return
         if self.ended:
             raise NotRunning(ENDED)
@@ -203,7 +208,7 @@ class HomeLoop:
         here = running_loop()
         if self.is_running and here is self.loop:
             return call()
-        if here is None and not self.is_running and self._starting is None:
+        if here is None and not (self.is_running or self._is_starting):
             return kind(call=partial(self.make, call, kind))
         # Whoever waits for the result may be cancelled; the call is made nevertheless.
         future: Future[T] = pending()
@@ -219,7 +224,7 @@ class HomeLoop:
     ) -> None:
         if here is not None:
             self._begin(here, by_call=True)
-        elif self._starting is None:  # it has failed a moment ago
+        elif not self._is_starting:  # it has failed a moment ago
             raise NotRunning(NOT_STARTED)
         self._waiting.append((future, call))
 

@@ -154,7 +154,7 @@ print(json.dumps(asyncio.run(main())))
 # What a process must make for itself: identities, locks, counters, and what belongs to an event loop or a thread.
 OWN = set(
     "token_hex token_urlsafe token_bytes urandom uuid1 uuid4 getpid count Random"
-    " Lock RLock Event Condition Semaphore BoundedSemaphore Barrier Queue Future"
+    " Lock RLock asyncio.Event threading.Event Condition Semaphore BoundedSemaphore Barrier Queue Future"
     " Thread ThreadPoolExecutor CapacityLimiter".split()
 )
 
@@ -167,7 +167,8 @@ def made_at_import(tree: ast.Module) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
         if isinstance(node, ast.Call):
-            found.append(ast.unparse(node.func).rpartition(".")[2])
+            name = ast.unparse(node.func)
+            found += [name, name.rpartition(".")[2]]
         waiting.extend(ast.iter_child_nodes(node))
     return found
 

@@ -149,6 +149,23 @@ async def test_whoever_comes_during_a_start_waits_for_it() -> None:
     await sse.stop()
 
 
+def test_a_start_whose_event_loop_has_ended_before_it_holds_up_nobody() -> None:
+    _, sse = make_app(backend=SlowBackend())
+    # Nobody waits for it.
+    asyncio.run(ignore(sse))
+    with pytest.raises(NotRunning, match=r"^the manager does not run yet"):
+        sse.publish("news", "x").result(10)
+    assert asyncio.run(publish(sse))
+
+
+async def ignore(sse: Kit) -> None:
+    sse.publish("news", "x")
+
+
+async def publish(sse: Kit) -> str:
+    return await sse.publish("news", "x")
+
+
 async def test_a_start_that_fails_is_tried_again_by_the_next_call() -> None:
     sse = BroadcastManager(backend=SlowBackend(failures=1))
     results = await asyncio.gather(*[sse.publish("news", "x") for _ in range(3)], return_exceptions=True)
@@ -342,12 +359,8 @@ async def test_two_applications_share_a_backend() -> None:
 def test_publishing_where_no_server_runs_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """As a script does that imports the application."""
     _, sse = make_app()
-
-    async def main() -> str:
-        return await sse.publish("news", "x")
-
     with pytest.raises(NotRunning, match=r"^the manager does not run yet, and no event loop in this thread can start"):
         sse.publish("news", "x")
-    assert asyncio.run(main())
+    assert asyncio.run(publish(sse))
     (message,) = caplog.messages
     assert message.startswith("something is published in a process in which no server is known to run")
