@@ -17,8 +17,10 @@ async def process_id(server: Server) -> int:
     return int((await server.report())["pid"])
 
 
-async def test_what_a_killed_worker_had_published_is_a_gap_for_its_successor(tmp_path: Path) -> None:
-    async with serving((*GUNICORN, "--preload"), tmp_path) as server:
+@pytest.mark.parametrize("survive", [False, True], ids=["by default", "grants survive"])
+async def test_what_a_killed_worker_had_published_is_a_gap_for_its_successor(survive: bool, tmp_path: Path) -> None:
+    """The page is told to fetch itself again: its grant has expired or, where that stays valid, there is a gap."""
+    async with serving((*GUNICORN, "--preload"), tmp_path, grants_survive_restart=survive) as server:
         killed = await process_id(server)
         stream = await server.stream()
         await server.publish(count=3)
@@ -33,7 +35,12 @@ async def test_what_a_killed_worker_had_published_is_a_gap_for_its_successor(tmp
         # The position is one that the new log has, too.
         await server.publish(count=10)
         for headers in ([f"Last-Event-ID: {last}"], []):
-            again = await (await server.open(path, headers=headers)).until("event: sse:reset")
+            again = await server.open(path, headers=headers)
+            if not survive:
+                await again.to_end()
+                assert (again.status, b'"reason":"expired"' in again.body) == (403, True)
+                continue
+            await again.until("event: sse:reset")
             assert again.texts == []
             await server.publish(first=10)
             assert (await again.until("data: 10.")).texts == ["10."]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -27,9 +28,12 @@ async def test_a_way_to_run_an_application(way: Way, tmp_path: Path) -> None:
 
 
 async def open_stream(running: Running) -> Stream:
-    path = await running.site.get(f"{running.prefix}/grant?channels=news")
-    assert path.startswith(f"{running.prefix}/sse/stream?"), path
-    return await (await running.open(path)).until("sse:open")
+    """Open a stream as a page does, which is fetched again where another worker refuses its grant."""
+    while True:
+        path = await running.site.get(f"{running.prefix}/grant?channels=news")
+        assert path.startswith(f"{running.prefix}/sse/stream?"), path
+        with suppress(ConnectionError):
+            return await (await running.open(path)).until("sse:open")
 
 
 async def reaches_all(running: Running, stream: Stream, processes: int) -> bool:

@@ -60,6 +60,11 @@ async def exit_code(command: Iterable[str], number: signal.Signals, folder: Path
         return server.process.returncode
 
 
+def shared(command: Iterable[str]) -> dict[str, str]:
+    """Return the options with which several workers know each other's pages."""
+    return {"backend": "sqlite:///live.db"} if "--workers" in command else {}
+
+
 async def end(server: Server, number: signal.Signals | None, streams: list[Stream]) -> float:
     """Stop a server, read the streams to their ends, and return the seconds until the process has ended."""
     server.stop(number)
@@ -91,7 +96,7 @@ def retry_delays(streams: list[Stream]) -> list[int]:
 async def test_a_server_with_1000_streams_ends(
     command: tuple[str, ...], number: signal.Signals, tmp_path: Path, record_property: Any
 ) -> None:
-    async with serving(command, tmp_path) as server:
+    async with serving(command, tmp_path, **shared(command)) as server:
         streams = await server.streams(1000)
         seconds = await end(server, number, streams)
     record_property("seconds", seconds)
@@ -155,7 +160,7 @@ async def test_a_reload_and_then_a_signal_end_the_streams(tmp_path: Path) -> Non
 async def test_clients_that_do_not_read_do_not_delay_shutdown(
     command: tuple[str, ...], processes: int, tmp_path: Path
 ) -> None:
-    async with serving(command, tmp_path) as server:
+    async with serving(command, tmp_path, **shared(command)) as server:
         unread = await server.streams(20, "unread", buffer=4096)
         streams = await server.streams(100)
         publishers: set[str] = set()

@@ -36,20 +36,29 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     mark("stopped")
 
 
-def build(*, log: dict[str, Any] | None = None, heartbeat: float = 15.0, backend: str = "", **options: Any) -> FastHTML:
+def build(
+    *,
+    log: dict[str, Any] | None = None,
+    heartbeat: float = 15.0,
+    backend: str = "",
+    grants_survive_restart: bool = False,
+    **options: Any,
+) -> FastHTML:
     """Return an app with the kit, and with routes that the tests call.
 
     Args:
         log: options of `EventLog`.
         backend: URL of the backend; by default one in memory.
         heartbeat: seconds.
+        grants_survive_restart: as `setup_sse` has it.
         options: options of `FastHTML`.
     """
     app = FastHTML(secret_key="tests", lifespan=lifespan, **options)
     # All clients here share an address.
     limits = Limits(connections_per_client=10_000)
     kept = backend or MemoryBackend(EventLog(**log or {}))
-    sse = setup_sse(app, backend=kept, heartbeat=heartbeat, limits=limits)
+    survive = grants_survive_restart
+    sse = setup_sse(app, backend=kept, heartbeat=heartbeat, limits=limits, grants_survive_restart=survive)
 
     @app.route("/grant")
     def grant(channels: str) -> PlainTextResponse:
