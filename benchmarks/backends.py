@@ -10,12 +10,14 @@ import asyncio
 import json
 import multiprocessing
 import resource
+import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,30 @@ async def measure(url: str, quick: bool) -> dict[str, float]:
     return figures
 
 
+@contextmanager
+def store(name: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty store."""
+    if name != "redis":
+        yield f"sqlite:///{folder / 'live.db'}" if name == "sqlite" else name
+        return
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "")
+    process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+    try:
+        while not answers(port):
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def p(delays: list[float], percent: int) -> float:
     return sorted(delays)[min(len(delays) - 1, len(delays) * percent // 100)] * 1e3
 
@@ -171,15 +197,14 @@ def main() -> None:
     parser.add_argument("backends", nargs="*", default=["memory", "sqlite"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--redis", default="redis://127.0.0.1:6379/0", help="URL of a server (default: %(default)s)")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in options.backends}
     for _ in range(options.rounds):
         for name in options.backends:
             with tempfile.TemporaryDirectory() as folder:
-                url = {"sqlite": f"sqlite:///{Path(folder) / 'live.db'}", "redis": options.redis}.get(name, name)
-                rounds[name].append(asyncio.run(measure(url, options.quick)))
+                with store(name, Path(folder)) as url:
+                    rounds[name].append(asyncio.run(measure(url, options.quick)))
                 print(json.dumps({name: rounds[name][-1]}, ensure_ascii=False), file=sys.stderr)
     rows = {
         name: {key: statistics.median(each[key] for each in found) for key in found[0]}

@@ -23,6 +23,8 @@ logger = logging.getLogger("sse_components")
 
 # Seconds between two looks at the file while no other process has told anything.
 LOOK_SECONDS = 1.0
+# Events that are handed out in one turn of the event loop.
+PART_EVENTS = 500
 
 
 class SqliteBackend(SharedBackend):
@@ -220,17 +222,22 @@ class Worker:
         events = self._events(news.epoch, [*news.rows, *([own] if own else [])])
         if events or (news.epoch, news.after) != self._handed_over:
             self._handed_over = news.epoch, self._store.state.sequence
-            self._in_loop(self._arrive, news, events, own)
+            # In parts, so that a process which has much to hear of does other things meanwhile.
+            for begin in range(0, len(events) or 1, PART_EVENTS):
+                self._in_loop(self._arrive, news.epoch, news.after + begin, events[begin : begin + PART_EVENTS])
+            if own is not None:
+                self._in_loop(self._fulfil, own.drafts, events[-len(own.drafts) :])
 
-    def _arrive(self, news: News, events: list[Event], own: Row | None) -> None:
+    def _arrive(self, epoch: str, after: int, events: list[Event]) -> None:
         """Hand events to the backend, in its event loop."""
         backend = self._backend
-        if (news.epoch, news.after) != (backend.log.epoch, backend.log.sequence):
-            backend._begin(Cursor(news.epoch, news.after), news.after)
+        if (epoch, after) != (backend.log.epoch, backend.log.sequence):
+            backend._begin(Cursor(epoch, after), after)
         backend._receive(events)
-        if own is not None:
-            for draft, event in zip(own.drafts, events[-len(own.drafts) :], strict=True):
-                draft.future.set_result(event)
+
+    def _fulfil(self, drafts: list[Draft], events: list[Event]) -> None:
+        for draft, event in zip(drafts, events, strict=True):
+            draft.future.set_result(event)
 
     def _events(self, epoch: str, rows: list[Row]) -> list[Event]:
         clock = self._backend.log.clock()
