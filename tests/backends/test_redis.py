@@ -12,6 +12,7 @@ import pytest
 
 from sse_components import BackendUnavailable, EventLog, HistoryGap, SetupError
 from sse_components.backends import RedisBackend, backend_of
+from sse_components.backends import redis as redis_backend
 from sse_components.backends.base import NEW_LOG
 from sse_components.backends.shared import Draft, written
 from sse_components.events.log import Cursor, Event
@@ -100,6 +101,28 @@ async def test_nothing_is_lost_or_doubled_while_connections_are_cut(server: Redi
         by_id = dict(zip(ids(heard), texts(heard), strict=True))
         for publisher in publishers:
             assert publisher.confirmed.items() <= by_id.items()
+
+
+async def test_a_message_that_is_lost_is_read_from_the_log(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_backend, "LOOK_SECONDS", 1_000)
+    async with opened([one := RedisBackend(server.url), other := RedisBackend(server.url)]) as (heard, _):
+        # The second one comes when both of its subscriptions are there, for each of which it reads the log.
+        for _ in range(2):
+            await append(one, "a", "before")
+        other._channel = "nobody listens here"
+        lost = other.append("a", "stored, and told nobody")
+        await until(lambda: stored(server, 3))
+        assert len(heard) == 2
+        await append(one, "a", "told")
+        assert texts(heard)[2:] == ["stored, and told nobody", "told"]
+        await other.reach(one.cursor)
+        assert (await asyncio.wrap_future(lost)).id == heard[2].id
+
+
+async def stored(server: RedisServer, count: int) -> bool:
+    return bool(await command(server, "XLEN", "{sse}:log") == count)
 
 
 async def test_a_call_whose_answer_was_lost_is_repeated_without_storing_twice(server: RedisServer) -> None:
