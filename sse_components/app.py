@@ -65,6 +65,7 @@ def setup_sse(
     authorize: Authorize | None = None,
     origins: str | Iterable[str] = (),
     grants_survive_restart: bool = False,
+    strict: bool = False,
     public_broadcast: bool = False,
     shared: bool = True,
     user: FindUser | None = None,
@@ -88,6 +89,7 @@ def setup_sse(
     origins: str | Iterable[str] = (),
     grant_seconds: float | None = None,
     grants_survive_restart: bool = False,
+    strict: bool = False,
     public_broadcast: bool = False,
     limits: Limits | None = None,
     shared: bool = True,
@@ -111,6 +113,7 @@ def setup_sse(
     origins: str | Iterable[str] = (),
     grant_seconds: float | None = None,
     grants_survive_restart: bool = False,
+    strict: bool = False,
     public_broadcast: bool = False,
     limits: Limits | None = None,
     shared: bool = True,
@@ -144,6 +147,8 @@ def setup_sse(
             without a valid grant ends.
         grants_survive_restart: whether grants from before a restart are valid where it has lost the revocations, as
             with the memory backend. By default they are not, and pages fetch themselves again.
+        strict: whether it is an error, and not only a warning, if the server starts several workers that each keep
+            their log in memory.
         public_broadcast: whether anybody may follow all broadcasts at `/sse/broadcast`, as in the first public API. By
             default only pages with a grant get them: those that show `SSE` or a component that follows a channel.
         limits: how many connections there may be, and what they may ask for.
@@ -177,7 +182,7 @@ def setup_sse(
     epoch = None if grants_survive_restart else lambda: own.backend.cursor.epoch
     key, lasting = secret_key or app.secret_key, own.grant_seconds
     grants = Grants(key, max_age=lasting, revocations=own.revocations, epoch=epoch)
-    own.site = Site(prefix, grants)
+    own.site, own.strict = Site(prefix, grants), strict
     own.start_with_application()
     app.state.sse, app.state.sse_options = own, options
     add_headers(app, prefix, htmx)

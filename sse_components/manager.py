@@ -34,6 +34,7 @@ from .delivery.registry import ConnectionRegistry
 from .delivery.response import StreamResponse
 from .delivery.shutdown import Shutdown
 from .delivery.views import LiveView
+from .delivery.workers import check_one_worker
 from .errors import MessageTooLarge
 from .events.log import Event
 from .events.message import BroadcastMessage, message_of
@@ -125,6 +126,7 @@ class BroadcastManager:
         self.home = HomeLoop(self._open, self.stop, lambda: bool(len(self.registry)))
         self.lock = asyncio.Lock()
         self.site: Site | None = None
+        self.strict = False
         self._takes_any_data = element_builder is not None
         self._queues: dict[SSEConnection, None] = {}
         self._shutdown = Shutdown(self.fanout)
@@ -184,6 +186,8 @@ class BroadcastManager:
         # A lock belongs to the event loop in which it was first waited for.
         self.lock, self.registry.lock = asyncio.Lock(), asyncio.Lock()
         self._building = asyncio.Lock()  # what builders make is published in the order of the calls
+        if self.home.needs_server and isinstance(self.backend, MemoryBackend):
+            check_one_worker(strict=self.strict)
         await self.backend.open(self._on_event)
         if self.home.by_call and self.home.needs_server and isinstance(self.backend, MemoryBackend):
             warn_without_server()

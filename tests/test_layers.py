@@ -62,6 +62,7 @@ ORDER = [
     "html.scripts",
     "delivery.__init__",
     "delivery.servers",
+    "delivery.workers",
     "delivery.views",
     "delivery.connection",
     "delivery.registry",

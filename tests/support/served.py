@@ -42,6 +42,7 @@ def build(
     heartbeat: float = 15.0,
     backend: str = "",
     grants_survive_restart: bool = False,
+    strict: bool = False,
     **options: Any,
 ) -> FastHTML:
     """Return an app with the kit, and with routes that the tests call.
@@ -51,14 +52,15 @@ def build(
         backend: URL of the backend; by default one in memory.
         heartbeat: seconds.
         grants_survive_restart: as `setup_sse` has it.
+        strict: as `setup_sse` has it.
         options: options of `FastHTML`.
     """
     app = FastHTML(secret_key="tests", lifespan=lifespan, **options)
     # All clients here share an address.
     limits = Limits(connections_per_client=10_000)
     kept = backend or MemoryBackend(EventLog(**log or {}))
-    survive = grants_survive_restart
-    sse = setup_sse(app, backend=kept, heartbeat=heartbeat, limits=limits, grants_survive_restart=survive)
+    given: Any = {"grants_survive_restart": grants_survive_restart, "strict": strict}
+    sse = setup_sse(app, backend=kept, heartbeat=heartbeat, limits=limits, **given)
 
     @app.route("/grant")
     def grant(channels: str) -> PlainTextResponse:
