@@ -5,6 +5,7 @@ from __future__ import annotations
 from .access.limits import Limits
 from .app import setup_sse
 from .backends import Backend, MemoryBackend, RedisBackend, SqliteBackend
+from .client import connect
 from .components import (
     SSE,
     ConnectionStats,
@@ -125,6 +126,7 @@ __all__ = [
     "TokenStream",
     "WireError",
     "cleanup_sse_on_unload",
+    "connect",
     "create_broadcast_endpoint",
     "create_broadcast_handler",
     "create_connection_manager_script",

@@ -92,6 +92,8 @@ ORDER = [
     "components.*",
     "components.__init__",
     "kit",
+    "client",
+    "cli",
     "endpoints.__init__",
     "endpoints.authorization",
     "endpoints.stream",
