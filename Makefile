@@ -3,6 +3,8 @@
 #   make demo       the gallery, at the address that it prints             ARGS="--port 8000 --htmx 4"
 #   make test       every check and every test                             ARGS="-k todo --headed" goes to pytest
 #   make test-fast  all tests without a browser, in under three minutes
+#   make fuzz       sends hostile requests for some minutes          SSE_FUZZ_EXAMPLES=50000
+#   make test-newest  tests with the newest version of every dependency, in an environment of their own
 #   make check      lint, formatting, types and the version, of both languages
 #   make format     formats both languages
 #   make bench      fan-out against the C floor and other servers (Linux, cc)  ARGS="--clients 1000 --rounds 5"
@@ -19,7 +21,7 @@ DEMO = .venv/with-demo
 DEVELOPMENT = .venv/with-development
 NODE_MODULES = node_modules/.package-lock.json
 
-.PHONY: help demo test test-fast check format bench pictures build clean programs
+.PHONY: help demo test test-fast fuzz test-newest check format bench pictures build clean programs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,11 +43,23 @@ test-fast: $(DEVELOPMENT) $(NODE_MODULES)
 	npm test --silent
 	$(PYTHON_IN_VENV) -m pytest tests $(AT_ONCE) --ignore tests/test_wheel.py --ignore tests/test_deployment.py
 
+SSE_FUZZ_EXAMPLES ?= 20000
+fuzz: $(DEVELOPMENT)
+	SSE_FUZZ_EXAMPLES=$(SSE_FUZZ_EXAMPLES) SSE_TEST_PATIENCE=10 $(PYTHON_IN_VENV) -m pytest tests/security/test_fuzz.py -o timeout=36000
+
+# The upper bounds are for users: what is new is tested before they are raised.
+test-newest: $(NODE_MODULES) | .venv/bin/python
+	$(PYTHON_IN_VENV) -m venv --clear .venv/newest
+	.venv/newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[demo,redis]' --group dev
+	.venv/newest/bin/python -m pip install --quiet --upgrade python-fasthtml starlette uvicorn
+	.venv/newest/bin/python -m pytest tests $(AT_ONCE) --ignore tests/test_wheel.py --ignore tests/test_deployment.py
+
 check: $(DEVELOPMENT) $(NODE_MODULES)
 	$(PYTHON_IN_VENV) -m ruff check
 	$(PYTHON_IN_VENV) -m ruff format --check
 	$(PYTHON_IN_VENV) -m mypy
 	npm run check --silent
+	@scripts/audit.sh $(PYTHON_IN_VENV)
 	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); grep -q "^## .*$$version" CHANGELOG.md || \
 	  { echo "CHANGELOG.md has no section for version $$version of pyproject.toml" >&2; exit 1; }
 

@@ -1,0 +1,121 @@
+"""What the largest allowed request of one anonymous client costs the server, in plain pages of the same application."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fasthtml.common import A, Div, FastHTML, Li, P, Titled, Ul
+
+from sse_components import SSE, EventLog, Limits, setup_sse
+from sse_components.access.grants import Grants
+from sse_components.middleware import PATHS
+
+pytestmark = pytest.mark.anyio
+
+LIMITS = Limits()
+PAGES = 20
+ROUNDS = 9
+BODY = LIMITS.body_bytes - 1_000
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+class Client:
+    """Calls an application as a server does, without a network, whose cost is not the kit's."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def ask(self, method: str, target: str, body: bytes = b"", kind: str = FORM) -> int:
+        """Send a request that goes away as soon as the response begins; return the status."""
+        path, _, query = target.partition("?")
+        requests = [{"type": "http.request", "body": body, "more_body": False}]
+        status: list[int] = []
+
+        async def receive() -> Any:
+            return requests.pop() if requests else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            status.append(message.get("status", 0))
+
+        headers = [(b"host", b"localhost"), (b"content-type", kind.encode())]
+        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": ""}
+        scope |= {"query_string": query.encode(), "headers": headers, "client": ("203.0.113.9", 1), "scheme": "http"}
+        await self.app(scope | {"server": ("localhost", 80), "asgi": {"spec_version": "2.4"}}, receive, send)
+        return status[0]
+
+    async def cost(self, *request: Any) -> float:
+        """Return the median of the CPU seconds of a request."""
+        await self.ask(*request)
+        return statistics.median([await self._once(request) for _ in range(ROUNDS)])
+
+    async def _once(self, request: Any) -> float:
+        begin = time.process_time()
+        await self.ask(*request)
+        return time.process_time() - begin
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    app = FastHTML(secret_key="tests")
+    sse = setup_sse(app, limits=LIMITS)
+
+    @app.route("/")
+    def index() -> Any:
+        items = [Li(A(f"Item {number}", href=f"/{number}"), P("A few words about it")) for number in range(20)]
+        return Titled("A plain page", Div(Ul(*items), SSE(channels="news")))
+
+    async with sse:
+        for number in range(5_000):
+            await sse.registry.add_connection(f"connection-{number}")
+        yield Client(app)
+
+
+def filled(texts: Iterator[str]) -> bytes:
+    """Return a form with as many grants as fit."""
+    form: list[tuple[str, str]] = []
+    size = 0
+    for text in texts:
+        size += len(text) + 5
+        if size > BODY or len(form) == LIMITS.channels_per_connection:
+            break
+        form.append(("sub", text))
+    return urlencode(form).encode()
+
+
+def requests() -> dict[str, tuple[Any, ...]]:
+    grants = Grants("tests")
+    from_here = EventLog().cursor
+    one = grants.sign(["news"], from_here)
+    many = [f"channel-{number}" for number in range(200)]
+    deep = b"[" * BODY
+    tabs = [{"id": f"tab_{number:08}", "visible": True, "rooms": ["board"] * 100} for number in range(200)]
+    report = json.dumps({"connection": "x", "tabs": tabs}).encode()[:BODY]
+    large: dict[str, tuple[Any, ...]] = {}
+    for path in ("/sse/stream", "/sse/renew"):
+        large |= {
+            f"{path} copies of one grant": ("POST", path, filled(one for _ in iter(int, 1))),
+            f"{path} one large forged grant": ("POST", path, b"sub=" + b"x" * BODY),
+            f"{path} forged grants": ("POST", path, filled(f"{number}{one}" for number in range(10**6))),
+            f"{path} a grant of many channels": ("POST", path, filled(iter([grants.sign(many, from_here)]))),
+            f"{path} tiny fields": ("POST", path, b"a&" * (BODY // 2)),
+            f"{path} grants with cursors": ("POST", path, filled(f"{one}~e-{'9' * 18}" for _ in iter(int, 1))),
+        }
+    large |= {f"{path} a long address": ("GET", f"/sse{path}?{'sub=x&' * 1_300}") for path in PATHS}
+    large |= {
+        "/sse/presence a report": ("POST", "/sse/presence", report, JSON),
+        "/sse/presence deep": ("POST", "/sse/presence", deep, JSON),
+        "/sse/presence no JSON": ("POST", "/sse/presence", b'{"a":' * (BODY // 5), JSON),
+    }
+    return large
+
+
+@pytest.mark.parametrize("name", requests())
+async def test_the_largest_request_costs_no_more_than_some_pages(name: str, client: Client) -> None:
+    page = await client.cost("GET", "/")
+    assert await client.cost(*requests()[name]) <= PAGES * page
