@@ -1,5 +1,6 @@
 import { CONNECTING_ATTRIBUTES } from "../htmx/names.js";
-import { CONNECT_ATTRIBUTE, CURSOR_ATTRIBUTE, SUB_PARAM } from "../protocol.js";
+import { isSameFollower } from "../page/same-channels.js";
+import { CONNECT_ATTRIBUTE, CURSOR_ATTRIBUTE } from "../protocol.js";
 
 const FOLLOWING = `[${CONNECT_ATTRIBUTE}]`;
 const KEPT = [CONNECT_ATTRIBUTE, ...CONNECTING_ATTRIBUTES, CURSOR_ATTRIBUTE];
@@ -14,30 +15,11 @@ const KEPT = [CONNECT_ATTRIBUTE, ...CONNECTING_ATTRIBUTES, CURSOR_ATTRIBUTE];
 export function keepGrants(live, fresh) {
   const known = [...live.querySelectorAll(FOLLOWING)];
   for (const element of fresh.querySelectorAll(FOLLOWING)) {
-    const index = known.findIndex((candidate) => isSame(candidate, element));
+    const index = known.findIndex((candidate) => isSameFollower(candidate, element));
     const [same] = index < 0 ? [] : known.splice(index, 1);
     for (const name of same ? KEPT : []) {
       const value = same.getAttribute(name);
       if (value !== null) element.setAttribute(name, value);
     }
   }
-}
-
-/**
- * @param {Element} element
- * @param {Element} other
- */
-function isSame(element, other) {
-  return element.getAttribute("id") === other.getAttribute("id") && channelsOf(element) === channelsOf(other);
-}
-
-/**
- * Return the part of a grant that names its channels, without the one that it is limited to.
- *
- * @param {Element} element
- */
-function channelsOf(element) {
-  const { search } = new URL(element.getAttribute(CONNECT_ATTRIBUTE) ?? "", location.href);
-  const grant = new URLSearchParams(search).get(SUB_PARAM) ?? "";
-  return grant.split(".", 1)[0].split("--").at(-1);
 }

@@ -13,6 +13,7 @@ import { isCoveredBy, parseCursor } from "../stream/cursor.js";
 import { StreamReader } from "../stream/stream-reader.js";
 import { heal } from "./heal.js";
 import { decideWithinLimits } from "./limits.js";
+import { fetchGrant } from "./new-grant.js";
 import { SharedSource } from "./shared-source.js";
 import { sources } from "./sources.js";
 import { tabId } from "./tab.js";
@@ -229,6 +230,7 @@ export class PageSource {
     if (this.#isRenewing || !denied.some(({ reason }) => OUTDATED.includes(reason))) return;
     this.#isRenewing = true;
     heal(this, { channels: [], cursor: "" });
+    if (!this.#isStale) fetchGrant(this); // the page brings its content up to date by itself
   }
 
   /** @param {StreamEvent} event */
