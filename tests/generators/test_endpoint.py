@@ -195,8 +195,11 @@ async def test_a_response_that_is_cut_off_has_closed_its_source_when_it_returns(
 async def test_ten_thousand_items_arrive_in_order_and_memory_stays_flat(kind: str) -> None:
     count, size = 10_000, 1_000
 
+    async def pad(number: int) -> str:
+        return f"{number} {'x' * size}"
+
     def stream() -> AsyncGenerator[str, None]:
-        return sse_generator(SOURCES[kind](count), interval=0, transform=lambda n: f"{n} {'x' * size}")
+        return sse_generator(SOURCES[kind](count), interval=0, transform=pad)
 
     async with routed(create_sse_endpoint(stream)) as client, client.stream("GET", "/stream") as answer:
         expected = 0
