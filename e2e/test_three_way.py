@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.conftest import KIT_ADDRESS, LATEST_HTMX, OpenTab, expect_live
 from e2e.page_server import PageServer
@@ -18,14 +18,14 @@ pytestmark = LATEST_HTMX
 
 CASES = Path(__file__).parent / "scripts" / "three_way.js"
 # `SSE_CASES=100000` tries as many, from another seed each time.
-COUNT = int(os.environ.get("SSE_CASES", "1500"))
+COUNT = int(os.environ.get("SSE_CASES", "1000"))
 FIRST = 0 if "SSE_CASES" not in os.environ else random.SystemRandom().randrange(2**31)
 RUN = """async ([address, names, first, count]) => {
   const modules = Object.assign({}, ...(await Promise.all(names.map((name) => import(address + name)))));
   document.body.innerHTML = '<div id="app"></div>';
   return runCases(modules, first, count);
 }"""
-MODULES = ["morph/three-way.js", "morph/server-copy.js", "page/parse-page.js"]
+MODULES = ["morph/three-way.js", "morph/server-copy.js", "page/parse-page.js", "htmx/copied-swaps.js"]
 # How many elements of the page follow a channel.
 LIVE = 3
 # The time at which a page heals is random, up to a limit.
@@ -376,6 +376,81 @@ def test_what_a_response_brought_is_not_inserted_again(open_page: Open, say: Say
     heal(tab)
     expect(tab.locator("#list li")).to_have_text(["one", "two", "three"])
     expect(tab.locator("#list li.scripted")).to_have_text("two")
+
+
+@pytest.fixture
+def miss(server: PageServer, room: str) -> Callable[[Page], None]:
+    """Return a function that lets a tab miss something."""
+
+    def miss(tab: Page) -> None:
+        tab.evaluate("document.dispatchEvent(new Event('freeze'))")
+        server.wait_for_connections(0)
+        server.post(f"/{room}/miss")
+        tab.evaluate("document.dispatchEvent(new Event('resume'))")
+
+    return miss
+
+
+def take_warning(problems: list[str], text: str) -> None:
+    """Expect one warning, and remove it."""
+    [found] = [problem for problem in problems if text in problem]
+    problems.remove(found)
+
+
+def test_the_answer_to_a_post_is_not_asked_for_by_get(
+    open_page: Open, miss: Any, server: PageServer, room: str, problems: list[str]
+) -> None:
+    tab = open_page()
+    with tab.expect_navigation():
+        tab.evaluate("document.body.append(Object.assign(document.createElement('form'), { method: 'post' }))")
+        tab.evaluate("document.querySelector('body > form').submit()")
+    expect_live(tab, LIVE)
+    assert server.get(f"/{room}/asked") == "2"
+    with tab.expect_console_message(lambda message: "no GET brings this page again" in message.text):
+        miss(tab)
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "stale")
+    assert server.get(f"/{room}/asked") == "2"
+    take_warning(problems, "no GET brings this page again")
+
+
+def test_a_page_out_of_a_cache_is_a_failed_attempt(
+    open_page: Open, say: Say, miss: Any, context: BrowserContext, server: PageServer, room: str, problems: list[str]
+) -> None:
+    say(html="<p id=number>{n}</p>")
+    tab = open_page()
+    old = server.get(f"/{room}")
+    asked: list[Route] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route)
+        route.fulfill(body=old, content_type="text/html")
+
+    context.route(f"{server.url}/{room}", answer)
+    tab.evaluate("Math.random = () => 0.5")
+    say(n="2")
+    with tab.expect_console_message(lambda message: "from before the gap" in message.text):
+        miss(tab)
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "stale")
+    expect(tab.locator("#number")).to_have_text("1")
+    context.unroute(f"{server.url}/{room}")
+    expect(tab.locator("#number")).to_have_text("2")
+    expect_live(tab, LIVE)
+    assert len(asked) < 5  # it waits longer after each
+    take_warning(problems, "from before the gap")
+
+
+def test_a_page_heals_a_few_times_a_minute(
+    open_page: Open, miss: Any, heal: Any, server: PageServer, room: str, problems: list[str]
+) -> None:
+    tab = open_page()
+    for _ in range(5):
+        heal(tab)
+    before = server.get(f"/{room}/asked")
+    with tab.expect_console_message(lambda message: "5 times within a minute" in message.text):
+        miss(tab)
+    expect(tab.locator("#live")).to_have_attribute("data-sse-state", "stale")
+    assert server.get(f"/{room}/asked") == before
+    take_warning(problems, "5 times within a minute")
 
 
 def test_a_heal_touches_what_has_changed_and_not_the_rest(open_page: Open, say: Say, heal: Any) -> None:

@@ -59,6 +59,10 @@ CLOSED_ATTRIBUTE: Final = "data-sse-closed"
 CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
 KEEP_ATTRIBUTE: Final = "data-sse-keep"
+# The address whose GET made the element; empty if no GET brings it again.
+PAGE_ATTRIBUTE: Final = "data-sse-page"
+# Its value for what is published: it belongs to the page that shows it.
+SAME_PAGE: Final = "*"
 SHARED_ATTRIBUTE: Final = "data-sse-shared"
 ROOM_ATTRIBUTE: Final = "data-sse-room"
 

@@ -50,6 +50,9 @@ export const CLOSED_ATTRIBUTE = "data-sse-closed";
 export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
 export const KEEP_ATTRIBUTE = "data-sse-keep";
+export const PAGE_ATTRIBUTE = "data-sse-page";
+// Its value for what is published: it belongs to the page that shows it.
+export const SAME_PAGE = "*";
 export const SHARED_ATTRIBUTE = "data-sse-shared";
 export const ROOM_ATTRIBUTE = "data-sse-room";
 export const TEXT_ATTRIBUTE = "data-sse-text";

@@ -29,6 +29,7 @@ class Page:
     body: str = ""
     region: str = ""
     fragment: str = ""
+    asked: int = 0
 
     items: str = ""
 
@@ -47,9 +48,10 @@ def make_app(*, htmx4: bool) -> Any:
     def page_of(room: str) -> Page:
         return pages.setdefault(room, Page())
 
-    @rt("/{room}", methods=["GET"])
+    @rt("/{room}", methods=["GET", "POST"])
     def page(request: Request, room: str, franken: bool = False) -> Any:
         now = page_of(room)
+        now.asked += 1
         request.htmlkw |= {"lang": now.lang, "class": now.theme}
         request.bodykw |= {"class": now.body}
         if franken:
@@ -64,6 +66,10 @@ def make_app(*, htmx4: bool) -> Any:
     @rt("/{room}/fragment", methods=["GET"])
     def fragment(room: str) -> Any:
         return page_of(room).show("fragment")
+
+    @rt("/{room}/asked", methods=["GET"])
+    def asked(room: str) -> str:
+        return str(page_of(room).asked)
 
     @rt("/{room}/loaded", methods=["GET"])
     def loaded(room: str) -> Any:

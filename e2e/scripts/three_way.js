@@ -63,6 +63,20 @@ class Case {
     return `${id}${chance(0.5) ? ` class="one ${this.word("c")}"` : ""}${title}${style}`;
   }
 
+  /** What is published is said by the server, and stands in the page. */
+  publish(app, copySwap) {
+    const { pick } = this.random;
+    const target = pick([...app.querySelectorAll("div, section, b")]);
+    if (!target) return;
+    const style = pick(["beforeend", "afterbegin", "beforebegin", "afterend"]);
+    const live = Object.assign(document.createElement("em"), { textContent: this.word("s") });
+    const old = live.cloneNode(true);
+    copySwap(style, target, [live]);
+    target.insertAdjacentElement(style, live);
+    this.origin.get(target).insertAdjacentElement(style, old);
+    pairAll(live, old, (node, other) => this.origin.set(node, other));
+  }
+
   // ------------------------------------------------------------ changes; each returns what must be true afterwards
 
   /** What the server changes. `said` is the node in the new page; `live` the one that stands in the page. */
@@ -259,20 +273,21 @@ class Case {
 
   // ------------------------------------------------------------ the case
 
-  run({ patch, serverCopy, parsePage }) {
+  run({ patch, serverCopy, parsePage, copySwap }) {
     const app = document.querySelector("#app");
     const html = this.html();
     app.innerHTML = html;
     serverCopy.take();
     const parse = (text) => parsePage(text).querySelector("#app");
     const before = parse(`<div id="app">${html}</div>`);
-    const fresh = before.cloneNode(true);
     /** From the nodes of the page to those of the server's page, before and now. */
     this.origin = new Map();
     this.said = new Map();
     pairAll(app, before, (live, old) => this.origin.set(live, old));
-    this.parents = new Map([...this.origin.keys()].map((live) => [live, live.parentNode]));
+    for (let count = this.random.below(3); count > 0; count--) this.publish(app, copySwap);
+    const fresh = before.cloneNode(true);
     pairAll(before, fresh, (old, now) => this.said.set(old, now));
+    this.parents = new Map([...this.origin.keys()].map((live) => [live, live.parentNode]));
     Object.assign(this, { changed: new Map(), structure: new Set(), inserted: [], removed: [], expectations: [] });
     Object.assign(this, { lost: new Set(), remade: new Set(), reordered: new Set() });
 

@@ -11,7 +11,7 @@ from ..errors import MarkupError
 from ..html.connect import closing, connecting, sse_div
 from ..html.granted import Granted
 from ..html.page_context import current_page
-from ..protocol import CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, SHARED_ATTRIBUTE
+from ..protocol import CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, PAGE_ATTRIBUTE, SHARED_ATTRIBUTE
 
 MESSAGE = "message"
 
@@ -83,7 +83,12 @@ def granted(grant: Granted, heal: str) -> dict[str, Any]:
     """Return the attributes of an element that has a grant."""
     page = current_page.get(None)
     shared = None if page is None or page.shared else "page"
-    return {CURSOR_ATTRIBUTE: grant.cursor, HEAL_ATTRIBUTE: check_heal(heal), SHARED_ATTRIBUTE: shared}
+    return {
+        CURSOR_ATTRIBUTE: grant.cursor,
+        PAGE_ATTRIBUTE: grant.page,
+        HEAL_ATTRIBUTE: check_heal(heal),
+        SHARED_ATTRIBUTE: shared,
+    }
 
 
 def as_list(channels: str | Iterable[str]) -> list[str]:

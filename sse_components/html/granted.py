@@ -16,7 +16,7 @@ from ..access.identity import is_personal
 from ..errors import GrantError, MarkupError, SetupError
 from ..events.log import Cursor
 from ..events.wire import check_channel
-from ..protocol import STREAM_PATH, SUB_PARAM
+from ..protocol import SAME_PAGE, STREAM_PATH, SUB_PARAM
 from .page_context import current_page, this_page
 
 P = ParamSpec("P")
@@ -111,6 +111,7 @@ class Granted:
         self._page = current_page.get(None)
         self._signed: tuple[object, str, Cursor] | None = None
         self.address, self.cursor = Late(lambda: self._decide()[1]), Late(lambda: self._decide()[2])
+        self.page = Late(self._page_address)
         if self._page is not None:
             self._page.begin_session()  # while the response can still bring a cookie
 
@@ -121,6 +122,11 @@ class Granted:
         if self._signed is None or self._signed[0] is not whom:
             self._signed = (whom, *(self._for_page() if readers is None else self._for_readers(readers)))
         return self._signed
+
+    def _page_address(self) -> str:
+        """Return the address whose GET brings the element again."""
+        page = current_page.get(self._page)
+        return SAME_PAGE if current_readers.get() is not None or page is None else page.address
 
     def _for_page(self) -> tuple[str, Cursor]:
         page = current_page.get(self._page) or this_page()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.datastructures import Headers
 
@@ -15,7 +15,10 @@ from ..access.visitor import Visitor, visitor_of
 from ..errors import SetupError
 from ..events.log import Cursor
 from ..events.wire import KitChannel
-from ..protocol import PREFIX, STREAM_PATH, SUB_PARAM
+from ..protocol import PREFIX, SAME_PAGE, STREAM_PATH, SUB_PARAM
+
+# A request of htmx whose answer is a whole page, though it says that it comes from htmx.
+WHOLE_PAGE_HEADERS = ("hx-boosted", "hx-history-restore-request")
 
 
 class Page:
@@ -77,6 +80,21 @@ class Page:
         return headers.get("sec-fetch-mode") == "navigate" and "prefetch" not in headers.get("sec-purpose", "")
 
     @property
+    def address(self) -> str:
+        """The path and query whose GET brings this page again.
+
+        It is empty for an answer that no GET brings again: the answer to another method, and a fragment that htmx puts
+        into a page. Without a request, it is that of the page that shows it.
+        """
+        if "method" not in self.scope:
+            return SAME_PAGE
+        if self.scope["method"] != "GET" or is_fragment(Headers(raw=self.scope.get("headers", []))):
+            return ""
+        path = (self.scope.get("raw_path") or quote(self.scope["path"]).encode()).decode("latin-1")
+        query = self.scope.get("query_string", b"").decode("latin-1")
+        return f"{path}?{query}" if query else path
+
+    @property
     def user_channel(self) -> KitChannel | None:
         """The channel of the user, in all browsers; None without a user."""
         user = user_of(self.scope)
@@ -99,6 +117,12 @@ class Page:
         self.begin_session()
         grant = self.grants.sign(channels, self.cursor, self.principal, place=self.prefix)
         return f"{self.prefix}{STREAM_PATH}?{urlencode({SUB_PARAM: grant})}"
+
+
+def is_fragment(headers: Headers) -> bool:
+    """Return whether htmx asks for a part of a page, by a request's headers."""
+    is_whole = any(name in headers for name in WHOLE_PAGE_HEADERS) or headers.get("hx-request-type") == "full"
+    return "hx-request" in headers and not is_whole
 
 
 current_page: ContextVar[Page] = ContextVar("sse_components.page")

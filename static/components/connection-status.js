@@ -1,6 +1,6 @@
 import { dom } from "../dom.js";
 import { environment } from "../environment.js";
-import { healNow } from "../page/heal.js";
+import { healNow, isBeyondHealing } from "../page/heal.js";
 import { connectedSources, pageState, stateOf } from "../page/page-state.js";
 import { sources } from "../page/sources.js";
 import { COUNTDOWN_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
@@ -110,6 +110,7 @@ function setText(element, text) {
 }
 
 function reconnectNow() {
+  if (isBeyondHealing()) return location.reload();
   for (const source of sources) source.reconnectNow();
   healNow();
 }

@@ -1,6 +1,16 @@
 import { environment } from "../environment.js";
-import { HEAL_ATTRIBUTE, HEAL_SPREAD_MS, HEARTBEAT_SECONDS, LIVENESS_HEARTBEATS, RESET_EVENT } from "../protocol.js";
+import {
+  CURSOR_ATTRIBUTE,
+  HEAL_ATTRIBUTE,
+  HEAL_SPREAD_MS,
+  HEARTBEAT_SECONDS,
+  LIVENESS_HEARTBEATS,
+  RESET_EVENT,
+} from "../protocol.js";
+import { isCoveredBy, parseCursor } from "../stream/cursor.js";
 import { decide } from "../stream/retry-policy.js";
+import { HEALS_A_MINUTE, HealLimit } from "./heal-limit.js";
+import { addressOf } from "./page-address.js";
 import { parsePage } from "./parse-page.js";
 import { sources } from "./sources.js";
 
@@ -65,6 +75,11 @@ class Healer {
 }
 
 const healer = new Healer();
+const limit = new HealLimit();
+/** From where the stream of a source continues after its gap. @type {WeakMap<PageSource, string>} */
+const gaps = new WeakMap();
+/** What was said already. @type {Set<string>} */
+const warnings = new Set();
 
 /**
  * Heal a gap: fetch the page again, morph the current content into it, and resume from the cursor that it brings.
@@ -80,6 +95,7 @@ export function heal(source, gap) {
   const isOurs = source.element?.dispatchEvent(event) && source.element.getAttribute(HEAL_ATTRIBUTE) !== BY_EVENT;
   if (!isOurs) return;
   source.hold();
+  gaps.set(source, gap.cursor);
   healer.start();
 }
 
@@ -88,34 +104,101 @@ export function healNow() {
   healer.startNow();
 }
 
+/** Tell whether this page has a gap that only a reload closes. */
+export function isBeyondHealing() {
+  return staleSources().length > 0 && refusalOf(staleSources()) !== "";
+}
+
 /**
  * @param {number} tries failed attempts before this one
  * @returns {Promise<Wait | null>} what to wait for before the next attempt; null if there is none
  */
 async function attempt(tries) {
-  const { fresh, ...answer } = await fetchPage();
-  if (fresh) {
+  const refusal = refusalOf(staleSources());
+  if (refusal) return refuse(refusal);
+  const stale = staleSources().filter(hasPage);
+  const address = addressOf(stale[0].element);
+  const { fresh, ...answer } = await fetchPage(address);
+  if (fresh && isNewEnough(fresh, stale)) {
     const { replaceStale } = await import("./replace-stale.js");
-    replaceStale(fresh, staleSources());
+    if (replaceStale(fresh, stale)) limit.count();
     return null;
   }
-  const decision = decide({ ...answer, tries });
-  const isUnexpected = staleSources().some(({ isRenewing }) => !isRenewing);
-  if (decision.final && isUnexpected)
-    console.warn(`sse: ${location.href} answered ${answer.status}, so this page stays as it was`);
+  if (fresh) warn(`${address} brought a page from before the gap: a cache or a service worker answers for the server`);
+  const decision = decide({ ...answer, ...(fresh && { status: 0 }), tries });
+  const isUnexpected = stale.some(({ isRenewing }) => !isRenewing);
+  if (decision.final && isUnexpected) warn(`${address} answered ${answer.status}, so this page stays as it was`, true);
   showLoss({ ...answer, ...decision });
   return decision.final ? null : decision;
 }
 
 /**
- * Fetch this page.
+ * Return why a page must not be fetched again; "" if it may.
  *
+ * @param {PageSource[]} stale
+ */
+function refusalOf(stale) {
+  if (!stale.some(hasPage)) return "no GET brings this page again, so it stays as it was: reload it";
+  if (limit.isReached) return `this page has healed ${HEALS_A_MINUTE} times within a minute, so it stays as it was`;
+  return "";
+}
+
+/**
+ * @param {string} refusal
+ * @returns {null}
+ */
+function refuse(refusal) {
+  warn(refusal);
+  showLoss({ status: 0, final: true, delay: 0, error: new Error(refusal) });
+  return null;
+}
+
+/** @param {PageSource} source */
+function hasPage({ element }) {
+  return addressOf(element) !== "";
+}
+
+/**
+ * Tell whether a fresh page has what the sources have missed. One of the time before, of a log that is gone or of the same one,
+ * comes from a cache.
+ *
+ * @param {Document} fresh
+ * @param {PageSource[]} stale
+ */
+function isNewEnough(fresh, stale) {
+  const cursor = parseCursor(cursorOf(fresh));
+  return stale.every((source) => {
+    const gap = parseCursor(gaps.get(source) ?? "");
+    const isOfBefore = cursor?.epoch === parseCursor(cursorOf(source.element))?.epoch;
+    return !cursor || !gap || isCoveredBy(gap, cursor) || (cursor.epoch !== gap.epoch && !isOfBefore);
+  });
+}
+
+/** @param {Element | Document | null} root */
+function cursorOf(root) {
+  const element = root instanceof Element ? root : root?.querySelector(`[${CURSOR_ATTRIBUTE}]`);
+  return element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+}
+
+/**
+ * @param {string} text
+ * @param {boolean} [isRepeated] whether it is said each time
+ */
+function warn(text, isRepeated = false) {
+  if (!warnings.has(text) || isRepeated) console.warn(`sse: ${text}`);
+  warnings.add(text);
+}
+
+/**
+ * Fetch a page.
+ *
+ * @param {string} address
  * @returns {Promise<{ status: number, retryAfter?: string | null, error?: unknown, fresh?: Document }>}
  */
-async function fetchPage() {
+async function fetchPage(address) {
   try {
     const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(TIMEOUT_MS) };
-    const response = await environment.fetch(location.href, { ...options, cache: "no-store" });
+    const response = await environment.fetch(address, { ...options, cache: "no-store" });
     const { status, headers } = response;
     if (!isThisPage(response)) return { status, retryAfter: headers.get("Retry-After") };
     return { status, fresh: parsePage(await response.text()) };

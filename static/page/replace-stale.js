@@ -3,6 +3,7 @@ import { serverCopy } from "../morph/server-copy.js";
 import { patch } from "../morph/three-way.js";
 import { BEFORE_HEAL_EVENT, CONNECT_ATTRIBUTE, CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE } from "../protocol.js";
 import { bringIn } from "./new-content.js";
+import { addressOf } from "./page-address.js";
 import { sources } from "./sources.js";
 
 /** @typedef {import("./page-source.js").PageSource} PageSource */
@@ -49,6 +50,7 @@ function replaceRegion(region, fresh) {
  */
 function resume(source, cursor) {
   const { element, isStale } = source;
+  if (addressOf(element) === "") return; // the fresh page does not have what it shows
   if (!isStale && !dom(element)?.hasAttribute(CURSOR_ATTRIBUTE)) return;
   source.resumeAfter(cursor, dom(element)?.getAttribute(CONNECT_ATTRIBUTE) ?? source.url);
 }

@@ -10,6 +10,7 @@ from fasthtml.common import FT, Li, to_xml
 from sse_components import SSE, ChannelError, GrantError, MarkupError, SetupError, WireError
 from sse_components.access.grants import Grant
 from sse_components.html.page_context import this_page
+from sse_components.protocol import SAME_PAGE
 from tests.support.rendering import GRANTS, HERE
 
 
@@ -37,7 +38,9 @@ def test_an_element_connects_on_htmx_2_and_on_htmx_4() -> None:
         "hx-swap": "innerHTML",
         "hx-disinherit": "hx-swap",
         "data-sse-cursor": element.attrs["data-sse-cursor"],
+        "data-sse-page": element.attrs["data-sse-page"],
     }
+    assert str(element.attrs["data-sse-page"]) == SAME_PAGE
 
 
 @pytest.mark.usefixtures("rendered_page")

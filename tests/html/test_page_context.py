@@ -55,6 +55,26 @@ def test_a_page_gets_its_user_as_soon_as_the_scope_has_it() -> None:
     assert page.user_channel == user_channel("ann")
 
 
+@pytest.mark.parametrize(
+    ("method", "headers", "query", "address"),
+    [
+        ("GET", [], b"", "/caf%C3%A9"),
+        ("GET", [], b"page=2&q=a%20b", "/caf%C3%A9?page=2&q=a%20b"),
+        ("POST", [], b"", ""),
+        ("GET", [(b"hx-request", b"true")], b"", ""),
+        ("GET", [(b"hx-request", b"true"), (b"hx-boosted", b"true")], b"", "/caf%C3%A9"),
+        ("GET", [(b"hx-request", b"true"), (b"hx-history-restore-request", b"true")], b"", "/caf%C3%A9"),
+        ("GET", [(b"hx-request", b"true"), (b"hx-request-type", b"full")], b"", "/caf%C3%A9"),
+    ],
+)
+def test_a_page_knows_whose_get_brings_it_again(
+    method: str, headers: list[tuple[bytes, bytes]], query: bytes, address: str
+) -> None:
+    page = request(method=method, path="/café", query_string=query, headers=headers)
+    assert page.address == address
+    assert request().address == "*"
+
+
 def test_a_browser_gets_a_cookie_only_when_something_is_granted_to_it() -> None:
     session: dict[str, Any] = {}
     with rendering(session=session) as page:
