@@ -229,11 +229,12 @@ def test_an_error_while_morphing_is_reported_and_healing_is_retried(
     open_live: OpenLive, server: PageServer, room: str, miss: Miss, problems: list[str]
 ) -> None:
     tab = open_live()
-    tab.evaluate("void (document.importNode = () => { throw new Error('broken'); })")
+    tab.evaluate("void (window.importNode = Document.prototype.importNode)")
+    tab.evaluate("void (Document.prototype.importNode = () => { throw new Error('broken'); })")
     miss(tab, numbers=8)
     tab.wait_for_function("states.at(-1).final")
     expect_state(tab, "stale")
-    tab.evaluate("delete document.importNode")
+    tab.evaluate("void (Document.prototype.importNode = window.importNode)")
     tab.evaluate(TRIGGER)
     expect_items(tab, 8)
     expect_state(tab, "live")
