@@ -26,8 +26,8 @@ logger = logging.getLogger("sse_components")
 Authorize = Callable[[Request, str], bool | Awaitable[bool]]
 Form = list[tuple[str, str]]
 
-# Fields of a form, for each channel that a connection may follow.
-FIELDS = 10
+# Fields of a form: tabs of one page send the same grant each. More would take longer to part than pages to render.
+MOST_FIELDS = 10_000
 FORM_TYPE = "application/x-www-form-urlencoded"
 NO_STORE = {"cache-control": "no-store"}
 
@@ -57,11 +57,12 @@ class Authorization:
             return request.query_params.multi_items()
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
             raise refusal(415, f"grants are sent as {FORM_TYPE}")
-        most = FIELDS * limits.channels_per_connection
         try:
-            return parse_qsl(read_body(request).decode(errors="replace"), keep_blank_values=True, max_num_fields=most)
+            return parse_qsl(
+                read_body(request).decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
+            )
         except ValueError:
-            raise refusal(413, f"a form may have {most} fields") from None
+            raise refusal(413, f"a form may have {MOST_FIELDS} fields") from None
 
     def grant_texts(self, form: Form) -> list[str]:
         """Return the grants among the fields of a request, as text.

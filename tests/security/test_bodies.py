@@ -142,3 +142,10 @@ async def test_a_mounted_applications_routes_are_limited_as_well() -> None:
         stream = await Stream.open(site.port, "/inner/sse/stream", method="POST", headers=FORM, body=b"x" * 11)
         assert (await stream.to_end()).status == 413
         await stream.close()
+
+
+async def test_a_form_of_tiny_fields_is_refused_before_each_is_read() -> None:
+    async with run_live_app() as live_app:
+        for path in ("/sse/stream", "/sse/renew"):
+            answer = await live_app.browser().ask(path, method="POST", body=b"a&" * 10_001, headers=FORM)
+            assert (answer.status, bytes(answer.body)) == (413, b"a form may have 10000 fields")
