@@ -113,7 +113,7 @@ class Granted:
         self.address, self.cursor = Late(lambda: self._decide()[1]), Late(lambda: self._decide()[2])
         self.page = Late(self._page_address)
         if self._page is not None:
-            self._page.begin_session()  # while the response can still bring a cookie
+            self._page.give_cookie()  # while the response can still bring a cookie
 
     def _decide(self) -> tuple[object, str, Cursor]:
         """Return for whom it is signed, the address of the stream, and the cursor from which it is followed."""

@@ -108,13 +108,17 @@ class Page:
 
     def begin_session(self) -> str | None:
         """Return the id of the browser's session, and give the browser a cookie, if it has none."""
-        if self.visitor is not None:
-            self.visitor.ensure()
+        self.give_cookie()
         return self.principal.session
+
+    def give_cookie(self) -> None:
+        """Give the browser a cookie, if it has none."""
+        if (visitor := self.visitor) is not None:
+            visitor.ensure()
 
     def stream_url(self, channels: Iterable[str]) -> str:
         """Return the address of a stream of `channels`, as a signed grant for this page's user or browser."""
-        self.begin_session()
+        self.give_cookie()
         grant = self.grants.sign(channels, self.cursor, self.principal, place=self.prefix)
         return f"{self.prefix}{STREAM_PATH}?{urlencode({SUB_PARAM: grant})}"
 
