@@ -162,3 +162,18 @@ def test_invalid_options_are_refused() -> None:
     sse.region("board", channel="a")
     with pytest.raises(HandleError, match="Region 'board' has channel='a' already, and cannot have channel='b'"):
         sse.region("board", channel="b")
+
+
+@pytest.mark.usefixtures("rendered_page")
+async def test_a_region_may_be_fetched_by_each_tab(sse: Kit) -> None:
+    assert LiveRegion("mine", id="orders", fetch="/orders").attrs["data-sse-fetch"] == "/orders"
+    assert await sse.refresh("orders") != ""
+    changed = '<template data-sse-morph data-sse-spread="0"></template>'
+    assert published_html(sse, "orders") == [out_of_band(changed, into="orders")]
+
+
+@pytest.mark.usefixtures("rendered_page")
+@pytest.mark.parametrize("address", ["orders", "//elsewhere.example/orders", "https://elsewhere.example/", str])
+def test_only_a_path_of_the_application_can_be_fetched(address: Any) -> None:
+    with pytest.raises(MarkupError, match=r"^fetch must be a handler with a route, or its path, not "):
+        LiveRegion("mine", id="orders", fetch=address)
