@@ -47,8 +47,8 @@ class GrantError(SSEComponentsError, ValueError):
     """A channel grant that is not valid, or cannot be made.
 
     Attributes:
-        reason: why it is refused: `'forged'`, `'foreign'` (another user's or browser's), `'revoked'`, `'expired'` or
-            `'forbidden'` (by `authorize`).
+        reason: why it is refused: `'forged'`, `'foreign'` (another user's or browser's), `'cookie'` (the browser has
+            sent none), `'revoked'`, `'expired'` or `'forbidden'` (by `authorize`).
         channels: what it was for, where that is known.
     """
 

@@ -58,6 +58,8 @@ STATE_ATTRIBUTE: Final = "data-sse-state"
 CLOSED_ATTRIBUTE: Final = "data-sse-closed"
 CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
+# Why the element is `denied`.
+REASON_ATTRIBUTE: Final = "data-sse-reason"
 KEEP_ATTRIBUTE: Final = "data-sse-keep"
 # The address whose GET made the element; empty if no GET brings it again.
 PAGE_ATTRIBUTE: Final = "data-sse-page"

@@ -1,3 +1,5 @@
+import { withoutPassword } from "./address.js";
+
 /**
  * @typedef {object} Environment what the kit needs from the browser; tests pass their own
  * @property {() => number} now milliseconds since the epoch
@@ -20,6 +22,6 @@ export const environment = {
   setTimeout: (callback, milliseconds) => globalThis.setTimeout(callback, milliseconds),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
   random: () => Math.random(),
-  fetch: (...request) => globalThis.fetch(...request),
+  fetch: (address, init) => globalThis.fetch(address instanceof Request ? address : withoutPassword(address), init),
   online: () => globalThis.navigator?.onLine !== false,
 };

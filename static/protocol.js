@@ -49,6 +49,7 @@ export const STATE_ATTRIBUTE = "data-sse-state";
 export const CLOSED_ATTRIBUTE = "data-sse-closed";
 export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
+export const REASON_ATTRIBUTE = "data-sse-reason";
 export const KEEP_ATTRIBUTE = "data-sse-keep";
 export const PAGE_ATTRIBUTE = "data-sse-page";
 // Its value for what is published: it belongs to the page that shows it.

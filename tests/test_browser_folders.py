@@ -22,7 +22,7 @@ BELOW = {
     "htmx": {"stream", "morph", "page"},
     "components": {"stream", "hub", "page"},
 }
-BASE = {"protocol.js", "environment.js", "dom.js", "namespace.js", "timer.js"}
+BASE = {"protocol.js", "address.js", "environment.js", "dom.js", "namespace.js", "timer.js"}
 
 
 def code_of(name: str) -> str:
@@ -46,7 +46,7 @@ def test_a_folder_imports_only_from_lower_folders(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(BASE | HTMX_FACTS))
 def test_modules_that_all_may_import_import_little(name: str) -> None:
-    assert set(imports_of(name)) <= {"dom.js", "environment.js", "protocol.js"}
+    assert set(imports_of(name)) <= {"address.js", "dom.js", "environment.js", "protocol.js"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("htmx/")])

@@ -31,6 +31,7 @@ OTHERS = re.compile(r"[-_.~]")
 REASONS = {
     "forged": "the grant was not signed by this application: reload the page",
     "foreign": "the grant belongs to another user or session: reload the page",
+    "cookie": "the request has no cookie, and the grant belongs to a browser: reload the page, and allow cookies",
     "revoked": "the grant has been revoked",
     "expired": "the grant has expired: reload the page",
     "forbidden": "the application does not allow access to this channel",

@@ -105,7 +105,8 @@ class Authorization:
         try:
             return self.grants.read(text, principal, place=place)
         except GrantError as error:
-            return error
+            is_unknown = error.reason == "foreign" and principal == Principal()
+            return grant_error("cookie", error.channels) if is_unknown else error
 
     def _take(self, decisions: dict[str, Grant | GrantError]) -> set[str]:
         """Return the channels of grants, and refuse the grants that are beyond the limit."""

@@ -116,7 +116,8 @@ def _response(method: str, asked: str, name: str) -> Response:
     if asked != version():
         up = "../" * (name.count("/") + 1)
         return RedirectResponse(f"{up}{version()}/{name}", 307, {"cache-control": "no-cache"})
-    headers = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff"}
+    # A page in a sandboxed frame has an origin of its own: with the files, it can at least say what is wrong.
+    headers = {"cache-control": FOR_EVER, "x-content-type-options": "nosniff", "access-control-allow-origin": "*"}
     return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=headers)
 
 

@@ -1,4 +1,5 @@
 import { dom } from "../dom.js";
+import { environment } from "../environment.js";
 import { healNow } from "../page/heal.js";
 import { connectedSources, pageState } from "../page/page-state.js";
 import {
@@ -107,7 +108,7 @@ export class SessionGuard {
  */
 async function fetchSession() {
   try {
-    const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const response = await environment.fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (response.status === 401 || response.status === 403) return "";
     if (!response.ok) return null;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");

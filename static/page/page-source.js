@@ -14,13 +14,16 @@ import { StreamReader } from "../stream/stream-reader.js";
 import { heal } from "./heal.js";
 import { decideWithinLimits } from "./limits.js";
 import { fetchGrant } from "./new-grant.js";
+import { showRefusal } from "./refusal.js";
 import { SharedSource } from "./shared-source.js";
 import { sources } from "./sources.js";
 import { tabId } from "./tab.js";
 
 const GAP = "gap";
 // Why the server refuses a grant that was valid when it made the page. A fresh page has a grant that is valid now.
-const OUTDATED = ["expired", "foreign"];
+const OUTDATED = ["expired", "foreign", "cookie"];
+// A page that the browser renders in advance follows nothing until somebody sees it.
+const PRERENDER = "prerender";
 
 /** @typedef {import("../stream/connection-state.js").Loss} Loss */
 /** @typedef {import("../stream/connection-state.js").StateChange} StateChange */
@@ -65,6 +68,7 @@ export class PageSource {
     this.#receiver = receiver;
     this.#reached = parseCursor(lastEventId);
     this.#connection = this.#connect(url, lastEventId);
+    if (isPrerendered()) document.addEventListener("prerenderingchange", () => this.resume(PRERENDER), { once: true });
     sources.add(this);
     this.showState();
   }
@@ -212,9 +216,11 @@ export class PageSource {
         heartbeat: 0,
         withCredentials: true,
         policy: decideWithinLimits,
+        suspendedBy: isPrerendered() ? PRERENDER : "",
       });
     const sharedBy = this.element?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
-    return new SharedSource(url, callbacks, { lastEventId, sharedBy });
+    const suspendedBy = isPrerendered() ? PRERENDER : "";
+    return new SharedSource(url, callbacks, { lastEventId, sharedBy, suspendedBy });
   }
 
   /**
@@ -227,7 +233,9 @@ export class PageSource {
     this.showState(change);
     if (change.state === "live") this.#isRenewing = false;
     const denied = /** @type {{ reason: string }[]} */ (change.refusal?.denied ?? []);
-    if (this.#isRenewing || !denied.some(({ reason }) => OUTDATED.includes(reason))) return;
+    if (change.state === "live" || (denied.length > 0 && (this.#isRenewing || !isOutdated(denied))))
+      showRefusal(this.element, denied[0]?.reason);
+    if (this.#isRenewing || !isOutdated(denied)) return;
     this.#isRenewing = true;
     heal(this, { channels: [], cursor: "" });
     if (!this.#isStale) fetchGrant(this); // the page brings its content up to date by itself
@@ -257,6 +265,15 @@ export class PageSource {
  */
 export function hasEnded(element, url) {
   return dom(element)?.getAttribute(CLOSED_ATTRIBUTE) === new URL(url, dom(document).baseURI).href;
+}
+
+/** @param {{ reason: string }[]} denied */
+function isOutdated(denied) {
+  return denied.some(({ reason }) => OUTDATED.includes(reason));
+}
+
+function isPrerendered() {
+  return "prerendering" in document && document.prerendering === true;
 }
 
 /** @param {StreamEvent} event */

@@ -4,6 +4,7 @@ import { HubClient } from "../hub/hub-client.js";
 import { CURSOR_SEPARATOR, STREAM_PATH, SUB_PARAM } from "../protocol.js";
 import { CLOSED, ConnectionState } from "../stream/connection-state.js";
 import { applyMaxRetries, limits, logLoss } from "./limits.js";
+import { SANDBOXED } from "./refusal.js";
 
 /** @typedef {import("../hub/tab-port.js").Payload} Payload */
 /** @typedef {import("../stream/connection-state.js").StateChange} StateChange */
@@ -42,10 +43,10 @@ export class SharedSource {
   /**
    * @param {string} url
    * @param {import("../stream/stream-reader.js").StreamCallbacks} callbacks
-   * @param {{ lastEventId: string, sharedBy: string }} options `sharedBy`: which subscriptions the connection serves: the
-   *   `browser`'s, the `page`'s, or this `element`'s
+   * @param {{ lastEventId: string, sharedBy: string, suspendedBy?: string }} options `sharedBy`: which subscriptions the
+   *   connection serves: the `browser`'s, the `page`'s, or this `element`'s; `suspendedBy`: why it does not begin at once
    */
-  constructor(url, callbacks, { lastEventId, sharedBy }, env = environment) {
+  constructor(url, callbacks, { lastEventId, sharedBy, suspendedBy = "" }, env = environment) {
     this.lastEventId = lastEventId;
     this.#callbacks = callbacks;
     this.#environment = env;
@@ -53,7 +54,10 @@ export class SharedSource {
     const { origin, pathname } = new URL(url, dom(document).baseURI);
     this.#client = HubClient.for(origin + pathname, sharedBy);
     this.#url = this.#adoptGrant(url);
-    this.#subscribe();
+    // The origin of a sandboxed page is opaque: `location` still has that of its address.
+    if (Reflect.get(globalThis, "origin") === "null") queueMicrotask(() => this.#deny(SANDBOXED));
+    else if (suspendedBy) this.suspend(suspendedBy);
+    else this.#subscribe();
   }
 
   get url() {

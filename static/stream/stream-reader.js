@@ -31,6 +31,7 @@ import { decide } from "./retry-policy.js";
  * @typedef {object} StreamOptions
  * @property {boolean} withCredentials
  * @property {string} lastEventId the id to resume from
+ * @property {string} suspendedBy why it does not connect at once; "" if it does
  * @property {number} heartbeat seconds, until the server sends its own; 0 for a server that may have none, whose stream may be
  *   silent for as long as it likes until it says its heartbeat
  * @property {(() => RequestInit) | null} request returns the request of an attempt; such a stream does not send
@@ -48,6 +49,7 @@ const DEFAULTS = {
   heartbeat: HEARTBEAT_SECONDS,
   request: null,
   policy: decide,
+  suspendedBy: "",
 };
 
 /**
@@ -93,7 +95,8 @@ export class StreamReader {
     this.#timer = new Timer(env);
     this.#url = toAbsolute(url);
     this.#lastEventId = this.#options.lastEventId;
-    this.#connect();
+    if (this.#options.suspendedBy) this.suspend(this.#options.suspendedBy);
+    else this.#connect();
   }
 
   get url() {

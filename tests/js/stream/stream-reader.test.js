@@ -66,6 +66,21 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(reader.readyState, CLOSED);
   });
 
+  it("does not begin before it is resumed, as on a page that is rendered in advance", async () => {
+    let asked = 0;
+    const fetch = (/** @type {Parameters<typeof globalThis.fetch>} */ ...request) => {
+      asked += 1;
+      return globalThis.fetch(...request);
+    };
+    const reader = connect({ suspendedBy: "prerender" }, { fetch });
+    await setImmediate();
+    assert.deepEqual([asked, clock.timers.size, reader.readyState], [0, 0, CONNECTING]);
+    reader.resume("prerender");
+    await server.stream();
+    assert.equal((await reader.seen.events.next()).type, "open");
+    assert.equal(asked, 1);
+  });
+
   it("asks for a stream, and for nothing from a cache", async () => {
     const { request } = await connected();
     assert.equal(request.headers.accept, "text/event-stream");
