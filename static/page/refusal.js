@@ -23,7 +23,8 @@ const logged = new Set();
  */
 export function showRefusal(element, reason) {
   if (reason) dom(element)?.setAttribute(REASON_ATTRIBUTE, reason);
-  else if (logged.has(dom(element)?.getAttribute(REASON_ATTRIBUTE) ?? "")) dom(element)?.removeAttribute(REASON_ATTRIBUTE);
+  else if (logged.has(dom(element)?.getAttribute(REASON_ATTRIBUTE) ?? ""))
+    dom(element)?.removeAttribute(REASON_ATTRIBUTE);
   if (!reason || logged.has(reason)) return;
   logged.add(reason);
   const hint = HINTS[/** @type {keyof typeof HINTS} */ (reason)];
