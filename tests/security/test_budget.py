@@ -14,6 +14,7 @@ from fasthtml.common import A, Div, FastHTML, Li, P, Titled, Ul
 
 from sse_components import SSE, EventLog, Limits, setup_sse
 from sse_components.access.grants import Grants
+from sse_components.events.log import Cursor
 from sse_components.middleware import PATHS
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +29,8 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 class Client:
     """Calls an application as a server does, without a network, whose cost is not the kit's."""
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
+    def __init__(self, app: Any, cursor: Cursor) -> None:
+        self.app, self.cursor = app, cursor
 
     async def ask(self, method: str, target: str, body: bytes = b"", kind: str = FORM) -> int:
         """Send a request that goes away as soon as the response begins; return the status."""
@@ -73,7 +74,7 @@ async def client() -> AsyncIterator[Client]:
     async with sse:
         for number in range(5_000):
             await sse.registry.add_connection(f"connection-{number}")
-        yield Client(app)
+        yield Client(app, sse.backend.cursor)
 
 
 def filled(texts: Iterator[str]) -> bytes:
@@ -88,11 +89,10 @@ def filled(texts: Iterator[str]) -> bytes:
     return urlencode(form).encode()
 
 
-def requests() -> dict[str, tuple[Any, ...]]:
+def requests(from_here: Cursor) -> dict[str, tuple[Any, ...]]:
     grants = Grants("tests")
-    from_here = EventLog().cursor
-    one = grants.sign(["news"], from_here)
-    many = [f"channel-{number}" for number in range(200)]
+    one = grants.sign(["news"], from_here, place="/sse")
+    many = grants.sign([f"channel-{number}" for number in range(200)], from_here, place="/sse")
     deep = b"[" * BODY
     tabs = [{"id": f"tab_{number:08}", "visible": True, "rooms": ["board"] * 100} for number in range(200)]
     report = json.dumps({"connection": "x", "tabs": tabs}).encode()[:BODY]
@@ -102,7 +102,11 @@ def requests() -> dict[str, tuple[Any, ...]]:
             f"{path} copies of one grant": ("POST", path, filled(one for _ in iter(int, 1))),
             f"{path} one large forged grant": ("POST", path, b"sub=" + b"x" * BODY),
             f"{path} forged grants": ("POST", path, filled(f"{number}{one}" for number in range(10**6))),
-            f"{path} a grant of many channels": ("POST", path, filled(iter([grants.sign(many, from_here)]))),
+            f"{path} a grant of many channels": (
+                "POST",
+                path,
+                filled(iter([many])),
+            ),
             f"{path} tiny fields": ("POST", path, b"a&" * (BODY // 2)),
             f"{path} grants with cursors": ("POST", path, filled(f"{one}~e-{'9' * 18}" for _ in iter(int, 1))),
         }
@@ -115,7 +119,13 @@ def requests() -> dict[str, tuple[Any, ...]]:
     return large
 
 
-@pytest.mark.parametrize("name", requests())
+@pytest.mark.parametrize("name", requests(EventLog().cursor))
 async def test_the_largest_request_costs_no_more_than_some_pages(name: str, client: Client) -> None:
     page = await client.cost("GET", "/")
-    assert await client.cost(*requests()[name]) <= PAGES * page
+    assert await client.cost(*requests(client.cursor)[name]) <= PAGES * page
+
+
+async def test_the_grants_that_are_measured_are_valid(client: Client) -> None:
+    large = requests(client.cursor)
+    for name in ("copies of one grant", "a grant of many channels", "grants with cursors"):
+        assert await client.ask(*large[f"/sse/stream {name}"]) == 200
