@@ -77,7 +77,7 @@ def test_a_hidden_page_does_not_fall_behind(open_tab: OpenTab, room: str, publis
     tab = open_tab(f"/{room}/message")
     tab.evaluate(
         """() => {
-          Object.defineProperty(document, "hidden", { value: true });
+          Object.defineProperty(Document.prototype, "hidden", { get: () => true });
           window.setTimeout = () => 0;
         }"""
     )

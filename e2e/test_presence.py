@@ -77,12 +77,13 @@ def test_a_hidden_tab_is_away(open_tab: OpenTab, room: str) -> None:
     for tab in (first, second):
         tab.evaluate(
             """() => {
-              Object.defineProperty(document, "hidden", { value: true, configurable: true });
+              window.isHidden = true;
+              Object.defineProperty(Document.prototype, "hidden", { get: () => window.isHidden });
               document.dispatchEvent(new Event("visibilitychange"));
             }"""
         )
     expect_people(second, "Guest2 tabs, away")
-    first.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    first.evaluate("window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))")
     expect_people(second, "Guest2 tabs")
 
 
