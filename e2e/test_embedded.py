@@ -67,6 +67,7 @@ def frame(bare: BrowserContext, server: PageServer, path: str, *, host: str = "1
     return found
 
 
+@pytest.mark.parametrize("htmx", ["2.0.7"], indirect=True)  # htmx 4 itself cannot fetch from such a page
 def test_a_page_with_a_password_in_its_address(
     bare: BrowserContext, server: PageServer, room: str, lines: list[str]
 ) -> None:
