@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import {
   CURSOR_ATTRIBUTE,
@@ -92,7 +93,8 @@ const warnings = new Set();
  */
 export function heal(source, gap) {
   const event = new CustomEvent(RESET_EVENT, { bubbles: true, cancelable: true, detail: gap });
-  const isOurs = source.element?.dispatchEvent(event) && source.element.getAttribute(HEAL_ATTRIBUTE) !== BY_EVENT;
+  const isOurs =
+    dom(source.element)?.dispatchEvent(event) && dom(source.element)?.getAttribute(HEAL_ATTRIBUTE) !== BY_EVENT;
   if (!isOurs) return;
   source.hold();
   gaps.set(source, gap.cursor);
@@ -176,8 +178,8 @@ function isNewEnough(fresh, stale) {
 
 /** @param {Element | Document | null} root */
 function cursorOf(root) {
-  const element = root instanceof Element ? root : root?.querySelector(`[${CURSOR_ATTRIBUTE}]`);
-  return element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+  const element = root instanceof Element ? root : dom(root)?.querySelector(`[${CURSOR_ATTRIBUTE}]`);
+  return dom(element)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
 }
 
 /**

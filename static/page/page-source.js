@@ -68,7 +68,8 @@ export class PageSource {
     this.#receiver = receiver;
     this.#reached = parseCursor(lastEventId);
     this.#connection = this.#connect(url, lastEventId);
-    if (isPrerendered()) document.addEventListener("prerenderingchange", () => this.resume(PRERENDER), { once: true });
+    if (isPrerendered())
+      dom(document).addEventListener("prerenderingchange", () => this.resume(PRERENDER), { once: true });
     sources.add(this);
     this.showState();
   }
@@ -147,7 +148,7 @@ export class PageSource {
    * @param {string} url
    */
   follow(url) {
-    const cursor = this.element?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
+    const cursor = dom(this.element)?.getAttribute(CURSOR_ATTRIBUTE) ?? "";
     if (new URL(url, dom(document).baseURI).href !== this.url) this.resumeAfter(cursor, url);
   }
 
@@ -218,7 +219,7 @@ export class PageSource {
         policy: decideWithinLimits,
         suspendedBy: isPrerendered() ? PRERENDER : "",
       });
-    const sharedBy = this.element?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
+    const sharedBy = dom(this.element)?.getAttribute(SHARED_ATTRIBUTE) ?? "browser";
     const suspendedBy = isPrerendered() ? PRERENDER : "";
     return new SharedSource(url, callbacks, { lastEventId, sharedBy, suspendedBy });
   }
@@ -273,7 +274,7 @@ function isOutdated(denied) {
 }
 
 function isPrerendered() {
-  return "prerendering" in document && document.prerendering === true;
+  return "prerendering" in document && dom(document).prerendering === true;
 }
 
 /** @param {StreamEvent} event */

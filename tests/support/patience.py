@@ -18,6 +18,8 @@ VARIABLE = "SSE_TEST_PATIENCE"
 # Seconds that the work below takes on the machine for which the tests' seconds are meant.
 REFERENCE = 0.01
 MIN_FACTOR, MAX_FACTOR = 1.0, 10.0
+# Seconds for one test at most, below `faulthandler_timeout` in pyproject.toml.
+MAX_TEST_SECONDS = 600.0
 
 
 def measure() -> float:
@@ -51,4 +53,4 @@ def give_time(items: list[pytest.Item], seconds: float) -> None:
     for item in items:
         mark = item.get_closest_marker("timeout")
         timeout = mark.args[0] if mark and mark.args else seconds
-        item.add_marker(pytest.mark.timeout(patient(timeout)), append=False)
+        item.add_marker(pytest.mark.timeout(min(patient(timeout), MAX_TEST_SECONDS)), append=False)
