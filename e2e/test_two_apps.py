@@ -129,8 +129,11 @@ def test_a_page_from_the_history_shows_nothing_of_its_user_to_the_next_one(
     if is_copy:  # what a browser has in its cache
         tab.route("**/desk?of=ann", lambda route: route.fulfill(body=copy, content_type="text/html"), times=1)
     tab.go_back()
-    expect(tab.locator("#user")).to_have_text("ann" if is_copy else "bob")
-    expect(tab.get_by_role("dialog", name="You are now signed in as someone else")).to_have_count(int(is_copy))
+    says_so = tab.get_by_role("dialog", name="You are now signed in as someone else")
+    # A copy that is fetched again before its scripts are there is the next user's page then.
+    expect(says_so.or_(tab.locator("#user", has_text="bob")).first).to_be_visible()
+    if not is_copy:
+        expect(says_so).to_have_count(0)
     assert tab.evaluate("performance.getEntriesByType('navigation')[0].type") == "back_forward"
     assert tab.evaluate("window.early") == note(tab) == ""
 

@@ -47,7 +47,7 @@ export class SessionGuard {
 
     if (currentSession() === undefined) setSession(this.#user);
     // The page may be an old copy from the history, so it proves nothing.
-    if (currentSession() !== this.#user || pageState() === DENIED) this.#askServer();
+    if (currentSession() !== this.#user || pageState() === DENIED || isRenewing()) this.#askServer();
   }
 
   detach() {
@@ -99,6 +99,11 @@ export class SessionGuard {
     setSession(mark);
     if (mark !== this.#user) this.#show(mark);
   }
+}
+
+/** Tell whether the page is being fetched again because the server has refused its grants, before this module was there. */
+function isRenewing() {
+  return connectedSources().some((source) => source.isRenewing);
 }
 
 /**
