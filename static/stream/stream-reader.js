@@ -42,6 +42,12 @@ import { decide } from "./retry-policy.js";
 /** The comment by which a stream that is not the kit's says its heartbeat, in seconds. */
 const HEARTBEAT_COMMENT = /^heartbeat (\d+(?:\.\d+)?)$/;
 
+// A connection that the browser keeps for reuse may be dead, and only an attempt that is given up makes it take another. Over
+// HTTP/1.1 it keeps six for a server, so as many attempts wait this long for a response; further ones wait as long as a stream
+// may be silent, because the server may be slow.
+const ANSWER_MS = 10_000;
+const KEPT_CONNECTIONS = 6;
+
 /** @type {StreamOptions} */
 const DEFAULTS = {
   withCredentials: false,
@@ -272,12 +278,18 @@ export class StreamReader {
 
   /** Give up an attempt that has been silent for too long, or check again when it could have been. */
   #watch() {
-    const limit = this.#heartbeat * LIVENESS_HEARTBEATS * 1000;
+    const limit = this.#silenceLimit();
     const silence = this.#environment.now() - this.#heardAt;
     const wasClockSetBack = silence < 0;
     if (limit <= 0) this.#timer.stop();
     else if (silence < limit && !wasClockSetBack) this.#timer.start(limit - silence, () => this.#watch());
     else this.#lose({ status: 0, error: new DOMException(`no byte for ${limit} ms`, "TimeoutError") });
+  }
+
+  /** @returns {number} milliseconds without a byte after which an attempt is given up; 0 for never */
+  #silenceLimit() {
+    const limit = this.#heartbeat * LIVENESS_HEARTBEATS * 1000;
+    return this.readyState === OPEN || this.#tries >= KEPT_CONNECTIONS ? limit : Math.min(limit, ANSWER_MS);
   }
 
   /**

@@ -324,14 +324,25 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal((await reader.seen.losses.next()).error.name, "TimeoutError");
   });
 
-  it("an attempt without a response is given up, too", async () => {
+  it("six attempts without a response are given up sooner than further ones", async () => {
     const reader = connect();
-    await server.visits.next();
+    for (const patience of [...Array(6).fill(10_000), 37_500, 37_500]) {
+      await server.visits.next();
+      clock.advance(patience - 1);
+      assert.equal(reader.running, 1);
+      clock.advance(1);
+      const { status, delay } = await reader.seen.losses.next();
+      assert.deepEqual([status, reader.running], [0, 0]);
+      clock.advance(delay);
+    }
+  });
+
+  it("a stream that has answered may be silent for longer than an attempt", async () => {
+    const { reader } = await connected();
     clock.advance(37_499);
-    assert.equal(reader.running, 1);
+    assert.equal(reader.readyState, OPEN);
     clock.advance(1);
-    assert.equal((await reader.seen.losses.next()).status, 0);
-    assert.equal(reader.running, 0);
+    assert.equal((await reader.seen.losses.next()).error.name, "TimeoutError");
   });
 
   it("a server without heartbeats is not watched", async () => {
