@@ -126,7 +126,7 @@ RETRY_CAP_MS: Final = 30_000
 HEAL_SPREAD_MS: Final = 2_000
 
 # Statuses after which a client must not try again.
-FINAL_STATUSES: Final = (204, 401, 403, 404, 413, 414, 415)
+FINAL_STATUSES: Final = (204, 400, 401, 403, 404, 405, 406, 410, 413, 414, 415, 422, 451, 501, 505)
 
 # ---- Not in `protocol.js`: no module of the browser's uses what follows.
 

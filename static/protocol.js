@@ -112,4 +112,4 @@ export const RETRY_CAP_MS = 30_000;
 export const HEAL_SPREAD_MS = 2_000;
 
 // Statuses after which a client must not try again.
-export const FINAL_STATUSES = [204, 401, 403, 404, 413, 414, 415];
+export const FINAL_STATUSES = [204, 400, 401, 403, 404, 405, 406, 410, 413, 414, 415, 422, 451, 501, 505];

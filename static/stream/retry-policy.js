@@ -9,8 +9,8 @@ import { delay } from "./backoff.js";
  * @property {string | null} [retryAfter] the header: seconds or an HTTP date
  * @property {number} [tries] failed attempts in a row before this one
  * @property {number} [lived] milliseconds for which the stream was open
- * @property {number} [base] milliseconds: the server's `retry`
- * @property {number} [cap] milliseconds: the longest back-off, unless `base` is longer
+ * @property {number | null} [asked] milliseconds: the server's `retry`, which no delay is below; null without
+ * @property {number} [cap] milliseconds: the longest back-off, unless the server asked for more
  * @property {number} [now] milliseconds since the epoch
  * @property {() => number} [random]
  */
@@ -38,7 +38,7 @@ export function decide({
   retryAfter = null,
   tries = 0,
   lived = 0,
-  base = RETRY_BASE_MS,
+  asked = null,
   cap = RETRY_CAP_MS,
   now = Date.now(),
   random = Math.random,
@@ -46,12 +46,24 @@ export function decide({
   if (FINAL_STATUSES.includes(status) || (status === 200 && !isEventStream(contentType))) {
     return { final: true, delay: 0, binding: false, tries };
   }
-  const least = Math.min(Math.max(base, 1), LONGEST_TIMEOUT_MS);
-  const range = { base: least, cap: Math.max(least, cap) };
-  if (lived >= delay(tries, { ...range, random: () => 1 })) tries = 0;
+  const range = jitterRange(asked, cap);
+  const least = asked ?? 0;
+  if (lived >= least + delay(tries, { ...range, random: () => 1 })) tries = 0;
   const requested = retryAfterMs(retryAfter, now);
-  const wait = requested + delay(tries, { ...range, random });
+  const wait = Math.max(requested, least) + delay(tries, { ...range, random });
   return { final: false, delay: Math.min(wait, LONGEST_TIMEOUT_MS), binding: requested > 0, tries: tries + 1 };
+}
+
+/**
+ * Return the range of the jitter, which comes on top of what the server asked for. It is no wider than that at first: a server
+ * that asks for a moment, or has spread its clients itself, does not want more.
+ *
+ * @param {number | null} asked
+ * @param {number} cap
+ */
+function jitterRange(asked, cap) {
+  const base = Math.max(1, Math.min(asked ?? RETRY_BASE_MS, RETRY_BASE_MS));
+  return { base, cap: Math.max(base, cap - (asked ?? 0)) };
 }
 
 /**

@@ -83,9 +83,15 @@ export class StreamReader {
   #heardAt = 0;
   #openedAt = 0;
 
-  #retry = RETRY_BASE_MS;
+  /** Milliseconds that the server asked to wait, if it has. @type {number | null} */
+  #retry = null;
   #tries = 0;
   #notBefore = 0;
+  /** Whether the next attempt goes without `Last-Event-ID`. */
+  #omitsId = false;
+  /** Whether the server has answered a request with `Last-Event-ID`. */
+  #maySendId = false;
+  #sentId = false;
 
   /**
    * @param {string | URL} url
@@ -192,12 +198,23 @@ export class StreamReader {
   // ---------------------------------------------------------------- an attempt
 
   #connect() {
+    if (!isHttp(this.#url)) return this.#refuseScheme();
     this.#attempt = new AbortController();
     this.#heartbeat = this.#options.heartbeat;
     this.#heardAt = this.#environment.now();
     this.#watch();
     this.#read(this.#attempt.signal);
     this.#connection.apply("attempted", { isOnline: this.#environment.online() });
+  }
+
+  /** There is no stream at such an address, however often it is tried: say so once. */
+  #refuseScheme() {
+    const error = new DOMException(`a stream's address begins with http: or https:, not ${this.#url}`, "SyntaxError");
+    const loss = { status: 0, final: true, delay: 0, tries: 0, refusal: null, error };
+    queueMicrotask(() => {
+      this.#connection.apply("ended", { loss });
+      if (!this.#connection.isClosed) this.#callbacks.onLoss?.(loss);
+    });
   }
 
   /** @param {AbortSignal} signal */
@@ -248,7 +265,8 @@ export class StreamReader {
   #newRequest(signal) {
     const { request, withCredentials } = this.#options;
     const headers = new Headers({ Accept: "text/event-stream" });
-    if (!request && this.#lastEventId) headers.set(LAST_EVENT_ID, toHeaderValue(this.#lastEventId));
+    this.#sentId = !request && this.#lastEventId !== "" && !this.#omitsId;
+    if (this.#sentId) headers.set(LAST_EVENT_ID, toHeaderValue(this.#lastEventId));
     const credentials = withCredentials ? "include" : "same-origin";
     return { ...request?.(), signal, headers, cache: "no-store", credentials };
   }
@@ -257,6 +275,7 @@ export class StreamReader {
   #open(response) {
     this.#openedAt = this.#heardAt = this.#environment.now();
     this.#origin = new URL(response.url || this.#url).origin;
+    this.#maySendId ||= this.#sentId;
     const heartbeat = Number(response.headers.get(HEARTBEAT_HEADER));
     if (heartbeat > 0) this.#adoptHeartbeat({ heartbeat });
     this.#connection.apply("opened");
@@ -298,12 +317,13 @@ export class StreamReader {
    */
   #isOverdue() {
     if (this.#options.heartbeat === 0) return false;
-    return this.readyState === CONNECTING && this.#environment.now() - this.#heardAt > this.#retry;
+    return this.readyState === CONNECTING && this.#environment.now() - this.#heardAt > (this.#retry ?? RETRY_BASE_MS);
   }
 
   /** @param {Partial<import("./read-stream.js").Outcome> & { status: number }} outcome */
   #lose({ status, contentType, retryAfter, date, refusal = null, error = null }) {
     const { now, random, online } = this.#environment;
+    if (status === 0 && this.readyState === CONNECTING && this.#needsPreflight()) this.#omitsId = !this.#omitsId;
     const { final, delay, binding, tries } = this.#options.policy({
       status,
       contentType,
@@ -311,7 +331,7 @@ export class StreamReader {
       now: date || now(),
       tries: this.#tries,
       lived: this.readyState === OPEN ? now() - this.#openedAt : 0,
-      base: this.#retry,
+      asked: this.#retry,
       random,
     });
     this.#stop();
@@ -321,6 +341,16 @@ export class StreamReader {
     const loss = { status, final, delay, tries, refusal, error };
     this.#connection.apply(final ? finalTransition(status) : "lost", { isOnline: online(), loss });
     if (!this.#connection.isClosed) this.#callbacks.onLoss?.(loss);
+  }
+
+  /**
+   * Whether the browser asks another origin, by OPTIONS, if it may send the id. A server made for `EventSource`, which sends it
+   * without asking, often refuses: then every other attempt begins anew, as a first one does.
+   */
+  #needsPreflight() {
+    const { location } = globalThis;
+    const isElsewhere = location && new URL(this.#url).origin !== location.origin;
+    return isElsewhere && !this.#maySendId && !this.#options.request && this.#lastEventId !== "";
   }
 
   #stop() {
@@ -333,6 +363,11 @@ export class StreamReader {
 /** @param {string | URL} url */
 function toAbsolute(url) {
   return new URL(url, dom(globalThis.document)?.baseURI ?? globalThis.location?.href).href;
+}
+
+/** @param {string} url */
+function isHttp(url) {
+  return /^https?:/.test(url);
 }
 
 /** @param {number} status */

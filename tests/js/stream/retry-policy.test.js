@@ -26,7 +26,7 @@ for (const contentType of [STREAM, "text/event-stream;charset=utf-8", " Text/Eve
   });
 }
 
-for (const status of [0, 400, 408, 410, 429, 500, 502, 503, 504]) {
+for (const status of [0, 408, 425, 429, 500, 502, 503, 504]) {
   it(`${status} is not final, whatever its content type`, () => {
     assert.equal(decide({ status, contentType: "text/html" }).final, false);
   });
@@ -79,27 +79,31 @@ for (const retryAfter of [new Date(NOW - 7000).toUTCString(), "soon", "-5", "0",
   });
 }
 
-it("the server's retry is the base", () => {
-  assert.equal(decide({ status: 0, base: 2000, tries: 1, random: longest }).delay, 4000);
+it("no delay is below the server's retry, and the jitter comes on top", () => {
+  assert.equal(decide({ status: 0, asked: 3000, random: () => 0 }).delay, 3000);
+  assert.equal(decide({ status: 0, asked: 3000, random: longest }).delay, 3500);
+  assert.equal(decide({ status: 0, asked: 2000, tries: 1, random: longest }).delay, 3000);
+  assert.equal(decide({ status: 0, asked: 10, random: longest }).delay, 20);
+  assert.equal(decide({ status: 503, asked: 3000, retryAfter: "5", random: () => 0 }).delay, 5000);
 });
 
 it("the server's retry may be longer than the cap", () => {
-  assert.equal(decide({ status: 0, base: 2 * RETRY_CAP_MS, random: longest }).delay, 2 * RETRY_CAP_MS);
+  assert.equal(decide({ status: 0, asked: 2 * RETRY_CAP_MS, random: () => 0 }).delay, 2 * RETRY_CAP_MS);
 });
 
 it("the cap can be lowered, but not below the server's retry", () => {
   assert.equal(decide({ status: 0, cap: 5000, tries: 9, random: longest }).delay, 5000);
-  assert.equal(decide({ status: 0, cap: 5000, base: 9000, tries: 9, random: longest }).delay, 9000);
+  assert.equal(decide({ status: 0, cap: 5000, asked: 9000, tries: 9, random: longest }).delay, 9500);
 });
 
 it("retry 0 still backs off", () => {
-  assert.equal(decide({ status: 0, base: 0, random: longest }).delay, 1);
-  assert.equal(decide({ status: 0, base: 0, tries: 2000, random: longest }).delay, RETRY_CAP_MS);
+  assert.equal(decide({ status: 0, asked: 0, random: longest }).delay, 1);
+  assert.equal(decide({ status: 0, asked: 0, tries: 2000, random: longest }).delay, RETRY_CAP_MS);
 });
 
 it("no delay is longer than setTimeout can wait", () => {
   const random = () => 0;
-  for (const loss of [{ retryAfter: "9".repeat(400) }, { base: Number.POSITIVE_INFINITY }, { base: 1e300 }]) {
+  for (const loss of [{ retryAfter: "9".repeat(400) }, { asked: Number.POSITIVE_INFINITY }, { asked: 1e300 }]) {
     const { delay } = decide({ status: 503, ...loss, random });
     assert.ok(delay >= 0 && delay < 2 ** 31, `${delay}`);
   }

@@ -30,9 +30,9 @@ afterEach(async () => {
  * @param {Partial<import("../support/observed-reader.js").StreamOptions>} [options]
  * @param {Partial<import("../support/observed-reader.js").Environment>} [env]
  */
-function connect(options = {}, env = {}) {
+function connect(options = {}, env = {}, url = server.url) {
   const { now, setTimeout, clearTimeout } = clock;
-  const reader = new ObservedReader(server.url, options, { now, setTimeout, clearTimeout, random: () => 1, ...env });
+  const reader = new ObservedReader(url, options, { now, setTimeout, clearTimeout, random: () => 1, ...env });
   readers.push(reader);
   return reader;
 }
@@ -171,10 +171,19 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     assert.equal(request.headers["last-event-id"], "7f-9");
   });
 
-  it("the server's retry is the base of the wait", async () => {
+  it("comes back no earlier than the server's retry says", async () => {
     const { reader, response } = await connected();
     response.end("event: sse:shutdown\nretry: 2000\ndata: \n\n");
-    assert.equal((await reader.seen.losses.next()).delay, 2000);
+    assert.equal((await reader.seen.losses.next()).delay, 2500);
+  });
+
+  it("an address that is none of http is final, and said once", async () => {
+    for (const address of ["ftp://example.org/x", "mailto:a@example.org", "data:text/event-stream,x"]) {
+      const reader = connect({}, {}, address);
+      const loss = await reader.seen.losses.next();
+      assert.deepEqual([loss.final, reader.readyState, clock.timers.size], [true, 2, 0]);
+      assert.match(String(loss.error), /http/);
+    }
   });
 
   it("a server that hangs up at once gets fewer and fewer attempts, until a stream has lasted", async () => {
