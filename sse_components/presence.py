@@ -1,8 +1,10 @@
 """Presence: the users in each room, with their browsers and tabs, and whether somebody looks at a tab.
 
-A tab enters a room at once. It leaves at once if its browser reports so, and a few seconds later if only its connection
-ended: a short network failure, or the way from one page to the next, does not count as leaving. A browser that vanishes
-without ending its connection, as with a dead battery, renews its report no more, and leaves when its lease expires.
+A tab enters a room at once. It leaves at once if its browser reports so, and a second after its page has said goodbye
+itself: what reports for all tabs of a browser may freeze with the page, or not hear of it. It leaves a few seconds later
+if only its connection ended: a short network failure, or the way from one page to the next, does not count as leaving.
+A browser that vanishes without ending its connection, as with a dead battery, renews its report no more, and leaves when
+its lease expires.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from .protocol import HEARTBEAT_SECONDS, LIVENESS_HEARTBEATS
 
 # Seconds after which the tabs of an ended connection leave.
 LEAVE_SECONDS = 3.0
+# Seconds after which a tab leaves whose page has said goodbye: the next page of the same tab may follow. How many such
+# pages are remembered, in case their browser still reports them.
+GOODBYE_SECONDS, GOODBYES = 1.0, 10_000
 # How long a report counts, unless the browser repeats it, as it does with the heartbeats of its stream: so many of
 # them, and no less than so many seconds, because a report takes its time.
 LEASE_HEARTBEATS, LEASE_SECONDS = LIVENESS_HEARTBEATS, 5.0
@@ -40,11 +45,13 @@ class Tab(NamedTuple):
         id: its name, which it keeps over another connection.
         visible: whether it is in the foreground.
         rooms: the rooms that it shows.
+        visit: names this stay of its page; the next page, or the same one that comes back, has another.
     """
 
     id: str
     visible: bool
     rooms: frozenset[str]
+    visit: str = ""
 
 
 class Person(NamedTuple):
@@ -101,6 +108,7 @@ class Presence:
         self._in_room: defaultdict[str, dict[TabKey, None]] = defaultdict(dict)
         self._tabs_of: Counter[str] = Counter()
         self._leaving: dict[str, asyncio.TimerHandle] = {}
+        self._gone: dict[str, None] = {}
         self._reported: defaultdict[str, list[Person]] = defaultdict(list)
         self._pending: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -121,7 +129,7 @@ class Presence:
         """
         self._leases.renew(connection)
         browser = principal.browser or connection
-        named = {(principal.binding, tab.id): tab for tab in tabs}
+        named = {(principal.binding, tab.id): tab for tab in tabs if tab.visit not in self._gone}
         before = self._reports.get(connection)
         if before is not None and before.principal != principal:
             self._remove(connection)
@@ -144,6 +152,20 @@ class Presence:
         if connection in self._reports and connection not in self._leaving:
             leaving = asyncio.get_running_loop().call_later(self.leave_after, self._forget, connection)
             self._leaving[connection] = leaving
+
+    def say_goodbye(self, principal: Principal, tab: str, visit: str) -> None:
+        """Note that a page is left: its tab leaves after a second, unless a page follows there.
+
+        Args:
+            principal: who says so.
+            tab: the name of the tab.
+            visit: the page's, as reports have it.
+        """
+        asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._go, (principal.binding, tab), visit)
+
+    def gone(self, tabs: Iterable[Tab]) -> list[str]:
+        """Return the visits of those tabs that have said goodbye."""
+        return [tab.visit for tab in tabs if tab.visit in self._gone]
 
     def people(self, room: str) -> list[Person]:
         """Return the people in a room, sorted by user; those without a user come last."""
@@ -168,9 +190,18 @@ class Presence:
         self._in_room.clear()
         self._tabs_of.clear()
         self._leaving.clear()
+        self._gone.clear()
         self._pending.clear()
         self._reported.clear()
         self._timer = None
+
+    def _go(self, key: TabKey, visit: str) -> None:
+        self._gone[visit] = None
+        if len(self._gone) > GOODBYES:
+            del self._gone[next(iter(self._gone))]
+        for connection in list(self._reporting.get(key, ())):
+            if self._reports[connection].tabs[key].visit == visit:
+                self._set(connection, key, None)
 
     def _latest(self, key: TabKey) -> tuple[Report, Tab]:
         report = self._reports[next(reversed(self._reporting[key]))]

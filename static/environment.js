@@ -8,6 +8,7 @@ import { withoutPassword } from "./address.js";
  * @property {(timer: any) => void} clearTimeout
  * @property {() => number} random from 0 up to 1
  * @property {typeof globalThis.fetch} fetch
+ * @property {(address: string, body: string) => void} sendBeacon sends what arrives even if the page is left
  * @property {() => boolean} online
  */
 
@@ -23,5 +24,8 @@ export const environment = {
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
   random: () => Math.random(),
   fetch: (address, init) => globalThis.fetch(address instanceof Request ? address : withoutPassword(address), init),
+  sendBeacon: (address, body) => {
+    globalThis.navigator?.sendBeacon?.(withoutPassword(address), body);
+  },
   online: () => globalThis.navigator?.onLine !== false,
 };

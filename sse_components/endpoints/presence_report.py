@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ..access.identity import Principal, is_tab_name, principal_of
 from ..access.limits import refusal
@@ -14,12 +16,17 @@ from ..access.rooms import room_channel
 from ..delivery.connection import Connection
 from ..errors import ChannelError
 from ..manager import BroadcastManager
-from ..presence import Tab
+from ..presence import GOODBYE_SECONDS, Tab
 from .authorization import read_body
+
+VISIT = re.compile(r"[0-9a-f]{1,64}")
 
 
 class PresenceReportEndpoint:
     """Answers presence reports: `{"connection": id, "tabs": [{"id": ..., "visible": ..., "rooms": [...]}]}`.
+
+    A page that is left says goodbye by itself: `{"connection": id, "gone": its visit, "tab": its name, "last": whether
+    the connection serves no other page}`. Such a connection is ended.
 
     A report counts for the connection that it names, if that belongs to the same browser, and for the rooms
     that the connection follows.
@@ -32,25 +39,40 @@ class PresenceReportEndpoint:
         self._manager = manager
 
     async def __call__(self, request: Request) -> Response:
-        """Answer with 204.
+        """Answer with 204; or with 200 and the visits that have said goodbye, where a report still has them.
 
         Raises:
             Refusal: if the report does not count.
         """
         try:
-            connection, tabs = await self._read(request)
+            report = json.loads(read_body(request))
+            connection = own_connection(self._manager, report["connection"], request)
+            if "gone" in report:
+                return self._say_goodbye(connection, principal_of(request.scope), report)
+            tabs = self._read_tabs(connection, report)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
         client = None if connection.subscriber is None else connection.subscriber.client
         self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs, client)
-        return Response(status_code=204)
+        gone = self._manager.presence.gone(tabs)
+        return JSONResponse({"gone": gone}) if gone else Response(status_code=204)
 
-    async def _read(self, request: Request) -> tuple[Connection, list[Tab]]:
-        report = json.loads(read_body(request))
-        connection = own_connection(self._manager, report["connection"], request)
+    def _read_tabs(self, connection: Connection, report: dict[str, Any]) -> list[Tab]:
         limits, channels = self._manager.limits, connection.channels
         tabs = report["tabs"][: limits.tabs_per_client]
-        return connection, [read_tab(tab, channels, limits.rooms_per_tab) for tab in tabs]
+        return [read_tab(tab, channels, limits.rooms_per_tab) for tab in tabs]
+
+    def _say_goodbye(self, connection: Connection, principal: Principal, report: dict[str, Any]) -> Response:
+        visit, tab, identifier = read_visit(report["gone"]), report["tab"], connection.connection_id
+        if is_tab_name(tab):
+            self._manager.presence.say_goodbye(principal, tab, visit)
+        if report["last"] is True:  # what follows on the way to the next page has another connection by then
+            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._end, identifier)
+        return Response(status_code=204)
+
+    def _end(self, connection: str) -> None:
+        if self._manager.registry.get_connection(connection) is not None:
+            self._manager.disconnect(connection=connection)
 
 
 def own_connection(manager: BroadcastManager, connection_id: str, request: Request) -> Connection:
@@ -80,7 +102,23 @@ def read_tab(reported: dict[str, Any], channels: frozenset[str], most: int) -> T
     if not is_tab_name(reported["id"]):
         raise ValueError("not the name of a tab")
     rooms = [room for room in reported["rooms"][:most] if isinstance(room, str) and follows(channels, room)]
-    return Tab(reported["id"], reported["visible"] is True, frozenset(rooms))
+    return Tab(
+        reported["id"],
+        reported["visible"] is True,
+        frozenset(rooms),
+        read_visit(reported["visit"]) if "visit" in reported else "",
+    )
+
+
+def read_visit(text: str) -> str:
+    """Return the name of a visit.
+
+    Raises:
+        ValueError: for what is no such name.
+    """
+    if not VISIT.fullmatch(text):
+        raise ValueError("not the name of a visit")
+    return text
 
 
 def follows(channels: frozenset[str], room: str) -> bool:

@@ -1,6 +1,8 @@
 import { environment } from "../environment.js";
 import { namespace } from "../namespace.js";
+import { PRESENCE_PATH, STREAM_PATH } from "../protocol.js";
 import { Timer } from "../timer.js";
+import { Generation } from "./generation.js";
 import { Hub } from "./hub.js";
 
 /** @typedef {import("./tab-port.js").HubMessage} HubMessage */
@@ -19,8 +21,8 @@ import { Hub } from "./hub.js";
  * @typedef {object} HubClientOptions
  * @property {boolean} hasWorker whether the hub may be in a SharedWorker
  * @property {import("../environment.js").Environment} env
- * @property {(address: string) => SharedWorker} openWorker
- * @property {LockManager | undefined} locks
+ * @property {(address: string, generation: number) => SharedWorker} openWorker
+ * @property {Generation} generation of the worker that the browser's tabs use
  */
 
 // Milliseconds
@@ -35,14 +37,24 @@ const ELEMENT = "element";
 
 const NO_PING = { sentAt: Number.POSITIVE_INFINITY, ids: /** @type {string[]} */ ([]) };
 
+const NOT_SERVED = { connection: "", isAlone: false };
+const VISIT_BYTES = 12;
+
 /** @type {Map<string, HubClient>} */
 const clients = new Map();
+
+// A page that is left may freeze before its hub does what it was told, and its worker with it.
+globalThis.addEventListener?.("pagehide", () => {
+  for (const client of HubClient.connected) client.sayGoodbye();
+});
 
 /**
  * Connects this page to the hub that serves its subscriptions: the one in the browser's SharedWorker or, if there is none or
  * it does not answer, one in the page. It is connected as long as there are subscriptions.
  */
 export class HubClient {
+  /** Those with a hub. @type {Set<HubClient>} */
+  static connected = new Set();
   #address;
   #options;
   /** @type {Map<string, Subscriber>} */
@@ -52,6 +64,12 @@ export class HubClient {
   /** @type {MessagePort | null} */
   #port = null;
   #lostAt = Number.NEGATIVE_INFINITY;
+  /** Of the worker that it connected to last. */
+  #generation = 0;
+  #visit = "";
+  #serving = NOT_SERVED;
+  /** Whether a worker has answered. */
+  #isAnswered = false;
   /** Ends what watches the hub at the other end of the port. */
   #watch = new AbortController();
   #helloTimer;
@@ -79,7 +97,7 @@ export class HubClient {
    * @param {Partial<HubClientOptions>} [options]
    */
   constructor(address, options = {}) {
-    const defaults = { hasWorker: true, env: environment, openWorker, locks: globalThis.navigator?.locks };
+    const defaults = { hasWorker: true, env: environment, openWorker, generation: new Generation(address) };
     this.#address = address;
     this.#options = { ...defaults, ...options };
     this.#helloTimer = new Timer(this.#options.env);
@@ -121,6 +139,14 @@ export class HubClient {
     this.#pongTimer.start(PONG_TIMEOUT_MS, () => this.#checkPong());
   }
 
+  /** Tell the server that this page is left: what the hub is told may come too late, or never. */
+  sayGoodbye() {
+    const { connection, isAlone } = this.#serving;
+    if (!connection) return;
+    const report = { connection, gone: this.#visit, tab: this.#presence?.id ?? "", last: isAlone };
+    this.#options.env.sendBeacon(this.#address.slice(0, -STREAM_PATH.length) + PRESENCE_PATH, JSON.stringify(report));
+  }
+
   // ---------------------------------------------------------------- the port
 
   #open() {
@@ -129,15 +155,46 @@ export class HubClient {
     else this.#connectToPage();
   }
 
-  #connectToWorker() {
+  /** @param {boolean} [isLast] whether there is no other worker to try */
+  #connectToWorker(isLast = false) {
+    const { openWorker, generation } = this.#options;
+    const used = generation.current;
+    this.#generation = used;
     try {
-      const worker = this.#options.openWorker(this.#address);
+      const worker = openWorker(this.#address, used);
       this.#connect(worker.port);
       worker.addEventListener("error", () => this.#connectToPage(), { signal: this.#watch.signal });
-      this.#helloTimer.start(HELLO_TIMEOUT_MS, () => this.#connectToPage());
+      this.#helloTimer.start(HELLO_TIMEOUT_MS, () => this.#giveUp(worker.port, used, isLast));
     } catch {
       this.#connectToPage(); // this browser has no SharedWorker, or denies it to this page
     }
+  }
+
+  /**
+   * A worker has not answered. In Firefox, one whose process has died never does, but one of another name may. One that is only
+   * slow is used as soon as it answers.
+   *
+   * @param {MessagePort} port
+   * @param {number} generation
+   * @param {boolean} isLast
+   */
+  #giveUp(port, generation, isLast) {
+    this.#send({ type: "bye" });
+    this.#port = null;
+    port.onmessage = ({ data }) => {
+      if (data.type === "hello") this.#comeBack(generation);
+      port.close();
+    };
+    if (isLast) return this.#connectToPage();
+    this.#options.generation.follow(generation);
+    this.#connectToWorker(true);
+  }
+
+  /** @param {number} generation of a worker that has answered late */
+  #comeBack(generation) {
+    if (this.#subscribers.size === 0 || this.#isAnswered) return;
+    this.#options.generation.current = generation;
+    this.#connectToWorker(true);
   }
 
   #connectToPage() {
@@ -150,7 +207,10 @@ export class HubClient {
   #connect(port) {
     this.#close();
     this.#port = port;
+    this.#visit = toHex(crypto.getRandomValues(new Uint8Array(VISIT_BYTES)));
+    HubClient.connected.add(this);
     port.onmessage = ({ data }) => this.#handle(data);
+    this.#send({ type: "visit", visit: this.#visit });
     for (const [id, subscriber] of this.#subscribers) this.#sendRequest(id, subscriber);
     if (this.#presence) this.#send({ type: "presence", presence: this.#presence });
   }
@@ -161,11 +221,15 @@ export class HubClient {
     this.#send({ type: "bye" });
     this.#port?.close();
     this.#port = null;
+    this.#isAnswered = false;
+    this.#serving = NOT_SERVED;
+    HubClient.connected.delete(this);
   }
 
   /** Replace a hub that is gone: each subscription continues from its cursor. */
   #replace() {
     this.#close();
+    this.#options.generation.follow(this.#generation);
     this.#open();
     this.#lostAt = this.#options.env.monotonic();
   }
@@ -185,7 +249,8 @@ export class HubClient {
 
   /** @param {HubMessage} message */
   #handle(message) {
-    if (message.type === "hello") this.#watchHub(message.lock);
+    if (message.type === "hello") this.#watchHub(message.isInWorker);
+    else if (message.type === "serving") this.#serving = message.serving;
     else if (message.type === "pong") this.#handlePong(message);
     else if (message.type === "error") reportError(new Error(message.message));
     else for (const delivery of message.deliveries) this.#deliver(delivery);
@@ -198,13 +263,14 @@ export class HubClient {
 
   // ---------------------------------------------------------------- is the hub alive?
 
-  /** @param {string} lock that the hub's worker holds as long as it lives; "" for a hub in this page */
-  #watchHub(lock) {
+  /** @param {boolean} isInWorker a hub in this page lives as long as the page */
+  #watchHub(isInWorker) {
     this.#stopWatching();
-    if (!lock) return;
+    this.#isAnswered = isInWorker;
+    if (!isInWorker) return;
     const { signal } = this.#watch;
-    const onFree = () => signal.aborted || this.#replace();
-    this.#options.locks?.request(lock, { mode: "shared", signal }, onFree).catch(() => {}); // rejects when aborted
+    // Where a browser tells that the other end is gone, that is at once; pings show it everywhere.
+    this.#port?.addEventListener("close", () => signal.aborted || this.#replace(), { signal });
     this.#pingTimer.repeat(PING_MS, () => this.#sendPing());
   }
 
@@ -236,7 +302,16 @@ export class HubClient {
   }
 }
 
-/** @param {string} address */
-function openWorker(address) {
-  return new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name: `${address} ${namespace}` });
+/**
+ * @param {string} address
+ * @param {number} generation
+ */
+function openWorker(address, generation) {
+  const name = [address, namespace, ...(generation ? [generation] : [])].join(" ");
+  return new SharedWorker(new URL("./worker.js", import.meta.url), { type: "module", name });
+}
+
+/** @param {Uint8Array} bytes */
+function toHex(bytes) {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

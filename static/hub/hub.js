@@ -28,7 +28,7 @@ const TAB_SILENCE_MS = 200_000;
  */
 export class Hub {
   #address;
-  #lock;
+  #isInWorker;
   #environment;
   /** @type {Set<TabPort>} */
   #tabs = new Set();
@@ -44,16 +44,20 @@ export class Hub {
   /**
    * @param {string} address of streams
    * @param {object} [options]
-   * @param {string | Promise<string>} [options.lock] the name of a Web Lock that is held as long as this hub lives
+   * @param {boolean} [options.isInWorker] whether it can die without its tabs
    * @param {import("../environment.js").Environment} [options.env]
    */
-  constructor(address, { lock = "", env = environment } = {}) {
+  constructor(address, { isInWorker = false, env = environment } = {}) {
     this.#address = address;
-    this.#lock = lock;
+    this.#isInWorker = isInWorker;
     this.#environment = env;
     this.#refreshTimer = new Timer(env);
     this.#renewalTimer = new Timer(env);
-    this.#presenceReport = new PresenceReport(address, () => this.#collectPresence(), env);
+    this.#presenceReport = new PresenceReport(
+      address,
+      { collect: () => this.#collectPresence(), onGone: (visits) => this.#removeVisits(visits) },
+      env,
+    );
   }
 
   /**
@@ -61,11 +65,12 @@ export class Hub {
    *
    * @param {MessagePort} port
    */
-  async addTab(port) {
+  addTab(port) {
     const tab = new TabPort(port, (message) => this.#handle(tab, message));
     tab.heardAt = this.#environment.now();
     this.#tabs.add(tab);
-    tab.send({ type: "hello", lock: await this.#lock });
+    tab.send({ type: "hello", isInWorker: this.#isInWorker });
+    this.#tellServing();
   }
 
   /**
@@ -83,7 +88,8 @@ export class Hub {
    */
   #handle(tab, message) {
     tab.heardAt = this.#environment.now();
-    if (message.type === "subscribe") this.#subscribe(tab, message.subscription);
+    if (message.type === "visit") tab.visit = message.visit;
+    else if (message.type === "subscribe") this.#subscribe(tab, message.subscription);
     else if (message.type === "unsubscribe") this.#unsubscribe(tab, message.id);
     else if (message.type === "presence") this.#setPresence(tab, message.presence);
     else if (message.type === "reconnect") for (const connection of this.#connections()) connection.reconnectNow();
@@ -112,11 +118,28 @@ export class Hub {
 
   /** @param {TabPort} tab */
   #removeTab(tab) {
-    this.#tabs.delete(tab);
+    if (!this.#tabs.delete(tab)) return;
     for (const subscription of tab.subscriptions.values()) this.#end(subscription);
     tab.close();
     this.#refreshWithin(NARROW_MS);
     this.#presenceReport.update();
+    this.#tellServing();
+  }
+
+  /**
+   * Remove tabs that have said goodbye to the server, and whose goodbye did not arrive here.
+   *
+   * @param {string[]} visits
+   */
+  #removeVisits(visits) {
+    for (const tab of [...this.#tabs].filter(({ visit }) => visits.includes(visit))) this.#removeTab(tab);
+  }
+
+  /** Tell the tabs what they need for their goodbye to the server. Of many tabs, each needs to know only that it is not alone. */
+  #tellServing() {
+    const isAlone = this.#tabs.size === 1;
+    const connection = this.#current?.isLive ? this.#current.id : "";
+    for (const tab of this.#tabs) tab.tellServing({ connection, isAlone });
   }
 
   /**
@@ -129,7 +152,7 @@ export class Hub {
   }
 
   #collectPresence() {
-    const tabs = [...this.#tabs].flatMap(({ presence }) => presence ?? []);
+    const tabs = [...this.#tabs].flatMap(({ presence, visit }) => (presence ? { ...presence, visit } : []));
     return { connection: this.#current?.isLive ? this.#current.id : "", tabs };
   }
 
@@ -215,6 +238,7 @@ export class Hub {
     }
     this.#renewWithin(renewalDelay(connection.members, this.#environment.now()));
     this.#presenceReport.update();
+    this.#tellServing();
     if (!connection.fits(this.#wanted())) this.#refreshWithin(WIDEN_MS);
   }
 

@@ -2,7 +2,7 @@ import { environment } from "../environment.js";
 import { PRESENCE_PATH, STREAM_PATH } from "../protocol.js";
 import { Timer } from "../timer.js";
 
-/** @typedef {{ connection: string, tabs: import("./tab-port.js").Presence[] }} Report `connection` is the server's id, or "" */
+/** @typedef {{ connection: string, tabs: (import("./tab-port.js").Presence & { visit?: string })[] }} Report `connection` is the server's id, or "" */
 
 // When a page follows another in the same tab, both changes go in one report.
 const COLLECT_MS = 100;
@@ -19,6 +19,7 @@ const RENEW_HEARTBEATS = 0.8;
 export class PresenceReport {
   #address;
   #collect;
+  #onGone;
   #environment;
   #timer;
   #reported = "";
@@ -27,12 +28,15 @@ export class PresenceReport {
 
   /**
    * @param {string} address of streams
-   * @param {() => Report} collect
+   * @param {object} callbacks
+   * @param {() => Report} callbacks.collect
+   * @param {(visits: string[]) => void} [callbacks.onGone] called with reported visits that have said goodbye to the server
    * @param {import("../environment.js").Environment} [env]
    */
-  constructor(address, collect, env = environment) {
+  constructor(address, { collect, onGone = () => {} }, env = environment) {
     this.#address = address.slice(0, -STREAM_PATH.length) + PRESENCE_PATH;
     this.#collect = collect;
+    this.#onGone = onGone;
     this.#environment = env;
     this.#timer = new Timer(env);
   }
@@ -82,8 +86,9 @@ export class PresenceReport {
     try {
       const headers = { "Content-Type": "application/json" };
       const init = { method: "POST", headers, body, cache: /** @type {const} */ ("no-store"), signal: attempt.signal };
-      const { status } = await fetch(this.#address, init);
-      return status < 500; // a report that was refused would be refused again
+      const response = await fetch(this.#address, init);
+      if (response.status === 200) this.#onGone((await response.json()).gone);
+      return response.status < 500; // a report that was refused would be refused again
     } catch {
       return false;
     } finally {

@@ -4,10 +4,13 @@
 
 /** @typedef {{ id: string, rooms: string[], visible: boolean }} Presence of a tab */
 
+/** @typedef {{ connection: string, isAlone: boolean }} Serving over which of the server's connections, and for this tab alone? */
+
 /**
- * What a tab sends to its hub.
+ * What a tab sends to its hub. A visit is one stay of one page: a page that comes back from the back-forward cache has another.
  *
- * @typedef {{ type: "subscribe", subscription: import("./subscription.js").SubscriptionRequest }
+ * @typedef {{ type: "visit", visit: string }
+ *   | { type: "subscribe", subscription: import("./subscription.js").SubscriptionRequest }
  *   | { type: "unsubscribe", id: string }
  *   | { type: "presence", presence: Presence }
  *   | { type: "reconnect" }
@@ -18,7 +21,8 @@
 /**
  * What a hub sends to a tab. In `pong`, `cursors` has the cursor of each subscription by its id.
  *
- * @typedef {{ type: "hello", lock: string }
+ * @typedef {{ type: "hello", isInWorker: boolean }
+ *   | { type: "serving", serving: Serving }
  *   | { type: "deliveries", deliveries: Delivery[] }
  *   | { type: "pong", heardAt: number, cursors: Record<string, string> }
  *   | { type: "error", message: string }} HubMessage
@@ -39,11 +43,14 @@ export class TabPort {
   /** @type {Map<string, Subscription>} */
   subscriptions = new Map();
   heardAt = 0;
+  visit = "";
   /** @type {Presence | null} */
   presence = null;
   /** @type {Delivery[]} */
   #outbox = [];
   #port;
+  /** What it was told last. @type {Serving} */
+  #told = { connection: "", isAlone: false };
 
   /**
    * @param {MessagePort} port
@@ -52,6 +59,8 @@ export class TabPort {
   constructor(port, onMessage) {
     this.#port = port;
     port.onmessage = ({ data }) => onMessage(data);
+    // Not every browser tells that the other end is gone.
+    port.addEventListener("close", () => onMessage({ type: "bye" }));
   }
 
   /**
@@ -70,6 +79,13 @@ export class TabPort {
   /** @param {HubMessage} message */
   send(message) {
     this.#port.postMessage(message);
+  }
+
+  /** @param {Serving} serving */
+  tellServing(serving) {
+    if (serving.connection === this.#told.connection && serving.isAlone === this.#told.isAlone) return;
+    this.#told = serving;
+    this.send({ type: "serving", serving });
   }
 
   /** Release the port: neither side hears of the other again. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 from fasthtml.common import P
 
 from sse_components import Limits, PresenceList, TabCount
+from sse_components.presence import GOODBYE_SECONDS
 from tests.support.live_app import Browser, LiveApp, connection_of, make_app
 from tests.support.running import running
 from tests.support.serving import Stream, until
@@ -128,3 +130,56 @@ async def test_a_report_is_limited_in_rooms_and_bytes(live_app: LiveApp) -> None
     assert await send_report(ann, report(stream, many)) == 204
     assert live_app.sse.presence.tabs("hall") == 0
     assert await send_report(ann, report(stream, tab("x" * 10_000))) == 413
+
+
+def goodbye(stream: Stream, visit: str = "ab", *, last: bool = False, **other: Any) -> bytes:
+    return json.dumps({"connection": connection_of(stream), "gone": visit, "tab": TAB, "last": last, **other}).encode()
+
+
+async def test_a_page_that_says_goodbye_leaves_though_its_browser_still_reports_it(live_app: LiveApp) -> None:
+    """What reports for its tab, a worker, may not have heard of it."""
+    ann = live_app.browser()
+    stream = await enter(ann)
+    stays = {**tab("hall", id=f"{TAB}0"), "visit": "cd"}
+    leaves = {**tab("hall"), "visit": "ab"}
+    await send_report(ann, report(stream, leaves, stays))
+    assert await send_report(ann, goodbye(stream)) == 204
+    assert live_app.sse.presence.tabs("hall") == 2  # the next page of the same tab may follow
+    await until(lambda: live_app.sse.presence.tabs("hall") == 1)
+    answer = await ann.ask("/sse/presence", method="POST", body=report(stream, leaves, stays), headers=JSON)
+    assert (answer.status, json.loads(answer.body)) == (200, {"gone": ["ab"]})
+    assert live_app.sse.presence.tabs("hall") == 1
+    assert await send_report(ann, report(stream, {**leaves, "visit": "ef"}, stays)) == 204
+    assert live_app.sse.presence.tabs("hall") == 2
+    assert live_app.sse.get_connection_count() == 1
+
+
+async def test_the_next_page_of_a_tab_is_not_taken_for_the_one_that_said_goodbye(live_app: LiveApp) -> None:
+    ann = live_app.browser()
+    stream = await enter(ann)
+    await send_report(ann, report(stream, {**tab("hall"), "visit": "ab"}))
+    await send_report(ann, goodbye(stream))
+    await send_report(ann, report(stream, {**tab("hall"), "visit": "cd"}))
+    await asyncio.sleep(GOODBYE_SECONDS + 0.2)  # what must not happen would have
+    assert live_app.sse.presence.tabs("hall") == 1
+
+
+async def test_the_goodbye_of_the_last_page_ends_the_connection(live_app: LiveApp) -> None:
+    """Its worker may be frozen together with the page, and then it never hangs up."""
+    ann = live_app.browser()
+    stream = await enter(ann)
+    assert await send_report(ann, goodbye(stream, last=True)) == 204
+    await until(lambda: live_app.sse.get_connection_count() == 0)
+
+
+@pytest.mark.parametrize("visit", ["", "x" * 10, "a" * 65, "AB", None, 7, ["ab"]])
+async def test_a_goodbye_names_a_visit(visit: Any, live_app: LiveApp) -> None:
+    ann = live_app.browser()
+    assert await send_report(ann, goodbye(await enter(ann), visit)) == 400
+
+
+async def test_nobody_says_goodbye_for_another_browser(live_app: LiveApp) -> None:
+    ann, bob = live_app.browser(), live_app.browser()
+    stream = await enter(ann)
+    await send_report(ann, report(stream, {**tab("hall"), "visit": "ab"}))
+    assert await send_report(bob, goodbye(stream, last=True)) == 404

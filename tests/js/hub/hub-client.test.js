@@ -11,15 +11,19 @@ const ADDRESS = "https://example.org/sse/stream";
 class FakeWorker {
   /** @type {Queue<any>} */
   messages = new Queue();
+  /** @type {string[]} */
+  visits = [];
   /** @type {Record<string, () => void>} */
   listeners = {};
   #far;
 
-  constructor() {
+  /** @param {number} generation */
+  constructor(generation) {
     const { port1, port2 } = new MessageChannel();
+    this.generation = generation;
     this.port = port1;
     this.#far = port2;
-    port2.onmessage = ({ data }) => this.messages.push(data);
+    port2.onmessage = ({ data }) => (data.type === "visit" ? this.visits.push(data.visit) : this.messages.push(data));
   }
 
   /**
@@ -45,8 +49,10 @@ class FakeWorker {
 let clock;
 /** @type {FakeWorker[]} */
 let workers;
-/** @type {{ name: string, onFree: () => void }[]} */
-let locks;
+/** What was sent to the server by beacon. @type {any[]} */
+let beacons;
+/** Which worker the browser's tabs use. */
+let generation = 0;
 /** What the hub in the page has requested. @type {string[]} */
 let requests;
 /** @type {HubClient} */
@@ -55,7 +61,8 @@ let client;
 beforeEach(() => {
   clock = new ManualClock();
   workers = [];
-  locks = [];
+  beacons = [];
+  generation = 0;
   requests = [];
   client = newClient();
 });
@@ -66,25 +73,41 @@ afterEach(() => {
   for (const worker of workers) worker.close();
 });
 
-/** @param {() => any} [openWorker] */
+/** @param {(address: string, generation: number) => any} [openWorker] */
 function newClient(openWorker = newWorker) {
   const fetch = (/** @type {any} */ address, /** @type {any} */ init) => {
     requests.push(`${address} ${init.body}`);
     return new Promise(() => {});
   };
-  const request = (/** @type {string} */ name, /** @type {object} */ _, /** @type {() => void} */ onFree) => {
-    locks.push({ name, onFree });
-    return new Promise(() => {});
+  const sendBeacon = (/** @type {string} */ address, /** @type {string} */ body) => {
+    beacons.push({ address, ...JSON.parse(body) });
   };
   return new HubClient(ADDRESS, {
-    env: { ...clock.environment, fetch: /** @type {any} */ (fetch) },
+    env: { ...clock.environment, fetch: /** @type {any} */ (fetch), sendBeacon },
     openWorker,
-    locks: /** @type {any} */ ({ request }),
+    generation: /** @type {any} */ (sharedGeneration),
   });
 }
 
-function newWorker() {
-  const worker = new FakeWorker();
+const sharedGeneration = {
+  get current() {
+    return generation;
+  },
+  set current(number) {
+    generation = number;
+  },
+  /** @param {number} lost */
+  follow(lost) {
+    if (generation === lost) generation += 1;
+  },
+};
+
+/**
+ * @param {string} _
+ * @param {number} number
+ */
+function newWorker(_, number) {
+  const worker = new FakeWorker(number);
   workers.push(worker);
   return worker;
 }
@@ -111,6 +134,7 @@ class FakeSubscriber {
   }
 }
 
+const HELLO = { type: "hello", isInWorker: true };
 const SUBSCRIPTION = { id: "1", grant: "g", cursor: "", cap: 30_000 };
 
 /** Subscribe at a worker that has answered the hello message. */
@@ -119,7 +143,7 @@ async function connected() {
   client.subscribe("1", subscriber);
   const [worker] = workers;
   assert.deepEqual(await worker.messages.next(), { type: "subscribe", subscription: SUBSCRIPTION });
-  await worker.send({ type: "hello", lock: "lock" });
+  await worker.send(HELLO);
   return { subscriber, worker };
 }
 
@@ -179,43 +203,86 @@ describe("HubClient", { timeout: 30_000 }, () => {
     assert.deepEqual(await workers[1].messages.next(), { type: "subscribe", subscription });
   });
 
-  it("replaces a worker as soon as its lock is free, and the second time connects in the page", async () => {
+  it("replaces a worker that dies by one of another name, and the second time connects in the page", async () => {
     await connected();
-    assert.equal(locks[0].name, "lock");
-    locks[0].onFree();
-    assert.equal(workers.length, 2);
-    await workers[1].send({ type: "hello", lock: "lock 2" });
-    locks[0].onFree();
-    assert.equal(workers.length, 2, "the lock of the first worker is of no interest any more");
-    locks[1].onFree();
+    workers[0].close();
+    await arrive();
+    assert.deepEqual([workers.length, workers[1].generation], [2, 1]);
+    await workers[1].send(HELLO);
+    workers[1].close();
+    await arrive();
     await connectInPage();
     assert.deepEqual([workers.length, requests], [2, [`${ADDRESS} sub=g`]]);
   });
 
   it("trusts workers again after a minute", async () => {
     await connected();
-    locks[0].onFree();
-    await workers[1].send({ type: "hello", lock: "lock 2" });
+    workers[0].close();
+    await arrive();
+    await workers[1].send(HELLO);
     clock.time += 60_001;
-    locks[1].onFree();
+    workers[1].close();
+    await arrive();
     assert.equal(workers.length, 3);
   });
 
-  it("connects in the page if the worker does not say hello in time, or fails", async () => {
+  it("follows another tab to the worker that it has found", async () => {
+    await connected();
+    generation = 1; // another tab has lost it, too
+    workers[0].close();
+    await arrive();
+    assert.deepEqual([workers[1].generation, generation], [1, 1]);
+  });
+
+  it("tries a worker of another name if one does not say hello in time, and then connects in the page", async () => {
     client.subscribe("1", new FakeSubscriber());
     clock.advance(4_999);
-    await connectInPage();
-    assert.equal(requests.length, 0);
+    assert.equal(workers.length, 1);
     clock.advance(1);
+    assert.deepEqual([workers.length, workers[1].generation], [2, 1]);
+    clock.advance(5_000);
     await connectInPage();
     assert.equal(requests.length, 1);
-    client.unsubscribe("1");
+  });
 
-    client = newClient();
-    client.subscribe("2", new FakeSubscriber());
-    workers[1].listeners.error();
+  it("goes back to a worker that answers late", async () => {
+    client.subscribe("1", new FakeSubscriber());
+    clock.advance(10_000);
     await connectInPage();
-    assert.equal(requests.length, 2);
+    await workers[1].send(HELLO);
+    assert.deepEqual([workers.length, workers[2].generation], [3, 1]);
+    await workers[2].send(HELLO);
+    await workers[0].send(HELLO);
+    assert.equal(workers.length, 3, "one worker is enough");
+    const subscription = { ...SUBSCRIPTION };
+    assert.deepEqual(await workers[2].messages.next(), { type: "subscribe", subscription });
+  });
+
+  it("connects in the page if the worker fails", async () => {
+    client.subscribe("1", new FakeSubscriber());
+    workers[0].listeners.error();
+    await connectInPage();
+    assert.equal(requests.length, 1);
+  });
+
+  it("says goodbye to the server by itself, and another page visit has another name", async () => {
+    client.setPresence({ id: "tab_1", rooms: ["lobby"], visible: true });
+    const { worker } = await connected();
+    client.sayGoodbye();
+    assert.deepEqual(beacons, [], "it does not know the connection yet");
+    await worker.send({ type: "serving", serving: { connection: "c", isAlone: true } });
+    client.sayGoodbye();
+    const [gone] = worker.visits;
+    assert.match(gone, /^[0-9a-f]{24}$/);
+    assert.deepEqual(beacons, [
+      { address: "https://example.org/sse/presence", connection: "c", gone, tab: "tab_1", last: true },
+    ]);
+    client.unsubscribe("1");
+    client.subscribe("1", new FakeSubscriber());
+    await arrive();
+    assert.notEqual(workers[1].visits[0], gone);
+    client.sayGoodbye();
+    assert.equal(beacons.length, 1);
   });
 
   it("connects in the page where there is no SharedWorker", async () => {
@@ -232,7 +299,8 @@ describe("HubClient", { timeout: 30_000 }, () => {
     client.setPresence(presence);
     const { worker } = await connected();
     assert.deepEqual(await worker.messages.next(), { type: "presence", presence });
-    locks[0].onFree();
+    worker.close();
+    await arrive();
     assert.equal((await workers[1].messages.next()).type, "subscribe");
     assert.deepEqual(await workers[1].messages.next(), { type: "presence", presence });
   });

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { environment } from "../../../static/environment.js";
 import { Hub } from "../../../static/hub/hub.js";
+import { PresenceReport } from "../../../static/hub/presence-report.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { Queue } from "../support/queue.js";
 import { StreamServer } from "../support/stream-server.js";
@@ -19,7 +21,7 @@ let tabs;
 
 beforeEach(async () => {
   server = await StreamServer.start();
-  hub = new Hub(server.url, { lock: "lock", env: { ...environment, random: () => 0 } });
+  hub = new Hub(server.url, { isInWorker: true, env: { ...environment, random: () => 0 } });
   tabs = [];
 });
 
@@ -34,6 +36,8 @@ class Tab {
   delivered = new Queue();
   /** @type {Queue<any>} */
   answers = new Queue();
+  /** @type {import("../../../static/hub/tab-port.js").Serving[]} */
+  servings = [];
   messages = 0;
   #port;
 
@@ -78,6 +82,7 @@ class Tab {
 
   /** @param {any} data */
   #receive(data) {
+    if (data.type === "serving") return this.servings.push(data.serving);
     if (data.type !== "deliveries") return this.answers.push(data);
     this.messages += 1;
     for (const { ids, type, payload } of data.deliveries)
@@ -328,6 +333,46 @@ describe("Hub", { timeout: 30_000 }, () => {
     hub.reportError("oops");
     assert.deepEqual(await two.answers.next(), { type: "error", message: "oops" });
     assert.deepEqual(one.answers.items, []);
+  });
+
+  it("tells each tab over which connection it is served, and whether that serves no other", async () => {
+    const one = new Tab();
+    one.follow("1", "a");
+    const { subs } = await open();
+    assert.deepEqual(subs, ["a"]);
+    assert.equal(await one.next(), "1 live");
+    assert.deepEqual(one.servings.at(-1), { connection: "c", isAlone: true });
+    const two = new Tab();
+    two.follow("1", "a");
+    await open();
+    assert.equal(await two.next(), "1 live");
+    assert.deepEqual([one.servings.at(-1)?.isAlone, two.servings.at(-1)?.isAlone], [false, false]);
+    const count = one.servings.length;
+    const closed = two.closed();
+    two.leave();
+    await closed;
+    one.send({ type: "ping" });
+    while ((await one.answers.next()).type !== "pong");
+    assert.deepEqual(one.servings.slice(count), [{ connection: "c", isAlone: true }]);
+  });
+
+  it("drops a tab that the server has heard say goodbye", async () => {
+    const clock = new ManualClock();
+    /** @type {string[]} */
+    const closed = [];
+    const fetch = async () => ({ status: 200, json: async () => ({ gone: ["ab"] }) });
+    const report = new PresenceReport(
+      "https://example.org/sse/stream",
+      {
+        collect: () => ({ connection: "c", tabs: [{ id: "tab_1", rooms: ["hall"], visible: true, visit: "ab" }] }),
+        onGone: (visits) => closed.push(...visits),
+      },
+      { ...clock.environment, fetch: /** @type {any} */ (fetch) },
+    );
+    report.update();
+    clock.advance(100);
+    for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+    assert.deepEqual(closed, ["ab"]);
   });
 
   it("releases the port of a tab that has been silent for too long, and ends its subscriptions", async () => {

@@ -28,7 +28,7 @@ beforeEach(() => {
     return { status };
   };
   const env = { ...clock.environment, fetch: /** @type {any} */ (fetch) };
-  report = new PresenceReport("https://example.org/sse/stream", () => /** @type {any} */ (current), env);
+  report = new PresenceReport("https://example.org/sse/stream", { collect: () => /** @type {any} */ (current) }, env);
 });
 
 /** @param {number} milliseconds */
@@ -124,7 +124,7 @@ it("gives up a report that takes too long, and sends it again over another conne
       signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
     });
   const env = { ...clock.environment, fetch: /** @type {any} */ (hanging) };
-  report = new PresenceReport("https://example.org/sse/stream", () => /** @type {any} */ (current), env);
+  report = new PresenceReport("https://example.org/sse/stream", { collect: () => /** @type {any} */ (current) }, env);
   report.update();
   await pass(100);
   report.renew(0.001); // one at a time
