@@ -1,10 +1,10 @@
 """Presence: the users in each room, with their browsers and tabs, and whether somebody looks at a tab.
 
 A tab enters a room at once. It leaves at once if its browser reports so, and a second after its page has said goodbye
-itself: what reports for all tabs of a browser may freeze with the page, or not hear of it. It leaves a few seconds later
-if only its connection ended: a short network failure, or the way from one page to the next, does not count as leaving.
-A browser that vanishes without ending its connection, as with a dead battery, renews its report no more, and leaves when
-its lease expires.
+itself: what reports for all tabs of a browser may freeze with the page, or not hear of it. It leaves a few seconds
+later if only its connection ended: a short network failure, or the way from one page to the next, does not count as
+leaving. A browser that vanishes without ending its connection, as with a dead battery, renews its report no more, and
+leaves when its lease expires.
 """
 
 from __future__ import annotations
