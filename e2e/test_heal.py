@@ -215,7 +215,7 @@ def test_a_page_that_cannot_be_fetched_stays_stale_until_the_next_trigger(
     expect_items(tab, 0)
 
     tab.evaluate(TRIGGER)
-    tab.wait_for_function("states.at(-1).status === 200")
+    tab.wait_for_function("states.at(-1).reason === 'redirected'")
     expect_state(tab, "stale")
     tab.evaluate(TRIGGER)
     expect_items(tab, 8)

@@ -58,8 +58,22 @@ STATE_ATTRIBUTE: Final = "data-sse-state"
 CLOSED_ATTRIBUTE: Final = "data-sse-closed"
 CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
-# Why the element is `denied`.
+# Why the element is `denied` or `stale`.
 REASON_ATTRIBUTE: Final = "data-sse-reason"
+# Its values for an element that is `stale`.
+STALE_REASONS: Final = (
+    "no-get",
+    "too-often",
+    "cached",
+    "redirected",
+    "signed-out",
+    "refused",
+    "not-html",
+    "too-large",
+    "unavailable",
+    "held",
+    "broken",
+)
 KEEP_ATTRIBUTE: Final = "data-sse-keep"
 # The address whose GET made the element; empty if no GET brings it again.
 PAGE_ATTRIBUTE: Final = "data-sse-page"

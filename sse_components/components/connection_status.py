@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fasthtml.common import FT, Button, Div, Noscript, Span
 
-from ..protocol import COUNTDOWN_ATTRIBUTE, STATE_ATTRIBUTE, STATUS_ATTRIBUTE
+from ..errors import MarkupError
+from ..protocol import COUNTDOWN_ATTRIBUTE, STALE_REASONS, STATE_ATTRIBUTE, STATUS_ATTRIBUTE
+
+# Why a page that is stale stays so; the others of `STALE_REASONS` are `OUT_OF_DATE` without more.
+OUT_OF_DATE = "Out of date"
+REASONS = {
+    "too-often": "Out of date: it changes too often",
+    "cached": "Out of date: a cache sends an old page",
+    "redirected": "Out of date: it has moved, or you are signed out",
+    "signed-out": "Out of date: you are signed out",
+    "refused": "Out of date: the server refuses it",
+    "not-html": "Out of date: the server sends no page",
+    "too-large": "Out of date: it is too large",
+    "unavailable": "Catching up: the server does not answer",
+}
 
 
 def ConnectionStatus(
@@ -20,6 +35,8 @@ def ConnectionStatus(
     idle: str = "Nothing live here",
     countdown: str = "in {} s",
     retry: str = "Try now",
+    reload: str = "Reload",
+    reasons: Mapping[str, str] | None = None,
     noscript: str = "Live updates need JavaScript",
     cls: str = "",
     **kwargs: Any,
@@ -39,6 +56,9 @@ def ConnectionStatus(
         idle: the words for a page that follows no channel.
         countdown: the words for the time until the next attempt; `{}` stands for the seconds.
         retry: the text of the button that tries at once.
+        reload: the text of the button where only a reload brings the page up to date.
+        reasons: the words for a page that stays stale, by the reason, such as `{'signed-out': 'Please sign in again'}`.
+            docs/healing.md lists the reasons.
         noscript: the words for a browser without JavaScript.
         cls: classes beside `sse-connection-status`.
         kwargs: attributes of the tag.
@@ -46,9 +66,15 @@ def ConnectionStatus(
     Returns:
         The element.
 
+    Raises:
+        MarkupError: for a reason that does not exist.
+
     Example:
         `ConnectionStatus(live='Verbunden', offline='Getrennt')`
     """
+    unknown = {*(reasons or {})} - {*STALE_REASONS}
+    if unknown:
+        raise MarkupError(f"reasons= has {sorted(unknown)}; the reasons are {', '.join(STALE_REASONS)}")
     words = {
         "connecting": connecting,
         "live": live,
@@ -66,6 +92,9 @@ def ConnectionStatus(
         "hx_preserve": True,  # new content from the server would say "connecting"
         COUNTDOWN_ATTRIBUTE: countdown,
         **{f"data_{state}": text for state, text in words.items()},
+        **{f"data-reason-{reason}": text for reason, text in reason_words(reasons or {}).items()},
+        "data_retry": retry,
+        "data_reload": reload,
     }
     return Div(
         *children,
@@ -75,3 +104,8 @@ def ConnectionStatus(
         Noscript(noscript),
         **{**attributes, **kwargs},
     )
+
+
+def reason_words(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the words for every reason: the given ones, and the defaults."""
+    return {reason: given.get(reason, REASONS.get(reason, OUT_OF_DATE)) for reason in STALE_REASONS}

@@ -1,9 +1,9 @@
 import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { healNow, isBeyondHealing } from "../page/heal.js";
-import { connectedSources, pageState, stateOf } from "../page/page-state.js";
+import { connectedSources, pageState, staleReason, stateOf } from "../page/page-state.js";
 import { sources } from "../page/sources.js";
-import { COUNTDOWN_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
+import { COUNTDOWN_ATTRIBUTE, REASON_ATTRIBUTE, STATE_ATTRIBUTE, STATE_EVENT } from "../protocol.js";
 import { Timer } from "../timer.js";
 
 const SECOND = 1_000;
@@ -78,9 +78,24 @@ export class ConnectionStatus {
     const seconds = state === "reconnecting" ? this.#secondsLeft() : 0;
     if (dom(document).activeElement === this.#button && !RETRYABLE.includes(state)) this.#element.focus();
     this.#element.setAttribute(STATE_ATTRIBUTE, state);
-    setText(this.#words, this.#element.getAttribute(`data-${state}`) ?? "");
+    this.#showReason(state);
     const words = this.#element.getAttribute(COUNTDOWN_ATTRIBUTE) ?? "";
     setText(this.#countdown, seconds > 0 ? words.replace("{}", String(seconds)) : "");
+  }
+
+  /**
+   * Show the state in words, which say why the page is stale, and what the button does.
+   *
+   * @param {string} state
+   */
+  #showReason(state) {
+    const reason = state === "stale" ? staleReason() : "";
+    const words = this.#element.getAttribute(`data-reason-${reason}`) ?? this.#element.getAttribute(`data-${state}`);
+    const action = this.#element.getAttribute(isBeyondHealing() ? "data-reload" : "data-retry");
+    if (reason) this.#element.setAttribute(REASON_ATTRIBUTE, reason);
+    else this.#element.removeAttribute(REASON_ATTRIBUTE);
+    setText(this.#words, words ?? "");
+    if (action !== null) setText(this.#button, action);
   }
 
   /** @returns {number} until the first attempt of the sources that reconnect */

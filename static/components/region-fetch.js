@@ -1,4 +1,5 @@
 import { environment } from "../environment.js";
+import { readText, TooLargeError } from "../page/read-text.js";
 import { tabId } from "../page/tab.js";
 import { HEARTBEAT_SECONDS, LIVENESS_HEARTBEATS, TAB_HEADER } from "../protocol.js";
 import { decide } from "../stream/retry-policy.js";
@@ -80,9 +81,9 @@ export class RegionFetch {
       const { status, ok, redirected } = response;
       const isHtml = response.headers.get("Content-Type")?.startsWith("text/html");
       if (!ok || redirected || !isHtml) return { status, retryAfter: response.headers.get("Retry-After") };
-      return { status, html: await response.text() };
-    } catch {
-      return { status: 0 };
+      return { status, html: await readText(response) };
+    } catch (error) {
+      return { status: error instanceof TooLargeError ? 413 : 0 };
     }
   }
 }

@@ -2,6 +2,7 @@ import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { healNow } from "../page/heal.js";
 import { connectedSources, pageState } from "../page/page-state.js";
+import { readText } from "../page/read-text.js";
 import {
   RELOAD_ATTRIBUTE,
   SESSION_GUARD_ATTRIBUTE,
@@ -116,7 +117,7 @@ async function fetchSession() {
     const response = await environment.fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (response.status === 401 || response.status === 403) return "";
     if (!response.ok) return null;
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    const fresh = new DOMParser().parseFromString(await readText(response), "text/html");
     return fresh.querySelector(`[${SESSION_GUARD_ATTRIBUTE}]`)?.getAttribute(WHO_ATTRIBUTE) ?? "";
   } catch {
     return null; // without a network the page stays as it is

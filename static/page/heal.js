@@ -1,18 +1,11 @@
 import { dom } from "../dom.js";
 import { environment } from "../environment.js";
-import {
-  CURSOR_ATTRIBUTE,
-  HEAL_ATTRIBUTE,
-  HEAL_SPREAD_MS,
-  HEARTBEAT_SECONDS,
-  LIVENESS_HEARTBEATS,
-  RESET_EVENT,
-} from "../protocol.js";
+import { CURSOR_ATTRIBUTE, HEAL_ATTRIBUTE, HEAL_SPREAD_MS, RESET_EVENT } from "../protocol.js";
 import { isCoveredBy, parseCursor } from "../stream/cursor.js";
 import { decide } from "../stream/retry-policy.js";
+import { fetchPage } from "./fresh-page.js";
 import { HEALS_A_MINUTE, HealLimit } from "./heal-limit.js";
 import { addressOf } from "./page-address.js";
-import { parsePage } from "./parse-page.js";
 import { sources } from "./sources.js";
 
 /** @typedef {import("./page-source.js").PageSource} PageSource */
@@ -20,7 +13,8 @@ import { sources } from "./sources.js";
 /** @typedef {{ delay: number, binding: boolean, tries: number }} Wait */
 
 const BY_EVENT = "event";
-const TIMEOUT_MS = HEARTBEAT_SECONDS * LIVENESS_HEARTBEATS * 1000;
+const NO_GET = { reason: "no-get", said: "no GET brings this page again, so it stays as it was: reload it" };
+const FINAL = { final: true, delay: 0, binding: false, tries: 0 };
 
 /** Heals the gaps of this page: one request at a time, for all sources that have a gap. */
 class Healer {
@@ -60,7 +54,7 @@ class Healer {
       }
     } catch (error) {
       reportError(error);
-      showLoss({ status: 200, final: true, delay: 0, error });
+      showLoss({ status: 200, final: true, delay: 0, error, reason: "broken" });
     } finally {
       this.#isHealing = false;
     }
@@ -108,7 +102,7 @@ export function healNow() {
 
 /** Tell whether this page has a gap that only a reload closes. */
 export function isBeyondHealing() {
-  return staleSources().length > 0 && refusalOf(staleSources()) !== "";
+  return staleSources().some((source) => source.isBeyondHealing);
 }
 
 /**
@@ -120,38 +114,73 @@ async function attempt(tries) {
   if (refusal) return refuse(refusal);
   const stale = staleSources().filter(hasPage);
   const address = addressOf(stale[0].element);
-  const { fresh, ...answer } = await fetchPage(address);
-  if (fresh && isNewEnough(fresh, stale)) {
-    const { replaceStale } = await import("./replace-stale.js");
-    if (replaceStale(fresh, stale)) limit.count();
+  const { fresh, cache, ...answer } = await fetchPage(address);
+  if (fresh && isNewEnough(fresh, stale)) return update(fresh, stale);
+  if (fresh)
+    return retry(
+      { ...answer, status: 0, reason: "cached" },
+      tries,
+      `${address} brought a page from before the gap: ${cache}`,
+    );
+  const isFinal = answer.reason === "redirected" || decide(answer).final;
+  if (!isFinal) return retry(answer, tries);
+  const isUnexpected = stale.some(({ isRenewing }) => !isRenewing);
+  if (isUnexpected) warn(`${address} ${answer.said}, so this page stays as it was`, true);
+  showLoss({ ...answer, ...FINAL });
+  return null;
+}
+
+/**
+ * @param {Document} fresh
+ * @param {PageSource[]} stale
+ * @returns {Promise<null>}
+ */
+async function update(fresh, stale) {
+  const { replaceStale } = await import("./replace-stale.js");
+  if (!replaceStale(fresh, stale)) {
+    showLoss({ status: 200, final: false, delay: 0, reason: "held" });
     return null;
   }
-  if (fresh) warn(`${address} brought a page from before the gap: a cache or a service worker answers for the server`);
-  const decision = decide({ ...answer, ...(fresh && { status: 0 }), tries });
-  const isUnexpected = stale.some(({ isRenewing }) => !isRenewing);
-  if (decision.final && isUnexpected) warn(`${address} answered ${answer.status}, so this page stays as it was`, true);
-  showLoss({ ...answer, ...decision });
-  return decision.final ? null : decision;
+  limit.count();
+  return staleSources().some(hasPage) || staleSources().length === 0 ? null : refuse(NO_GET);
 }
 
 /**
- * Return why a page must not be fetched again; "" if it may.
+ * @param {import("./fresh-page.js").Answer} answer of an attempt that has failed
+ * @param {number} tries failed attempts before it
+ * @param {string} [warning]
+ * @returns {Wait}
+ */
+function retry(answer, tries, warning) {
+  if (warning) warn(warning);
+  const decision = decide({ ...answer, tries });
+  showLoss({ ...answer, ...decision });
+  return decision;
+}
+
+/**
+ * Return why a page must not be fetched again; null if it may.
  *
  * @param {PageSource[]} stale
+ * @returns {{ reason: string, said: string } | null}
  */
 function refusalOf(stale) {
-  if (!stale.some(hasPage)) return "no GET brings this page again, so it stays as it was: reload it";
-  if (limit.isReached) return `this page has healed ${HEALS_A_MINUTE} times within a minute, so it stays as it was`;
-  return "";
+  if (!stale.some(hasPage)) return NO_GET;
+  if (limit.isReached)
+    return {
+      reason: "too-often",
+      said: `this page has healed ${HEALS_A_MINUTE} times within a minute, so it stays as it was`,
+    };
+  return null;
 }
 
 /**
- * @param {string} refusal
+ * @param {{ reason: string, said: string }} refusal
  * @returns {null}
  */
-function refuse(refusal) {
-  warn(refusal);
-  showLoss({ status: 0, final: true, delay: 0, error: new Error(refusal) });
+function refuse({ reason, said }) {
+  warn(said);
+  showLoss({ ...FINAL, status: 0, error: new Error(said), reason });
   return null;
 }
 
@@ -189,29 +218,6 @@ function cursorOf(root) {
 function warn(text, isRepeated = false) {
   if (!warnings.has(text) || isRepeated) console.warn(`sse: ${text}`);
   warnings.add(text);
-}
-
-/**
- * Fetch a page.
- *
- * @param {string} address
- * @returns {Promise<{ status: number, retryAfter?: string | null, error?: unknown, fresh?: Document }>}
- */
-async function fetchPage(address) {
-  try {
-    const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(TIMEOUT_MS) };
-    const response = await environment.fetch(address, { ...options, cache: "no-store" });
-    const { status, headers } = response;
-    if (!isThisPage(response)) return { status, retryAfter: headers.get("Retry-After") };
-    return { status, fresh: parsePage(await response.text()) };
-  } catch (error) {
-    return { status: 0, error };
-  }
-}
-
-/** @param {Response} response */
-function isThisPage({ ok, redirected, headers }) {
-  return ok && !redirected && headers.get("Content-Type")?.startsWith("text/html");
 }
 
 function staleSources() {

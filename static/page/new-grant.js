@@ -2,6 +2,7 @@ import { environment } from "../environment.js";
 import { CONNECTING_ATTRIBUTES } from "../htmx/names.js";
 import { CONNECT_ATTRIBUTE, CURSOR_ATTRIBUTE, HEAL_SPREAD_MS } from "../protocol.js";
 import { parsePage } from "./parse-page.js";
+import { readText } from "./read-text.js";
 import { isSameFollower } from "./same-channels.js";
 
 /**
@@ -29,7 +30,7 @@ async function findTwin(element, fetch) {
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (!response.ok || response.redirected || !element) return null;
-    const found = parsePage(await response.text()).querySelectorAll(`[${CONNECT_ATTRIBUTE}]`);
+    const found = parsePage(await readText(response)).querySelectorAll(`[${CONNECT_ATTRIBUTE}]`);
     return [...found].find((candidate) => isSameFollower(element, candidate));
   } catch {
     return null; // a later attempt of the page, or of its reader, gets one

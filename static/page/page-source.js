@@ -3,6 +3,7 @@ import {
   CLOSED_ATTRIBUTE,
   CLOSED_STATE,
   CURSOR_ATTRIBUTE,
+  REASON_ATTRIBUTE,
   RESET_EVENT,
   SHARED_ATTRIBUTE,
   STATE_ATTRIBUTE,
@@ -56,6 +57,7 @@ export class PageSource {
   #isRenewing = false;
   /** Whether the server refused that page, too. */
   #isRefused = false;
+  #isBeyondHealing = false;
 
   /**
    * @param {string} url
@@ -107,6 +109,11 @@ export class PageSource {
   /** Whether the content has a gap. */
   get isStale() {
     return this.#isStale;
+  }
+
+  /** Whether only a reload brings the content up to date. */
+  get isBeyondHealing() {
+    return this.#isBeyondHealing;
   }
 
   /** Whether the page is being fetched again for a new grant: the server may well refuse it. */
@@ -164,14 +171,15 @@ export class PageSource {
     if (cursor) this.element?.setAttribute(CURSOR_ATTRIBUTE, cursor);
     this.#connection.moveTo(url, cursor);
     this.resume(GAP);
-    this.#isStale = this.#isRefused = false;
+    this.#isStale = this.#isRefused = this.#isBeyondHealing = false;
+    dom(this.element)?.removeAttribute(REASON_ATTRIBUTE);
     this.showState();
   }
 
   /** Apply no event until `resumeAfter()`: the content lacks what came before. */
   hold() {
     this.#isStale = true;
-    this.#isRefused = false;
+    this.#isRefused = this.#isBeyondHealing = false;
     this.suspend(GAP);
   }
 
@@ -191,13 +199,23 @@ export class PageSource {
    */
   showState(loss = {}) {
     if (this.#isRenewing && loss.final) this.#isRefused = true;
+    if (loss.reason) this.#showReason(loss.reason, loss.final === true);
     const state = contentState(this.state, { isStale: this.#isStale, isRefused: this.#isRefused });
     if (state === this.#shownState && loss.status === undefined) return;
     this.#shownState = state;
     this.element?.setAttribute(STATE_ATTRIBUTE, state);
-    const { status, final, delay, error } = loss;
-    const detail = { state, status, final, delay, error };
+    const { status, final, delay, error, reason } = loss;
+    const detail = { state, status, final, delay, error, reason };
     this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
+  }
+
+  /**
+   * @param {string} reason
+   * @param {boolean} isFinal
+   */
+  #showReason(reason, isFinal) {
+    this.#isBeyondHealing = isFinal;
+    dom(this.element)?.setAttribute(REASON_ATTRIBUTE, reason);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { dom } from "../dom.js";
+import { REASON_ATTRIBUTE } from "../protocol.js";
 import { contentState, worstState } from "../stream/connection-state.js";
 import { sources } from "./sources.js";
 
@@ -15,4 +16,11 @@ export function connectedSources() {
 /** @param {import("./page-source.js").PageSource} source */
 export function stateOf({ state, isStale }) {
   return contentState(state, { isStale });
+}
+
+/** @returns {string} why this page is stale; "" if it is not, or catches up */
+export function staleReason() {
+  const stale = connectedSources().filter(({ isStale }) => isStale);
+  const source = stale.find(({ isBeyondHealing }) => isBeyondHealing) ?? stale[0];
+  return dom(source?.element)?.getAttribute(REASON_ATTRIBUTE) ?? "";
 }

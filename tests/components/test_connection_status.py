@@ -6,7 +6,8 @@ import pytest
 from fasthtml.common import I, to_xml
 
 from sse_components import ConnectionStatus
-from sse_components.protocol import STATES
+from sse_components.errors import MarkupError
+from sse_components.protocol import STALE_REASONS, STATES
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -35,3 +36,16 @@ def test_words_are_escaped(name: str) -> None:
 
 def test_given_attributes_override_the_defaults() -> None:
     assert ConnectionStatus(tabindex="0").attrs["tabindex"] == "0"
+
+
+def test_a_status_has_words_for_every_reason_why_a_page_is_stale() -> None:
+    attributes = ConnectionStatus(reasons={"signed-out": "Sign in"}, reload="Neu laden").attrs
+    assert {f"data-reason-{reason}" for reason in STALE_REASONS} < set(attributes)
+    assert attributes["data-reason-signed-out"] == "Sign in"
+    assert attributes["data-reason-no-get"] == "Out of date"
+    assert attributes["data-reload"] == "Neu laden"
+
+
+def test_a_reason_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(MarkupError, match=r"reasons= has \['tired'\]; the reasons are no-get, "):
+        ConnectionStatus(reasons={"tired": "Tired"})

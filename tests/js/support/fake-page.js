@@ -29,6 +29,11 @@ export class FakeElement extends EventTarget {
     this.#attributes.set(name, value);
   }
 
+  /** @param {string} name */
+  removeAttribute(name) {
+    this.#attributes.delete(name);
+  }
+
   /** @returns {any} itself, where an element is expected */
   get asElement() {
     return this;
