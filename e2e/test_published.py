@@ -38,6 +38,17 @@ def test_a_row_with_a_live_component_reaches_other_visitors(
     assert server.get(f"/{room}/shown") == "3"
 
 
+def test_what_a_separate_connection_brings_may_be_live(open_tab: OpenTab, server: PageServer, room: str) -> None:
+    """Its grant is valid only beside the one for the channel that brought it."""
+    tab = open_tab(f"/{room}/apart")
+    expect_live(tab)
+    server.post(f"/{room}/nest", name=room)
+    expect(tab.locator(f"#cell-{room}")).to_have_attribute("data-sse-state", "live")
+    server.post(f"/{room}/cell", name=room, text="changed")
+    expect(tab.locator(f"#cell-{room}")).to_have_text("changed")
+    assert server.get(f"/{room}/shown") == "1"
+
+
 def test_a_region_keeps_the_connections_of_what_it_shows_again(
     open_tab: OpenTab, server: PageServer, room: str
 ) -> None:

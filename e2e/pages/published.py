@@ -8,7 +8,7 @@ from typing import Any
 from fasthtml.common import Div, Input, Li, P, Request, Titled
 
 from e2e.pages import page_app
-from sse_components import LiveList, LiveRegion, LiveText, setup_sse
+from sse_components import SSE, LiveList, LiveRegion, LiveText, setup_sse
 
 
 def make_app(*, htmx4: bool) -> Any:
@@ -24,6 +24,15 @@ def make_app(*, htmx4: bool) -> Any:
     def page(room: str) -> Any:
         shown[room] = shown.get(room, 0) + 1
         return Titled("List", LiveList(*map(row, rows.get(room, [])), id=room))
+
+    @rt("/{room}/apart", methods=["GET"])
+    def apart(room: str) -> Any:
+        shown[room] = shown.get(room, 0) + 1
+        return Titled("Apart", SSE(channels=room, shared=False, swap="beforeend", id="apart"))
+
+    @rt("/{room}/nest", methods=["POST"])
+    async def nest(room: str, name: str) -> None:
+        await sse.publish(room, row(name))
 
     @rt("/{room}/append", methods=["POST"])
     async def append(room: str, name: str, how: str) -> None:

@@ -10,7 +10,10 @@ import { SANDBOXED } from "./refusal.js";
 /** @typedef {import("../stream/connection-state.js").StateChange} StateChange */
 /** @typedef {import("../stream/connection-state.js").Loss} Loss */
 
+const ELEMENT = "element";
 let created = 0;
+/** The sources of this page that do not use the shared connection. @type {Set<SharedSource>} */
+const apart = new Set();
 
 /**
  * A page's end of one subscription at a hub. It has the interface of a `StreamReader`, and shares the hub's connection.
@@ -20,6 +23,7 @@ export class SharedSource {
   lastEventId;
   heardAt = 0;
   #callbacks;
+  /** @type {HubClient} */
   #client;
   #environment;
   #connection;
@@ -52,8 +56,10 @@ export class SharedSource {
     this.#environment = env;
     this.#connection = new ConnectionState((change) => callbacks.onState?.(change));
     const { origin, pathname } = new URL(url, dom(document).baseURI);
-    this.#client = HubClient.for(origin + pathname, sharedBy);
     this.#url = this.#adoptGrant(url);
+    const carrier = this.#findCarrier();
+    this.#client = carrier ? carrier.#client : HubClient.for(origin + pathname, sharedBy);
+    if (carrier || sharedBy === ELEMENT) apart.add(this);
     // The origin of a sandboxed page is opaque: `location` still has that of its address.
     if (Reflect.get(globalThis, "origin") === "null") queueMicrotask(() => this.#deny(SANDBOXED));
     else if (suspendedBy) this.suspend(suspendedBy);
@@ -77,6 +83,7 @@ export class SharedSource {
   }
 
   close() {
+    apart.delete(this);
     this.#unsubscribe();
     this.#connection.apply("closed");
   }
@@ -195,6 +202,15 @@ export class SharedSource {
     return href;
   }
 
+  /**
+   * Return the source whose connection has to bring what this one follows: the grant of what a message has brought is valid
+   * only beside one for the channel of that message.
+   */
+  #findCarrier() {
+    const { via } = namesIn(this.#grant);
+    return via && [...apart].find((source) => namesIn(source.#grant).channels.includes(via));
+  }
+
   #subscribe() {
     created += 1;
     this.#id = String(created);
@@ -205,4 +221,14 @@ export class SharedSource {
     this.#client.unsubscribe(this.#id);
     this.#id = "";
   }
+}
+
+/**
+ * Return the names in a grant, as they are written there: its channels, and the one that it is limited to.
+ *
+ * @param {string} grant
+ */
+function namesIn(grant) {
+  const [listed, via = ""] = grant.split(".", 1)[0].split("--").reverse();
+  return { channels: listed.split("-"), via };
 }
