@@ -61,7 +61,7 @@ def open_page(open_tab: OpenTab, server: PageServer, room: str) -> Open:
 def heal(server: PageServer, room: str) -> Callable[[Page], None]:
     """Return a function that lets a tab miss something, and waits until it has healed."""
 
-    def heal(tab: Page) -> None:
+    def heal(tab: Page, room: str = room) -> None:
         tab.evaluate("document.dispatchEvent(new Event('freeze'))")
         server.wait_for_connections(0)
         server.post(f"/{room}/miss")
@@ -376,6 +376,36 @@ def test_what_a_response_brought_is_not_inserted_again(open_page: Open, say: Say
     heal(tab)
     expect(tab.locator("#list li")).to_have_text(["one", "two", "three"])
     expect(tab.locator("#list li.scripted")).to_have_text("two")
+
+
+def test_a_boosted_page_is_what_the_server_says_and_so_is_one_from_the_history(
+    open_page: Open, say: Say, heal: Any, server: PageServer, room: str
+) -> None:
+    other = f"{room}-b"
+    say(html=f"<p id=number>A {{n}}</p><a id=go hx-boost=true href='/{other}'>B</a>")
+    server.post(f"/{other}/say", html="<p id=number>B {n}</p><ul id=list><li>one</li></ul><input id=typed>")
+    tab = open_page()
+    tab.locator("#go").click()
+    expect(tab.locator("#number")).to_have_text("B 1")
+    expect_live(tab, LIVE)
+    tab.locator("#typed").fill("half")
+    tab.evaluate("document.querySelector('#number').classList.add('scripted')")
+    html = "<p id=number>B {n}</p><ul id=list><li>one</li><li>two</li></ul><input id=typed>"
+    server.post(f"/{other}/say", n="2", html=html)
+    heal(tab, other)
+    expect(tab.locator("#number.scripted")).to_have_text("B 2")
+    expect(tab.locator("#list li")).to_have_text(["one", "two"])
+    expect(tab.locator("#typed")).to_have_value("half")
+    expect(tab.locator("#number")).to_have_count(1)
+
+    tab.go_back()
+    expect(tab.locator("#number")).to_have_text("A 1")
+    expect_live(tab, LIVE)
+    say(n="2")
+    heal(tab)
+    expect(tab.locator("#number")).to_have_text("A 2")
+    expect(tab.locator("#list")).to_have_count(0)
+    expect(tab.locator("#go")).to_have_count(1)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import { dom } from "../dom.js";
 import { serverCopy } from "../morph/server-copy.js";
+import { parsePage } from "../page/parse-page.js";
 import { MORPH_ATTRIBUTE } from "../protocol.js";
 import { noteSwapPlace } from "./swap-place.js";
 
@@ -40,11 +41,12 @@ export function copyResponse(nodes) {
  * Copy HTML that is about to be swapped, where nobody tells of the nodes that are inserted.
  *
  * @param {string} html
- * @param {{ style: string, target: Element, select?: string | null, isPublished: boolean }} swap
+ * @param {{ style: string, target: Element, select?: string | null, isPublished: boolean, isPage?: boolean }} swap `isPage`:
+ *   the HTML is a page, of which the content of the body is swapped
  * @returns {() => void} to be called when it has been swapped
  */
-export function copyHtml(html, { style, target, select, isPublished }) {
-  const copies = serverCopy.parse(html, select);
+export function copyHtml(html, { style, target, select, isPublished, isPage = false }) {
+  const copies = isPage && !select ? [...dom(parsePage(html)).body.childNodes] : serverCopy.parse(html, select);
   for (const copy of copies) if (copy instanceof Element && dom(copy).matches(OUT_OF_BAND)) dom(copy).remove();
   const place = noteSwapPlace(style, target);
   if (isPublished) serverCopy.swap(style, target, copies);

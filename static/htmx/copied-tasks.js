@@ -23,7 +23,8 @@ export class CopiedTasks {
    */
   copy(context, tasks) {
     for (const task of tasks)
-      if (this.#contexts.has(context)) this.#copyTask(task);
+      if (isFromHistory(task)) this.#rests.set(task, () => serverCopy.take());
+      else if (this.#contexts.has(context) || isPage(task)) this.#copyTask(task);
       else copyResponse(contentOf(task));
   }
 
@@ -56,6 +57,20 @@ function pairing(target, nodes) {
   const element = nodes?.find((node) => dom(node).nodeName === dom(target).nodeName);
   const copy = serverCopy.of(element ?? target);
   return () => copy && serverCopy.pair(copy, target);
+}
+
+/**
+ * Tell whether a task shows another page, as a boosted link does: from now on, the server says that one.
+ *
+ * @param {Task} task
+ */
+function isPage({ target }) {
+  return target === dom(document).body;
+}
+
+/** @param {Task} task */
+function isFromHistory(task) {
+  return isPage(task) && task.swapSpec.style === "outerSync";
 }
 
 /** @param {Task} task */

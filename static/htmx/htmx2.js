@@ -1,4 +1,5 @@
 import { dom } from "../dom.js";
+import { serverCopy } from "../morph/server-copy.js";
 import { hasEnded } from "../page/page-source.js";
 import { copyHtml, copyResponse, OutOfBandSwaps } from "./copied-swaps.js";
 import { dedupeById } from "./dedupe-by-id.js";
@@ -44,6 +45,7 @@ export class Htmx2 {
       else copyResponse(dom(fragment).childNodes);
     });
     dom(document).addEventListener("htmx:beforeSwap", (event) => this.#copyResponse(event));
+    dom(document).addEventListener("htmx:historyRestore", () => serverCopy.take());
     for (const swapped of ["htmx:afterSwap", "htmx:sseMessage"])
       dom(document).addEventListener(swapped, (event) => this.#finishCopy(event));
   }
@@ -123,8 +125,9 @@ export class Htmx2 {
     const swap = given.swapOverride ?? closestValue(source, "hx-swap") ?? this.#htmx.config.defaultSwapStyle;
     const select = given.selectOverride ?? closestValue(source, "hx-select");
     const [style] = swap.split(" ");
+    const isPage = target === dom(document).body; // of a boosted link: from now on, the server says this page
     if (given.shouldSwap)
-      this.#copies.set(xhr, copyHtml(serverResponse, { style, target, select, isPublished: false }));
+      this.#copies.set(xhr, copyHtml(serverResponse, { style, target, select, isPublished: isPage, isPage }));
   }
 
   /** @param {Event} event */
