@@ -60,20 +60,6 @@ CURSOR_ATTRIBUTE: Final = "data-sse-cursor"
 HEAL_ATTRIBUTE: Final = "data-sse-heal"
 # Why the element is `denied` or `stale`.
 REASON_ATTRIBUTE: Final = "data-sse-reason"
-# Its values for an element that is `stale`.
-STALE_REASONS: Final = (
-    "no-get",
-    "too-often",
-    "cached",
-    "redirected",
-    "signed-out",
-    "refused",
-    "not-html",
-    "too-large",
-    "unavailable",
-    "held",
-    "broken",
-)
 KEEP_ATTRIBUTE: Final = "data-sse-keep"
 # The address whose GET made the element; empty if no GET brings it again.
 PAGE_ATTRIBUTE: Final = "data-sse-page"
@@ -159,3 +145,18 @@ ROOT_ATTRIBUTE: Final = "data-sse-attribute"
 ON_ATTRIBUTE: Final = "data-sse-on"
 OFF_ATTRIBUTE: Final = "data-sse-off"
 MEDIA_ATTRIBUTE: Final = "data-sse-media"
+
+# The values of `data-sse-reason` for an element that is `stale`.
+STALE_REASONS: Final = (
+    "no-get",
+    "too-often",
+    "cached",
+    "redirected",
+    "signed-out",
+    "refused",
+    "not-html",
+    "too-large",
+    "unavailable",
+    "held",
+    "broken",
+)

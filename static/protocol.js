@@ -50,20 +50,6 @@ export const CLOSED_ATTRIBUTE = "data-sse-closed";
 export const CURSOR_ATTRIBUTE = "data-sse-cursor";
 export const HEAL_ATTRIBUTE = "data-sse-heal";
 export const REASON_ATTRIBUTE = "data-sse-reason";
-// Its values for an element that is `stale`.
-export const STALE_REASONS = [
-  "no-get",
-  "too-often",
-  "cached",
-  "redirected",
-  "signed-out",
-  "refused",
-  "not-html",
-  "too-large",
-  "unavailable",
-  "held",
-  "broken",
-];
 export const KEEP_ATTRIBUTE = "data-sse-keep";
 export const PAGE_ATTRIBUTE = "data-sse-page";
 // Its value for what is published: it belongs to the page that shows it.

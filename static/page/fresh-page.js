@@ -14,7 +14,7 @@ const CACHE_HEADERS = ["Age", "Cache-Status", "CF-Cache-Status", "X-Cache", "Via
  * @property {unknown} [error]
  * @property {Document} [fresh] the page, if it is one
  * @property {string} [cache] who may have answered for the server
- * @property {string} [reason] why there is no page: one of `STALE_REASONS`
+ * @property {string} [reason] why there is no page: docs/healing.md lists the reasons
  * @property {string} [said] the same, for the console
  */
 

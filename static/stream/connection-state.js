@@ -12,7 +12,7 @@ import { STATES } from "../protocol.js";
  * @property {number} [tries] attempts in a row that failed
  * @property {any} [refusal] the JSON of a response that refuses; null without
  * @property {unknown} [error] what broke the connection; null if it ended
- * @property {string} [reason] why the content stays `stale`: one of `STALE_REASONS`
+ * @property {string} [reason] why the content stays `stale`: docs/healing.md lists the reasons
  */
 
 /** @typedef {{ state: ShownState } & Partial<Loss>} StateChange */

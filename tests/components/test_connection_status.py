@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from sse_components import ConnectionStatus
 from sse_components.errors import MarkupError
 from sse_components.protocol import STALE_REASONS, STATES
 
+PAGE = Path(__file__).parents[2] / "static" / "page"
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -49,3 +52,9 @@ def test_a_status_has_words_for_every_reason_why_a_page_is_stale() -> None:
 def test_a_reason_that_does_not_exist_is_refused() -> None:
     with pytest.raises(MarkupError, match=r"reasons= has \['tired'\]; the reasons are no-get, "):
         ConnectionStatus(reasons={"tired": "Tired"})
+
+
+def test_the_reasons_are_those_that_the_browser_gives() -> None:
+    code = "".join((PAGE / name).read_text() for name in ("heal.js", "fresh-page.js"))
+    given = {name for value in re.findall(r"\breason: ([^,}]+)", code) for name in re.findall(r'"([\w-]+)"', value)}
+    assert given == {*STALE_REASONS}
