@@ -50,6 +50,7 @@ fuzz: $(DEVELOPMENT)
 # The upper bounds are for users: what is new is tested before they are raised.
 test-newest: $(NODE_MODULES) | .venv/bin/python
 	$(PYTHON_IN_VENV) -m venv --clear .venv/newest
+	.venv/newest/bin/python -m pip install --quiet --upgrade pip
 	.venv/newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[demo,redis]' --group dev
 	.venv/newest/bin/python -m pip install --quiet --upgrade python-fasthtml starlette uvicorn
 	.venv/newest/bin/python -m pytest tests $(AT_ONCE) --ignore tests/test_wheel.py --ignore tests/test_deployment.py

@@ -122,6 +122,8 @@ HEARTBEAT_SECONDS: Final = 15.0
 LIVENESS_HEARTBEATS: Final = 2.5
 RETRY_BASE_MS: Final = 500
 RETRY_CAP_MS: Final = 30_000
+# Bytes of the body of a request to the kit, unless the application has another limit.
+BODY_BYTES: Final = 262_144
 # A page that has a gap fetches itself again within this time, so that a thousand pages do not come at once.
 HEAL_SPREAD_MS: Final = 2_000
 

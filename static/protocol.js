@@ -108,6 +108,8 @@ export const HEARTBEAT_SECONDS = 15.0;
 export const LIVENESS_HEARTBEATS = 2.5;
 export const RETRY_BASE_MS = 500;
 export const RETRY_CAP_MS = 30_000;
+// Bytes of the body of a request to the kit, unless the application has another limit.
+export const BODY_BYTES = 262_144;
 // A page that has a gap fetches itself again within this time, so that a thousand pages do not come at once.
 export const HEAL_SPREAD_MS = 2_000;
 

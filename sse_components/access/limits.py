@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..checks import check_whole
+from ..protocol import BODY_BYTES
 
 # Range of `Retry-After` in seconds. It is random, so that many clients do not come back at the same moment.
 RETRY_AFTER = (5, 15)
@@ -43,11 +44,11 @@ class Limits:
     connections: int = 10_000
     connections_per_client: int = 100
     connections_per_address: int = 1_000
-    channels_per_connection: int = 1_000
+    channels_per_connection: int = 2_000
     tabs_per_client: int = 100
     rooms_per_tab: int = 20
     url_bytes: int = 8_192
-    body_bytes: int = 262_144
+    body_bytes: int = BODY_BYTES
     body_seconds: int = 10
     unfinished_bodies: int = 1_000
     unfinished_bodies_per_address: int = 100

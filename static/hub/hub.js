@@ -1,5 +1,5 @@
 import { environment } from "../environment.js";
-import { RETRY_CAP_MS } from "../protocol.js";
+import { BODY_BYTES, RETRY_CAP_MS } from "../protocol.js";
 import { decide } from "../stream/retry-policy.js";
 import { Timer } from "../timer.js";
 import { PresenceReport } from "./presence-report.js";
@@ -18,6 +18,9 @@ const WIDEN_MS = 10;
 const NARROW_MS = 1_000;
 // Browsers run the timers of hidden tabs once a minute, so three missed pings are no accident.
 const TAB_SILENCE_MS = 200_000;
+// A form has other fields, too.
+const ROOM = BODY_BYTES - 1_024;
+const TOO_LARGE = 413;
 
 /**
  * Serves the elements of all its tabs over one connection, which follows what they follow together. It runs in a
@@ -36,6 +39,8 @@ export class Hub {
   #current = null;
   /** What will replace the current connection as soon as it is open. @type {SharedConnection | null} */
   #next = null;
+  /** Bytes that a request may have: less where the server, or a proxy, takes less. */
+  #room = ROOM;
   #refreshTimer;
   #refreshDue = Number.POSITIVE_INFINITY;
   #renewalTimer;
@@ -196,7 +201,17 @@ export class Hub {
     if (wanted.length === 0) this.#close();
     else if (!this.#current || this.#current.isRefused) this.#current = this.#open();
     else if (!this.#current.isLive) this.#current.reconnectNow();
-    else if (!this.#next && !this.#current.fits(wanted)) this.#next = this.#open();
+    else if (!this.#next) this.#adapt(this.#current, wanted);
+  }
+
+  /**
+   * @param {SharedConnection} connection
+   * @param {Subscription[]} wanted
+   */
+  #adapt(connection, wanted) {
+    connection.take(wanted);
+    this.#announce(connection);
+    if (!connection.fits(wanted)) this.#next = this.#open();
   }
 
   #open() {
@@ -204,6 +219,8 @@ export class Hub {
       this.#address,
       {
         wanted: () => this.#wanted(),
+        room: () => this.#room,
+        onApart: () => this.#refreshWithin(WIDEN_MS),
         onOpen: (connection) => this.#onOpen(connection),
         onHeard: (connection) => {
           if (connection === this.#current) this.#presenceReport.renew(connection.heartbeat);
@@ -231,15 +248,20 @@ export class Hub {
   /** @param {SharedConnection} connection */
   #onOpen(connection) {
     if (connection === this.#next) this.#promoteNext();
+    this.#announce(connection);
+    this.#renewWithin(renewalDelay(connection.members, this.#environment.now()));
+    this.#presenceReport.update();
+    this.#tellServing();
+    if (!connection.fits(this.#wanted())) this.#refreshWithin(WIDEN_MS);
+  }
+
+  /** @param {SharedConnection} connection */
+  #announce(connection) {
     const payload = /** @type {const} */ ({ state: "live" });
     for (const subscription of connection.members.filter(isNewlyLive)) {
       subscription.isLive = true;
       this.#deliver(subscription, { type: "state", payload });
     }
-    this.#renewWithin(renewalDelay(connection.members, this.#environment.now()));
-    this.#presenceReport.update();
-    this.#tellServing();
-    if (!connection.fits(this.#wanted())) this.#refreshWithin(WIDEN_MS);
   }
 
   #promoteNext() {
@@ -254,6 +276,7 @@ export class Hub {
    */
   #onState(connection, change) {
     if (isRefusal(change)) return this.#refuseAll(connection, change.refusal?.denied);
+    if (change.status === TOO_LARGE) return this.#askForLess(connection);
     if (connection === this.#current && this.#next) this.#promoteNext();
     if (connection === this.#next && change.final) this.#next = null;
     if (!this.#current?.isLive) this.#passOn(change);
@@ -265,8 +288,20 @@ export class Hub {
    */
   #refuseAll(connection, denied = []) {
     const reasons = new Map(denied.map(({ sub, reason }) => [sub, reason]));
-    for (const [index, member] of connection.members.entries()) this.#deny(member, reasons.get(index) ?? "forbidden");
+    for (let index = 0; index < connection.count; index += 1)
+      connection.refuse(index, reasons.get(index) ?? "forbidden");
     this.#close();
+    this.#refreshWithin(WIDEN_MS);
+  }
+
+  /**
+   * What no longer fits is refused; the rest goes on.
+   *
+   * @param {SharedConnection} connection
+   */
+  #askForLess(connection) {
+    this.#room = Math.floor(connection.size / 2);
+    if (connection === this.#next) this.#next = null;
     this.#refreshWithin(WIDEN_MS);
   }
 
@@ -307,14 +342,15 @@ export class Hub {
 
   async #renew() {
     const connection = this.#current;
-    const members = connection?.members.filter(({ hasEnded }) => !hasEnded) ?? [];
-    if (!connection?.isLive || members.length === 0) return; // the next connection starts the timer again
+    const groups = connection?.inUse ?? [];
+    if (!connection?.isLive || groups.length === 0) return; // the next connection starts the timer again
     const { fetch, now } = this.#environment;
-    const answers = await renewGrants(this.#address, connection.id, members, fetch);
+    const leaders = groups.map(([leader]) => leader);
+    const answers = await renewGrants(this.#address, connection.id, leaders, fetch);
     if (connection !== this.#current || !connection.isLive) return;
-    for (const [index, answer] of (answers ?? []).entries()) this.#adopt(members[index], answer);
-    const remaining = members.filter(({ hasEnded }) => !hasEnded);
-    this.#renewWithin(renewalDelay(remaining, now()));
+    for (const [index, answer] of (answers ?? []).entries())
+      for (const member of groups[index]) this.#adopt(member, answer);
+    this.#renewWithin(renewalDelay(connection.inUse.flat(), now()));
   }
 
   /**
@@ -322,6 +358,7 @@ export class Hub {
    * @param {import("./renewal.js").Answer} answer
    */
   #adopt(subscription, answer) {
+    if (subscription.hasEnded) return;
     if ("denied" in answer) return this.#deny(subscription, answer.denied);
     subscription.grant = answer.grant;
     subscription.expiresAt = this.#environment.now() + answer.expires * 1000;

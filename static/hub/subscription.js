@@ -1,6 +1,8 @@
 import { CURSOR_SEPARATOR } from "../protocol.js";
 import { isCoveredBy, parseCursor } from "../stream/cursor.js";
 
+/** @typedef {import("../stream/cursor.js").Cursor} Cursor */
+
 /**
  * @typedef {object} SubscriptionRequest what an element wants to follow
  * @property {string} id unique in its tab
@@ -18,6 +20,10 @@ export class Subscription {
   /** Whether the tab has cancelled it, or the server has refused it. */
   hasEnded = false;
   isLive = false;
+  /** Whether its grant goes into the request itself: another one for the same channels was refused. */
+  isAlone = false;
+  /** The cursor in the grant that it came with. */
+  #signed;
   #position;
 
   /**
@@ -30,12 +36,41 @@ export class Subscription {
     this.grant = grant;
     this.cap = cap;
     this.cursor = cursor;
-    this.#position = parseCursor(cursor);
+    this.#signed = grant.split(".")[1] ?? "";
+    this.#position = parseCursor(cursor || this.#signed);
   }
 
   /** Its parameter in the request for a stream. */
   get parameter() {
     return this.cursor ? this.grant + CURSOR_SEPARATOR + this.cursor : this.grant;
+  }
+
+  /** What grants have in common that permit the same to the same user: the text of the channels, and the owner. */
+  get permission() {
+    const [channels, , , , , owner = ""] = this.grant.split(".");
+    return `${channels}.${owner}`;
+  }
+
+  /** After how many revocations the grant was issued: those that came later may end it. */
+  get order() {
+    return this.grant.split(".")[2] ?? "";
+  }
+
+  /** How far it is: its cursor or, before it has one, the cursor in its grant. @returns {Cursor | null} */
+  get position() {
+    return this.#position;
+  }
+
+  /**
+   * Follow the channels of another subscription by its grant.
+   *
+   * @param {Subscription} other
+   */
+  joinWith({ grant, channels, expiresAt }) {
+    if (grant !== this.grant) this.cursor ||= this.#signed;
+    this.grant = grant;
+    this.channels = channels;
+    this.expiresAt = expiresAt;
   }
 
   /**

@@ -16,7 +16,7 @@ def test_every_limit_has_a_default() -> None:
         "connections": 10_000,
         "connections_per_client": 100,
         "connections_per_address": 1_000,
-        "channels_per_connection": 1_000,
+        "channels_per_connection": 2_000,
         "tabs_per_client": 100,
         "rooms_per_tab": 20,
         "url_bytes": 8_192,

@@ -92,6 +92,7 @@ def filled(texts: Iterator[str]) -> bytes:
 def requests(from_here: Cursor) -> dict[str, tuple[Any, ...]]:
     grants = Grants("tests")
     one = grants.sign(["news"], from_here, place="/sse")
+    single = [grants.sign([f"channel-{n}"], from_here, place="/sse") for n in range(LIMITS.channels_per_connection)]
     many = grants.sign([f"channel-{number}" for number in range(200)], from_here, place="/sse")
     deep = b"[" * BODY
     tabs = [{"id": f"tab_{number:08}", "visible": True, "rooms": ["board"] * 100} for number in range(200)]
@@ -107,6 +108,7 @@ def requests(from_here: Cursor) -> dict[str, tuple[Any, ...]]:
                 path,
                 filled(iter([many])),
             ),
+            f"{path} grants of one channel each": ("POST", path, filled(iter(single))),
             f"{path} tiny fields": ("POST", path, b"a&" * (BODY // 2)),
             f"{path} grants with cursors": ("POST", path, filled(f"{one}~e-{'9' * 18}" for _ in iter(int, 1))),
         }
@@ -127,5 +129,10 @@ async def test_the_largest_request_costs_no_more_than_some_pages(name: str, clie
 
 async def test_the_grants_that_are_measured_are_valid(client: Client) -> None:
     large = requests(client.cursor)
-    for name in ("copies of one grant", "a grant of many channels", "grants with cursors"):
+    for name in (
+        "copies of one grant",
+        "a grant of many channels",
+        "grants of one channel each",
+        "grants with cursors",
+    ):
         assert await client.ask(*large[f"/sse/stream {name}"]) == 200

@@ -97,14 +97,24 @@ async function asked() {
 }
 
 /**
- * Answer as the server does: in these tests a grant is the names of its channels.
+ * Answer as the server does: in these tests a grant begins with the names of its channels.
  *
  * @param {Stream} stream
  * @param {number} [expires]
  */
 function greet({ response, subs }, expires = 3600) {
-  const grants = subs.map((sub) => ({ channels: sub.split("~")[0].split("+"), expires }));
+  const grants = subs.map((sub) => ({ channels: sub.split(/[.~]/)[0].split("+"), expires }));
   write(response, `event: sse:open\ndata: ${JSON.stringify({ connection: "c", heartbeat: 15, subs: grants })}`);
+}
+
+/**
+ * A grant as the server signs it.
+ *
+ * @param {string} channel
+ * @param {number} sequence of its cursor
+ */
+function grant(channel, sequence, { owner = "owner", order = 0 } = {}) {
+  return `${channel}.e-${sequence}.${order}.19.serial.${owner}.signature`;
 }
 
 /** @param {number} [expires] */
@@ -235,6 +245,91 @@ describe("Hub", { timeout: 30_000 }, () => {
     assert.deepEqual([await tab.next(), await tab.next()], ["2 live", "1 forged"]);
     write(response, "id: e-1\nchannel: b\ndata: x");
     assert.equal(await tab.next(), "2 message: x");
+  });
+
+  it("sends one grant of those that permit the same, of the subscription that is furthest behind", async () => {
+    const [one, two] = [new Tab(), new Tab()];
+    const [other, newer] = [grant("a", 2, { owner: "other" }), grant("a", 2, { order: 1 })];
+    one.follow("1", grant("a", 5));
+    two.follow("1", grant("a", 3), "e-7");
+    two.follow("2", grant("a", 4));
+    two.follow("3", other);
+    two.follow("4", newer);
+    const stream = await asked();
+    assert.deepEqual(stream.subs.sort(), [grant("a", 4), other, newer].sort());
+    greet(stream);
+    assert.equal(await one.next(), "1 live");
+    publish(stream, "a", 5);
+    publish(stream, "a", 8);
+    assert.equal(await one.next(), "1 message: 8");
+    const delivered = [];
+    for (let count = 0; count < 11; count += 1) delivered.push(await two.next());
+    assert.deepEqual(delivered.filter((line) => line.includes("message")).sort(), [
+      "1 message: 8",
+      "2 message: 5",
+      "2 message: 8",
+      "3 message: 5",
+      "3 message: 8",
+      "4 message: 5",
+      "4 message: 8",
+    ]);
+  });
+
+  it("asks by themselves for those whose grant was merged with one that is refused", async () => {
+    const tab = new Tab();
+    const [forged, good] = [grant("a", 1), grant("a", 2)];
+    tab.follow("1", forged);
+    tab.follow("2", good);
+    const { response, subs } = await asked();
+    assert.deepEqual(subs, [forged]);
+    response.end(
+      'event: sse:open\ndata: {"connection": "c", "subs": [null]}\n\nevent: sse:denied\ndata: {"denied": [{"sub": 0, "reason": "forged"}]}\n\n',
+    );
+    assert.equal(await tab.next(), "1 forged");
+    assert.deepEqual((await open()).subs, [good]);
+    while ((await tab.next()) !== "2 live");
+  });
+
+  it("serves a new subscription over its connection, if it has missed nothing", async () => {
+    const [one, two, late] = [new Tab(), new Tab(), new Tab()];
+    one.follow("1", grant("a", 1));
+    const first = await open();
+    publish(first, "a", 3);
+    assert.deepEqual([await one.next(), await one.next()], ["1 live", "1 message: 3"]);
+    two.follow("1", grant("a", 3));
+    assert.equal(await two.next(), "1 live");
+    publish(first, "a", 4);
+    assert.equal(await two.next(), "1 message: 4");
+    assert.equal(server.visits.items.length, 0);
+    late.follow("1", grant("a", 3));
+    const second = await open();
+    assert.deepEqual(second.subs, [`${grant("a", 3)}`]);
+    publish(second, "a", 4);
+    assert.deepEqual([await late.next(), await late.next()], ["1 live", "1 message: 4"]);
+  });
+
+  it("refuses what is too much for a request, and nothing else", async () => {
+    const tab = new Tab();
+    const names = Array.from({ length: 5_000 }, (_, number) => `channel${number}${"x".repeat(50)}`);
+    for (const [index, name] of names.entries()) tab.follow(String(index), grant(name, 1));
+    const stream = await asked();
+    const size = String(new URLSearchParams(stream.subs.map((sub) => ["sub", sub]))).length;
+    assert.ok(size <= 262_144 && size > 250_000, `${size}`);
+    greet(stream);
+    const counts = { live: 0, limit: 0 };
+    for (const _ of names) counts[/** @type {"live" | "limit"} */ ((await tab.next()).split(" ")[1])] += 1;
+    assert.deepEqual(counts, { live: stream.subs.length, limit: names.length - stream.subs.length });
+  });
+
+  it("asks for half of what a server does not take", async () => {
+    const tab = new Tab();
+    for (const name of ["a", "b", "c", "d"]) tab.follow(name, grant(name, 1));
+    const { response } = await server.visits.next();
+    response.writeHead(413).end();
+    const stream = await open();
+    assert.deepEqual(stream.subs, [grant("a", 1), grant("b", 1)]);
+    const lines = [await tab.next(), await tab.next(), await tab.next(), await tab.next()];
+    assert.deepEqual(lines.sort(), ["a live", "b live", "c limit", "d limit"]);
   });
 
   it("refuses each subscription of a refused request with its reason, and serves later ones", async () => {
