@@ -34,12 +34,14 @@ class FaultProxy:
         crlf: whether to rewrite the line ends of event streams to CRLF, and to split a CRLF in each chunk.
 
     Attributes:
-        sent: bytes sent to clients.
+        sent: how many bytes have been sent to clients.
+        tap: takes all bytes that come from the server; None to keep none.
     """
 
     def __init__(self, port: int, *, crlf: bool = False) -> None:
         self.port, self.read = port, with_crlf if crlf else read_chunks
         self.refuses, self.bytes_per_second, self.sent = False, 0, 0
+        self.tap: bytearray | None = None
         self.passable = asyncio.Event()
         self._links: dict[Link, asyncio.Task[None] | None] = {}
         self._loop = asyncio.new_event_loop()
@@ -137,6 +139,8 @@ class Link:
     async def _throttle(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
             self.proxy.sent += len(chunk)
+            if self.proxy.tap is not None:
+                self.proxy.tap += chunk
             while chunk and (rate := self.proxy.bytes_per_second):
                 await asyncio.sleep(SLICE / rate)
                 yield chunk[:SLICE]

@@ -35,6 +35,13 @@ def test_the_length_of_names_is_as_the_page_says() -> None:
     assert f"at most {MAX_NAME_LENGTH} characters" in SECURITY
 
 
-def test_every_kind_of_attack_is_a_file_that_exists() -> None:
-    for path in re.findall(r"`(tests/[\w/]+\.py|static/[\w/]+\.js)`", SECURITY):
-        assert (ROOT / path).is_file()
+def test_every_row_of_the_threat_table_names_tests_that_exist() -> None:
+    table = SECURITY.partition("## Who may do what to whom")[2].partition("## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| a")]
+    assert len(rows) == table.count("\n|") - 2
+    for row in rows:
+        named = re.findall(r"`((?:tests|e2e|benchmarks)/[\w/]+\.py)(?:::(\w+))?`", row.rpartition(" | ")[2])
+        assert named, row
+        for path, test in named:
+            assert not test or f"def {test}(" in (ROOT / path).read_text(), row
+            assert (ROOT / path).is_file(), row
