@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from time import monotonic
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from e2e.axe import expect_no_serious_violations
 from e2e.conftest import OpenTab
@@ -119,3 +120,24 @@ def test_a_browser_that_vanishes_without_a_word_leaves_and_all_others_stay(
     proxy.reset()  # its dead connections
     expect_people(first, "alice1 tab", "bob1 tab")
     vanishing.context.close()
+
+
+def test_a_component_whose_module_fails_is_tried_again(
+    context: BrowserContext, server: PageServer, room: str, problems: list[str]
+) -> None:
+    """A browser keeps the failure of a module for as long as the page lives."""
+    tab, failures = context.new_page(), iter([503, 503])
+
+    def answer(route: Route) -> None:
+        if status := next(failures, None):
+            route.fulfill(status=status)
+        else:
+            route.continue_()
+
+    tab.route(re.compile(r"/components/presence\.js"), answer)
+    tab.goto(f"{server.url}/{room}/here")
+    expect(tab.locator("#count")).to_have_attribute("data-sse-failed", "")
+    expect(tab.locator("#count")).to_have_text("1 tab open", use_inner_text=True)
+    expect(tab.locator("[data-sse-failed]")).to_have_count(0)
+    assert any("its module" in problem for problem in problems)
+    problems[:] = [problem for problem in problems if "503" not in problem and "its module" not in problem]

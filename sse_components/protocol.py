@@ -111,6 +111,7 @@ SAID_ATTRIBUTE: Final = "data-sse-said"
 FIELD_KEY: Final = "sse:field:"
 
 # SessionGuard.
+FAILED_ATTRIBUTE: Final = "data-sse-failed"
 SESSION_GUARD_ATTRIBUTE: Final = "data-sse-session-guard"
 WHO_ATTRIBUTE: Final = "data-sse-who"
 WHEN_ATTRIBUTE: Final = "data-sse-when"

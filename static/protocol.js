@@ -97,6 +97,7 @@ export const SAID_ATTRIBUTE = "data-sse-said";
 export const FIELD_KEY = "sse:field:";
 
 // SessionGuard.
+export const FAILED_ATTRIBUTE = "data-sse-failed";
 export const SESSION_GUARD_ATTRIBUTE = "data-sse-session-guard";
 export const WHO_ATTRIBUTE = "data-sse-who";
 export const WHEN_ATTRIBUTE = "data-sse-when";

@@ -1,4 +1,7 @@
 import { dom } from "../dom.js";
+import { environment } from "../environment.js";
+import { FAILED_ATTRIBUTE } from "../protocol.js";
+import { delay } from "../stream/backoff.js";
 
 /**
  * @typedef {object} Component the behaviour of one element
@@ -7,7 +10,11 @@ import { dom } from "../dom.js";
  */
 
 /** @typedef {new (element: HTMLElement) => Component} ComponentClass */
+/** @typedef {(again: string) => Promise<ComponentClass>} Load `again` is "", or what makes another address of one that failed */
 /** @typedef {{ selector: string, load: () => Promise<ComponentClass> }} Definition */
+
+// Milliseconds until a module that has failed is tried again, at least.
+const FIRST_TRY_MS = 500;
 
 /** Attaches components to the elements that match a selector, whenever they come into the page. */
 export class ComponentRegistry {
@@ -29,12 +36,43 @@ export class ComponentRegistry {
    * Define which component the elements have that match a selector. Its class is loaded with the first of them.
    *
    * @param {string} selector
-   * @param {() => Promise<ComponentClass>} load
+   * @param {Load} load tried again for as long as it fails; meanwhile the elements have `data-sse-failed`
    */
   define(selector, load) {
     if (this.#definitions.length === 0) this.#observer.observe(this.#root, { childList: true, subtree: true });
-    this.#definitions.push({ selector, load });
+    /** @type {Promise<ComponentClass> | undefined} */
+    let loaded;
+    this.#definitions.push({ selector, load: () => (loaded ??= this.#load(selector, load)) });
     this.#attachWithin(this.#root.documentElement);
+  }
+
+  /**
+   * @param {string} selector
+   * @param {Load} load
+   */
+  async #load(selector, load) {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const loaded = await load(tries === 0 ? "" : `?again=${tries}`);
+        if (tries > 0) this.#markFailed(selector, false);
+        return loaded;
+      } catch (error) {
+        if (tries === 0) console.warn(`sse_components: ${selector} waits for its module, which has failed`, error);
+        this.#markFailed(selector, true);
+        await new Promise((resolve) => environment.setTimeout(() => resolve(null), FIRST_TRY_MS + delay(tries)));
+      }
+    }
+  }
+
+  /**
+   * @param {string} selector
+   * @param {boolean} hasFailed
+   */
+  #markFailed(selector, hasFailed) {
+    for (const element of dom(this.#root.documentElement).querySelectorAll(selector)) {
+      if (hasFailed) dom(element).setAttribute(FAILED_ATTRIBUTE, "");
+      else if (dom(element).hasAttribute(FAILED_ATTRIBUTE)) dom(element).removeAttribute(FAILED_ATTRIBUTE);
+    }
   }
 
   /** @param {MutationRecord[]} records */
