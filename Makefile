@@ -83,6 +83,7 @@ clean:
 
 programs: $(DEVELOPMENT)
 	@scripts/setup.sh browser
+	@scripts/setup.sh engines
 	@scripts/setup.sh servers
 
 .venv/bin/python:

@@ -34,9 +34,10 @@ class Cdn:
             # FastHTML's helper scripts: they are not on npm, and no page here needs them.
             route.fulfill(body="", headers=headers)
         else:
-            route.fulfill(path=self._file(url), headers=headers)
+            route.fulfill(path=self.file(url), headers=headers)
 
-    def _file(self, url: str) -> Path:
+    def file(self, url: str) -> Path:
+        """Return the file of an address."""
         found = PACKAGE_FILE.fullmatch(url)
         assert found, f"a page asks for {url}"
         name, version, path = found.groups()

@@ -30,6 +30,7 @@ class PageServer:
     Args:
         page: name of a module in `e2e/pages`.
         generation: major version of htmx, 2 or 4.
+        environment: further variables of its environment.
         log: file for the output of the process. Its folder (`E2E_FOLDER`) is for files that outlive the process.
 
     Raises:
@@ -39,7 +40,8 @@ class PageServer:
     # How the command takes the number of the socket.
     SOCKET = "{}"
 
-    def __init__(self, page: str, generation: int, log: Path) -> None:
+    def __init__(self, page: str, generation: int, log: Path, **environment: str) -> None:
+        self._environment = environment
         self._serve = self.command(page, generation)
         self._log, self._read = log, 0
         self._address: tuple[str, int] = ("127.0.0.1", 0)
@@ -58,7 +60,7 @@ class PageServer:
             self._process = subprocess.Popen(
                 [*self._serve, self.SOCKET.format(listener.fileno())],
                 cwd=ROOT,
-                env={**os.environ, "E2E_FOLDER": str(self._log.parent)},
+                env={**os.environ, "E2E_FOLDER": str(self._log.parent), **self._environment},
                 pass_fds=[listener.fileno()],
                 stdout=output,
                 stderr=subprocess.STDOUT,

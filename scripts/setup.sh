@@ -5,6 +5,7 @@
 #   scripts/setup.sh venv       .venv, made with Python 3.11 or newer
 #   scripts/setup.sh node       Node.js and npm
 #   scripts/setup.sh browser    Chromium and its headless shell, from the system or from Playwright (needs .venv)
+#   scripts/setup.sh engines    Firefox and WebKit, in which some tests run as well (Debian)
 #   scripts/setup.sh servers    nginx, Caddy and Redis, which some tests run
 set -eu
 
@@ -88,6 +89,16 @@ setup_browser() {
     fail "the tests need Chromium, and neither the system's nor Playwright's can be installed: $(how_to_install chromium)"
 }
 
+# The names that e2e/engines/ looks for.
+setup_engines() {
+  have firefox-esr || have firefox || add firefox-esr firefox || missing_engine firefox
+  { have WebKitWebDriver && have Xvfb && have dbus-run-session; } || add "webkit2gtk-driver xvfb xauth dbus" || missing_engine webkit
+}
+
+missing_engine() {
+  say "there is no $1 on this machine, so the tests in it will fail, unless SSE_SKIP_ENGINES=$1 is set"
+}
+
 setup_servers() {
   for server in nginx caddy redis-server; do
     have "$server" || add "$server" "${server%-server}" ||
@@ -97,6 +108,6 @@ setup_servers() {
 
 cd "$(dirname "$0")/.."
 case "${1-}" in
-  venv | node | browser | servers) "setup_$1" ;;
-  *) fail "usage: scripts/setup.sh venv | node | browser | servers" ;;
+  venv | node | browser | engines | servers) "setup_$1" ;;
+  *) fail "usage: scripts/setup.sh venv | node | browser | engines | servers" ;;
 esac
