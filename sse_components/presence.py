@@ -108,7 +108,7 @@ class Presence:
         self._in_room: defaultdict[str, dict[TabKey, None]] = defaultdict(dict)
         self._tabs_of: Counter[str] = Counter()
         self._leaving: dict[str, asyncio.TimerHandle] = {}
-        self._gone: dict[str, None] = {}
+        self._gone: dict[tuple[TabKey, str], None] = {}
         self._reported: defaultdict[str, list[Person]] = defaultdict(list)
         self._pending: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -129,7 +129,8 @@ class Presence:
         """
         self._leases.renew(connection)
         browser = principal.browser or connection
-        named = {(principal.binding, tab.id): tab for tab in tabs if tab.visit not in self._gone}
+        gone = self.gone(principal, tabs := list(tabs))
+        named = {(principal.binding, tab.id): tab for tab in tabs if tab.visit not in gone}
         before = self._reports.get(connection)
         if before is not None and before.principal != principal:
             self._remove(connection)
@@ -163,9 +164,9 @@ class Presence:
         """
         asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._go, (principal.binding, tab), visit)
 
-    def gone(self, tabs: Iterable[Tab]) -> list[str]:
+    def gone(self, principal: Principal, tabs: Iterable[Tab]) -> list[str]:
         """Return the visits of those tabs that have said goodbye."""
-        return [tab.visit for tab in tabs if tab.visit in self._gone]
+        return [tab.visit for tab in tabs if ((principal.binding, tab.id), tab.visit) in self._gone]
 
     def people(self, room: str) -> list[Person]:
         """Return the people in a room, sorted by user; those without a user come last."""
@@ -196,7 +197,7 @@ class Presence:
         self._timer = None
 
     def _go(self, key: TabKey, visit: str) -> None:
-        self._gone[visit] = None
+        self._gone[key, visit] = None
         if len(self._gone) > GOODBYES:
             del self._gone[next(iter(self._gone))]
         for connection in list(self._reporting.get(key, ())):

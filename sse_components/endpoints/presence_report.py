@@ -46,15 +46,15 @@ class PresenceReportEndpoint:
         """
         try:
             report = json.loads(read_body(request))
-            connection = own_connection(self._manager, report["connection"], request)
             if "gone" in report:
-                return self._say_goodbye(connection, principal_of(request.scope), report)
+                return self._say_goodbye(request, report)
+            connection = own_connection(self._manager, report["connection"], request)
             tabs = self._read_tabs(connection, report)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return PlainTextResponse("a report has a connection, and tabs with id, visible and rooms", 400)
         client = None if connection.subscriber is None else connection.subscriber.client
         self._manager.presence.report(connection.connection_id, principal_of(request.scope), tabs, client)
-        gone = self._manager.presence.gone(tabs)
+        gone = self._manager.presence.gone(principal_of(request.scope), tabs)
         return JSONResponse({"gone": gone}) if gone else Response(status_code=204)
 
     def _read_tabs(self, connection: Connection, report: dict[str, Any]) -> list[Tab]:
@@ -62,12 +62,14 @@ class PresenceReportEndpoint:
         tabs = report["tabs"][: limits.tabs_per_client]
         return [read_tab(tab, channels, limits.rooms_per_tab) for tab in tabs]
 
-    def _say_goodbye(self, connection: Connection, principal: Principal, report: dict[str, Any]) -> Response:
-        visit, tab, identifier = read_visit(report["gone"]), report["tab"], connection.connection_id
+    def _say_goodbye(self, request: Request, report: dict[str, Any]) -> Response:
+        """Have a tab of the sender's leave. The connection that the page knew may have been replaced a moment ago."""
+        visit, tab = read_visit(report["gone"]), report["tab"]
         if is_tab_name(tab):
-            self._manager.presence.say_goodbye(principal, tab, visit)
+            self._manager.presence.say_goodbye(principal_of(request.scope), tab, visit)
         if report["last"] is True:  # what follows on the way to the next page has another connection by then
-            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._end, identifier)
+            connection = own_connection(self._manager, report["connection"], request)
+            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._end, connection.connection_id)
         return Response(status_code=204)
 
     def _end(self, connection: str) -> None:

@@ -84,6 +84,7 @@ async def test_a_tab_cannot_enter_a_room_that_its_stream_does_not_follow(live_ap
     ann = live_app.browser()
     stream = await enter(ann, "hall")
     assert await send_report(ann, report(stream, tab("hall", "vault", "", "a\nb"))) == 204
+    await send_report(ann, report(stream, {**tab("hall"), "visit": "ab"}))
     assert (live_app.sse.presence.tabs("hall"), live_app.sse.presence.tabs("vault")) == (1, 0)
 
 
@@ -178,8 +179,19 @@ async def test_a_goodbye_names_a_visit(visit: Any, live_app: LiveApp) -> None:
     assert await send_report(ann, goodbye(await enter(ann), visit)) == 400
 
 
+async def test_a_goodbye_counts_though_the_connection_has_just_been_replaced(live_app: LiveApp) -> None:
+    ann = live_app.browser()
+    stream = await enter(ann)
+    await send_report(ann, report(stream, {**tab("hall"), "visit": "ab"}))
+    assert await send_report(ann, goodbye(stream, connection="conn_replaced")) == 204
+    await until(lambda: live_app.sse.presence.tabs("hall") == 0)
+
+
 async def test_nobody_says_goodbye_for_another_browser(live_app: LiveApp) -> None:
     ann, bob = live_app.browser(), live_app.browser()
     stream = await enter(ann)
     await send_report(ann, report(stream, {**tab("hall"), "visit": "ab"}))
     assert await send_report(bob, goodbye(stream, last=True)) == 404
+    assert await send_report(bob, goodbye(stream)) == 204  # of a tab of his own, which has the same name
+    await asyncio.sleep(GOODBYE_SECONDS + 0.2)  # what must not happen would have
+    assert (live_app.sse.presence.tabs("hall"), live_app.sse.get_connection_count()) == (1, 1)
