@@ -13,7 +13,7 @@ from e2e.pages.faults import Numbers, item
 from sse_components import SSE, ConnectionStatus, TabCount, setup_sse
 
 # Seconds: so long that no time-out can help a tab that has left without a word.
-HEARTBEAT = 15
+HEARTBEAT = 120
 
 
 def make_app(*, htmx4: bool) -> Any:
