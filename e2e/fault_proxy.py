@@ -45,7 +45,7 @@ class FaultProxy:
         self.passable = asyncio.Event()
         self._links: dict[Link, asyncio.Task[None] | None] = {}
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy", daemon=True)
         self._thread.start()
         self._listener: asyncio.Server = self._run(asyncio.start_server(self._connected, "127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"

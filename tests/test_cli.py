@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,29 @@ from tests.support.serving import ROOT
 pytestmark = pytest.mark.anyio
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    program = (sys.executable, "-m", "sse_components", *arguments)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
 
-async def test_a_shell_publishes_and_another_one_watches(tmp_path: Path) -> None:
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Return a function that starts a command. What still runs at the end is killed."""
+    started: list[asyncio.subprocess.Process] = []
+
+    async def start(*arguments: str) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        program = (sys.executable, "-m", "sse_components", *arguments)
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+
+
+async def test_a_shell_publishes_and_another_one_watches(start: Start, tmp_path: Path) -> None:
     backend = ("--backend", f"sqlite:///{tmp_path}/live.db")
     # The first one makes the file. What it publishes is no news for those who come later.
     first, _ = await (await start("publish", "todos", "<li>first</li>", *backend)).communicate()
@@ -43,7 +59,7 @@ async def test_a_shell_publishes_and_another_one_watches(tmp_path: Path) -> None
     assert (watcher.returncode, errors) == (0, b"")
 
 
-async def test_an_error_is_one_line(tmp_path: Path) -> None:
+async def test_an_error_is_one_line(start: Start, tmp_path: Path) -> None:
     commands = {
         ("publish", "a", "x", "--backend", f"sqlite:///{tmp_path}"): "BackendUnavailable: ",
         ("publish", "a", "x", "--swap", "insert", "--backend", f"sqlite:///{tmp_path}/live.db"): "MarkupError: unknown",

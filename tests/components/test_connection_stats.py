@@ -5,6 +5,7 @@ from fasthtml.common import Dd, to_xml
 
 from sse_components import ConnectionStats
 
+pytestmark = pytest.mark.usefixtures("rendered_page")
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -21,7 +22,7 @@ def test_stats_load_the_monitor_and_take_children_and_words() -> None:
     )
     html = to_xml(stats)
     assert 'data-update-interval="500"' in html
-    assert 'data-endpoint="/sse/connections"' in html
+    assert 'data-endpoint="/live/connections"' in html
     assert '<dd data-sse-stats="by_type.job"></dd>' in html
     assert "<dt>Offen</dt>" in html
     assert stats.attrs["data-live"] == HOSTILE

@@ -61,7 +61,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         self._world = make_world()
         self.world = self.run(self._world.__aenter__())
@@ -70,9 +70,11 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(patient(60))
 
     def close(self) -> None:
-        self.run(self._world.__aexit__(None, None, None))
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
+        try:
+            self.run(self._world.__aexit__(None, None, None))
+        finally:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join(patient(10))
         self.loop.close()
 
 

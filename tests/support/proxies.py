@@ -19,12 +19,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import patient
 from tests.support.serving import HOST, ROOT, SUPPORT, free_port, until
 
 NAME = "app.example.com"
 UPSTREAM = f"{HOST}:8000"
 # Seconds; short, because tests wait for several heartbeats.
 HEARTBEAT = 0.25
+# Seconds in which a program ends that is asked to.
+END_SECONDS = 10.0
 
 # The configuration around the file, like Debian's nginx.conf; nginx writes only to the working directory.
 NGINX = """
@@ -84,6 +87,18 @@ def adapted(name: str, *changes: tuple[str, str]) -> str:
     return text
 
 
+async def end(process: Process) -> None:
+    """Ask a program to end, and kill it if it does not: some wait for their open connections for ever."""
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(patient(END_SECONDS)):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
 @asynccontextmanager
 async def running(*command: str, port: int, folder: Path, **environment: str) -> AsyncIterator[Process]:
     """Run a program in a folder until the block ends; the block begins when the program listens."""
@@ -102,9 +117,7 @@ async def running(*command: str, port: int, folder: Path, **environment: str) ->
         await until(listens, 30)
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        await end(process)
 
 
 @asynccontextmanager

@@ -385,7 +385,7 @@ async def serve_in_thread(app: Any, **config: Any) -> AsyncIterator[Site]:
     errors = Errors()
     with socket.create_server((HOST, 0)) as listener, errors:
         server = ThreadServer(uvicorn.Config(app, log_config=None, log_level="warning", **config))
-        thread = threading.Thread(target=server.run, args=[[listener]])
+        thread = threading.Thread(target=server.run, args=[[listener]], daemon=True)
         thread.start()
         site = Site(listener.getsockname()[1])
         try:
