@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
 import threading
@@ -25,6 +26,8 @@ logger = logging.getLogger("sse_components")
 LOOK_SECONDS = 1.0
 # Events that are handed out in one turn of the event loop.
 PART_EVENTS = 500
+# Seconds that the end of the process waits for what is to be stored.
+EXIT_SECONDS = 5.0
 
 
 class SqliteBackend(SharedBackend):
@@ -113,7 +116,9 @@ class Worker:
         self.closed: Future[None] = Future()
         for future in (self.opened, self.closed):  # who waits may be cancelled, and the thread goes on
             future.set_running_or_notify_cancel()
-        threading.Thread(target=self._run, name="sse-components sqlite", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="sse-components sqlite", daemon=True)
+        _workers.add(self)
+        self._thread.start()
 
     # In the event loop.
 
@@ -136,8 +141,13 @@ class Worker:
         if self._wake_up is not None:
             self._wake_up.tell_self()
 
+    def join(self) -> None:
+        """Wait for its end, for `EXIT_SECONDS` at most."""
+        self._thread.join(EXIT_SECONDS)
+
     def drop(self) -> None:
         """Let go of the sockets, in a forked process."""
+        _workers.discard(self)
         if self._wake_up is not None:
             self._wake_up.drop()
 
@@ -148,17 +158,25 @@ class Worker:
             self._open()
         except BaseException as error:
             self._close_sockets()
+            _workers.discard(self)
             self.opened.set_exception(error)
             return
         try:
-            while not self._loop.is_closed() and not (self._stops and not self._backend._waiting):
+            while self._goes_on():
                 self._turn()
             self._leave()
         except Exception as error:
             logger.error("the thread of %s has ended", self._backend.path, exc_info=error)
         finally:
             self._close_sockets()
+            _workers.discard(self)
             self._in_loop(self.closed.set_result, None)
+
+    def _goes_on(self) -> bool:
+        # Where another event loop has opened the file again, what waits is its worker's to store.
+        if self._backend._waiting and self._backend._worker in (self, None):
+            return True
+        return not (self._stops or self._loop.is_closed())
 
     def _open(self) -> None:
         self._wake_up = WakeUp(self._backend.path)
@@ -258,3 +276,16 @@ class Worker:
     def _in_loop(self, call: Callable[..., object], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # it was closed without a shutdown
             self._loop.call_soon_threadsafe(call, *arguments)
+
+
+_workers: set[Worker] = set()
+
+
+@atexit.register
+def _leave_files() -> None:
+    """Have what waits stored, and the files left, where an event loop has ended without a lifespan."""
+    workers = list(_workers)
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.join()

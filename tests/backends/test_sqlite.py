@@ -8,6 +8,7 @@ import resource
 import shutil
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ from sse_components import BackendUnavailable, BroadcastManager, EventLog, Histo
 from sse_components.backends import SqliteBackend, backend_of, sqlite_store, wake_up
 from sse_components.backends.base import NEW_LOG
 from sse_components.events.log import Cursor, Event
-from tests.support.serving import until
+from tests.support.patience import patient
+from tests.support.serving import ROOT, until
 from tests.support.stores import Publisher, append, opened
 
 pytestmark = pytest.mark.anyio
@@ -100,6 +102,45 @@ async def test_a_log_that_was_killed_goes_on_in_the_same_boot(path: Path) -> Non
     async with opened([backend := SqliteBackend(path)]):
         assert backend.cursor.epoch == before.epoch
         assert backend.cursor.sequence >= before.sequence
+
+
+WITHOUT_LIFESPAN = """
+import asyncio, sqlite3, sys, threading
+from fasthtml.common import NotStr
+from sse_components import BroadcastManager
+
+async def main(path):
+    sse = BroadcastManager(backend=f"sqlite:///{path}")
+    await sse.publish("a", NotStr("0"))
+    # Another process keeps the file locked, until the event loop has ended.
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("begin immediate")
+    threading.Timer(0.5, other.rollback).start()
+    sse.publish("a", NotStr("1"))
+    await asyncio.sleep(0.1)
+    for number in range(2, 200):
+        sse.publish("a", NotStr(str(number)))
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+def number_of(event: Event) -> int:
+    return int(event.frame.partition(b"data: ")[2])
+
+
+async def test_a_process_without_a_lifespan_stores_what_it_published_and_closes_the_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = (sys.executable, "-c", WITHOUT_LIFESPAN, str(path))
+    process = await asyncio.create_subprocess_exec(*command, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    async with asyncio.timeout(patient(30)):
+        assert await process.wait() == 0
+    assert sockets(path) == []
+    with another_boot(monkeypatch, path):
+        async with opened([backend := SqliteBackend(path)]):
+            events = backend.since(["a"], Cursor(backend.cursor.epoch, 0))
+            assert [number_of(event) for event in events] == list(range(200))
 
 
 async def test_processes_do_not_end_the_log_of_one_that_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
