@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,8 +17,10 @@ from fasthtml.common import A, Div, FastHTML, Li, P, Titled, Ul
 
 from sse_components import SSE, EventLog, Limits, setup_sse
 from sse_components.access.grants import Grants
+from sse_components.access.rooms import room_channel
 from sse_components.events.log import Cursor
 from sse_components.middleware import PATHS
+from tests.support.patience import patient
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +39,6 @@ class Client:
 
     async def ask(self, method: str, target: str, body: bytes = b"", kind: str = FORM) -> int:
         """Send a request that goes away as soon as the response begins; return the status."""
-        path, _, query = target.partition("?")
         requests = [{"type": "http.request", "body": body, "more_body": False}]
         status: list[int] = []
 
@@ -44,11 +48,30 @@ class Client:
         async def send(message: Any) -> None:
             status.append(message.get("status", 0))
 
-        headers = [(b"host", b"localhost"), (b"content-type", kind.encode())]
-        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": ""}
-        scope |= {"query_string": query.encode(), "headers": headers, "client": ("203.0.113.9", 1), "scheme": "http"}
-        await self.app(scope | {"server": ("localhost", 80), "asgi": {"spec_version": "2.4"}}, receive, send)
+        await self.app(scope_of(method, target, kind), receive, send)
         return status[0]
+
+    @asynccontextmanager
+    async def stream(self, body: bytes) -> AsyncIterator[str]:
+        """Have a stream open while the block runs; yield the id of its connection."""
+        requests = [{"type": "http.request", "body": body, "more_body": False}]
+        leaves, opened = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+        async def receive() -> Any:
+            if not requests:
+                await leaves.wait()
+                return {"type": "http.disconnect"}
+            return requests.pop()
+
+        async def send(message: Any) -> None:
+            if not opened.done() and (found := re.search(rb'"connection": ?"([^"]+)"', message.get("body", b""))):
+                opened.set_result(found[1].decode())
+
+        stream = asyncio.create_task(self.app(scope_of("POST", "/sse/stream", FORM), receive, send))
+        await asyncio.wait([stream, opened], timeout=patient(10), return_when=asyncio.FIRST_COMPLETED)
+        yield opened.result()
+        leaves.set()
+        await stream
 
     async def cost(self, *request: Any) -> float:
         """Return the median of the CPU seconds of a request."""
@@ -59,6 +82,14 @@ class Client:
         begin = time.process_time()
         await self.ask(*request)
         return time.process_time() - begin
+
+
+def scope_of(method: str, target: str, kind: str) -> dict[str, Any]:
+    path, _, query = target.partition("?")
+    headers = [(b"host", b"localhost"), (b"content-type", kind.encode())]
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": ""}
+    scope |= {"query_string": query.encode(), "headers": headers, "client": ("203.0.113.9", 1), "scheme": "http"}
+    return scope | {"server": ("localhost", 80), "asgi": {"spec_version": "2.4"}}
 
 
 @pytest.fixture
@@ -125,6 +156,24 @@ def requests(from_here: Cursor) -> dict[str, tuple[Any, ...]]:
 async def test_the_largest_request_costs_no_more_than_some_pages(name: str, client: Client) -> None:
     page = await client.cost("GET", "/")
     assert await client.cost(*requests(client.cursor)[name]) <= PAGES * page
+
+
+async def test_the_largest_report_costs_no_more_than_some_pages(client: Client) -> None:
+    rooms = [f"room {number}" for number in range(LIMITS.rooms_per_tab)]
+    grant = Grants("tests").sign([room_channel(room) for room in rooms], client.cursor, place="/sse")
+    page = await client.cost("GET", "/")
+    async with client.stream(urlencode([("sub", grant)]).encode()) as connection:
+        # Every other report has no tab: then each tab enters or leaves all rooms.
+        tabs = [{"id": f"tab_{number:08}", "visible": True, "rooms": rooms} for number in range(LIMITS.tabs_per_client)]
+        bodies = [json.dumps({"connection": connection, "tabs": shown}).encode() for shown in (tabs, [])]
+        assert await client.ask("POST", "/sse/presence", bodies[0], JSON) == 204
+        assert client.app.state.sse.presence.tabs(rooms[0]) == LIMITS.tabs_per_client
+        begin = time.process_time()
+        for _ in range(ROUNDS):
+            for body in bodies:
+                await client.ask("POST", "/sse/presence", body, JSON)
+        cost = (time.process_time() - begin) / (2 * ROUNDS)
+    assert cost <= PAGES * page
 
 
 async def test_the_grants_that_are_measured_are_valid(client: Client) -> None:
