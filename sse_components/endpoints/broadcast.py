@@ -20,6 +20,7 @@ from ..html import assets
 from ..html.built import from_builder
 from ..manager import BroadcastManager, ElementBuilder
 from ..protocol import BROADCAST_PATH, PREFIX, STATUS_PATH
+from .connections import Recent
 
 # Characters of an id in the query that are kept.
 REQUESTED_CHARACTERS = 200
@@ -154,6 +155,11 @@ def setup_broadcast_routes(
     Source: cjm-fasthtml-sse, `broadcast`.
     """
     render_event = renderer(manager, element_builder)
+
+    def count() -> dict[str, int]:
+        return {"connections": manager.get_connection_count(), "history_size": len(manager.history)}
+
+    figures = Recent(count)
     assets.mount(app, prefix)
 
     @app.route(f"{prefix}{BROADCAST_PATH}", methods=["GET"])
@@ -164,4 +170,4 @@ def setup_broadcast_routes(
 
     @app.route(f"{prefix}{STATUS_PATH}", methods=["GET"])
     def broadcast_status() -> dict[str, int]:
-        return {"connections": manager.get_connection_count(), "history_size": len(manager.history)}
+        return figures()

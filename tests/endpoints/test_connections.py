@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ from fasthtml.common import FastHTML
 from starlette.requests import Request
 
 from sse_components import BroadcastManager, setup_sse
+from sse_components.delivery.registry import ConnectionRegistry
+from sse_components.endpoints import connections
 
 pytestmark = pytest.mark.anyio
 
@@ -87,3 +90,26 @@ async def test_the_route_is_below_the_prefix() -> None:
 async def test_only_get_is_allowed() -> None:
     async with serve_app() as (_, client):
         assert (await client.post("/sse/connections")).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/sse/connections", "/sse/status"])
+async def test_connections_are_counted_in_a_fiftieth_of_the_time(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = 0.0
+    monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=lambda: passed, thread_time=lambda: passed))
+
+    class SlowRegistry(ConnectionRegistry):
+        counted = 0
+
+        def get_connections(self, conn_type: str | None = None) -> list[Any]:
+            nonlocal passed
+            passed += 1.0
+            self.counted += 1
+            return super().get_connections(conn_type)
+
+    async with serve_app() as (manager, client):
+        registry = SlowRegistry()
+        monkeypatch.setattr(manager.registry, "get_connections", registry.get_connections)
+        for _ in range(90):
+            await client.get(path)
+            passed += 1.0
+        assert registry.counted == 2
