@@ -10,7 +10,8 @@ RUN = """async () => (await axe.run()).violations
   .filter(({ impact }) => impact === "serious" || impact === "critical")
   .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`)"""
 
-# What fades in, or changes its colours with the scheme, has not got its contrast yet. A hidden page would wait for ever.
+# What fades in, or changes its colours with the scheme, has not got its contrast yet. A hidden page would wait for
+# ever.
 END_ANIMATIONS = """() => document.getAnimations()
   .filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime))
   .forEach((animation) => animation.finish())"""
