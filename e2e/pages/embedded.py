@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fasthtml.common import Beforeware, Iframe, Li, Request, Script, Title, Ul, fast_app
+from fasthtml.common import Beforeware, Button, Iframe, Li, P, Request, Script, Title, Ul, fast_app
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
@@ -54,7 +54,13 @@ def make_app(*, htmx4: bool) -> Any:
             ConnectionStatus(),
             TabCount(room=room, id="count"),
             ToastStack(),
+            Button("Ask", hx_get="answer", hx_target="#answer"),
+            P(id="answer"),
         )
+
+    @rt("/{room}/answer", methods=["GET"])
+    def answer(room: str) -> str:
+        return "answered"
 
     @rt("/{room}/frame", methods=["GET"])
     def frame(room: str, src: str, sandbox: str | None = None) -> Any:

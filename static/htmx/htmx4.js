@@ -1,3 +1,4 @@
+import { hasPassword, withoutPassword } from "../address.js";
 import { dom } from "../dom.js";
 import { hasEnded } from "../page/page-source.js";
 import { sources } from "../page/sources.js";
@@ -35,6 +36,7 @@ export class Htmx4 {
   install() {
     const { config } = this.#htmx;
     config.sse = { ...config.sse, reconnect: false, pauseOnBackground: false };
+    if (hasPassword()) this.#avoidPassword();
     this.#listen("htmx:config:request", ({ detail }) =>
       addTabHeader(detail.ctx.request.headers, detail.ctx.request.action),
     );
@@ -49,6 +51,17 @@ export class Htmx4 {
     this.#listen("htmx:sse:before:message", (event) => this.#beforeMessage(event));
     this.#listen("htmx:sse:close", ({ target, detail }) => announceClose(target, detail.reason));
     addEventListener(this.#toName("htmx:sse:after:connection"), (event) => this.#dropEarly(event), { capture: true });
+  }
+
+  /**
+   * At an address with a password browsers refuse htmx's requests to relative addresses, and its entries in the history, by
+   * which it would stop before it has processed the page.
+   */
+  #avoidPassword() {
+    this.#htmx.config.history = false;
+    this.#listen("htmx:before:request", ({ detail: { ctx } }) => {
+      ctx.request.action = withoutPassword(ctx.request.action);
+    });
   }
 
   /**
@@ -105,7 +118,7 @@ export class Htmx4 {
     const { ctx } = event.detail;
     const element = ctx.sourceElement;
     const url = element?.getAttribute?.(this.#toName("hx-sse:connect"));
-    if (url === null || url === undefined || toAbsolute(url) !== toAbsolute(ctx.request.action)) return;
+    if (url === null || url === undefined || withoutPassword(url) !== withoutPassword(ctx.request.action)) return;
     const isKnown = [...sources].some((source) => source.element === element);
     if (ctx.swap) ctx.swap = toHtmx4Swap(ctx.swap);
     if (isKnown || hasEnded(element, url)) event.preventDefault();
@@ -158,11 +171,6 @@ export class Htmx4 {
     this.#copied.add(context);
     return this.#htmx.swap(context);
   }
-}
-
-/** @param {string} url */
-function toAbsolute(url) {
-  return new URL(url, dom(document).baseURI).href;
 }
 
 /**
