@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Frame, Page, expect
 
 from e2e.conftest import BROWSERS, installed_program
-from e2e.page_server import PageServer
+from e2e.page_server import PageServer, wait_until
+from e2e.plain_chromium import plain_chromium
 
 # What Chromium says by itself about requests that were refused, and about such frames.
 BY_ITSELF = ("Failed to load resource", "An iframe which has both allow-scripts and allow-same-origin")
@@ -118,3 +119,28 @@ def test_a_page_whose_cookies_are_blocked_says_so(
     tab.goto(f"{server.url}/{room}/page")
     expect_refused(tab, lines, "cookie")
     context.close()
+
+
+def test_a_page_that_is_rendered_in_advance_follows_nothing_until_it_is_shown(
+    server: PageServer, room: str, tmp_path: Path
+) -> None:
+    server.new_log()
+    with plain_chromium(f"{server.url}/{room}/before", tmp_path) as browser:
+        log = ""
+
+        def is_rendered() -> bool:
+            nonlocal log
+            log += server.new_log()
+            return "/hub/hub-client.js" in log and f"GET /{room}/page" in log
+
+        wait_until(is_rendered, what="a page that is rendered in advance")
+        browser.wait_for("document.title === 'Before'")
+        server.post(f"/{room}/say", text="before it was shown")
+        browser.evaluate("document.querySelector('#go').click()")
+        browser.wait_for("document.querySelector('#heard')?.innerText === 'before it was shown'")
+        assert browser.evaluate("performance.getEntriesByType('navigation')[0].activationStart > 0") is True
+        browser.wait_for("document.querySelector('#live')?.dataset.sseState === 'live'")
+        browser.wait_for("document.querySelector('#count').innerText.includes('1')")
+        server.wait_for_connections(1)
+        log += server.new_log()
+        assert log.count(f"GET /{room}/page") == 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from fasthtml.common import Beforeware, Button, Iframe, Li, P, Request, Script, Title, Ul, fast_app
+from fasthtml.common import A, Beforeware, Button, Iframe, Li, P, Request, Script, Title, Ul, fast_app
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
@@ -65,6 +66,15 @@ def make_app(*, htmx4: bool) -> Any:
     @rt("/{room}/frame", methods=["GET"])
     def frame(room: str, src: str, sandbox: str | None = None) -> Any:
         return Title("Frame"), Iframe(src=src, sandbox=sandbox, name="inner", width=600, height=400)
+
+    @rt("/{room}/before", methods=["GET"])
+    def before(room: str) -> Any:
+        rules = {"prerender": [{"urls": [f"/{room}/page"], "eagerness": "immediate"}]}
+        return (
+            Title("Before"),
+            Script(json.dumps(rules), type="speculationrules"),
+            A("Go", href=f"/{room}/page", id="go"),
+        )
 
     @rt("/{room}/say", methods=["POST"])
     async def say(room: str, text: str) -> None:

@@ -62,7 +62,7 @@ export class SharedSource {
     if (carrier || sharedBy === ELEMENT) apart.add(this);
     // The origin of a sandboxed page is opaque: `location` still has that of its address.
     if (Reflect.get(globalThis, "origin") === "null") queueMicrotask(() => this.#deny(SANDBOXED));
-    else if (suspendedBy) this.suspend(suspendedBy);
+    else if (suspendedBy) this.#suspensions.add(suspendedBy);
     else this.#subscribe();
   }
 

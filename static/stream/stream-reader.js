@@ -107,7 +107,7 @@ export class StreamReader {
     this.#timer = new Timer(env);
     this.#url = toAbsolute(url);
     this.#lastEventId = this.#options.lastEventId;
-    if (this.#options.suspendedBy) this.suspend(this.#options.suspendedBy);
+    if (this.#options.suspendedBy) this.#suspensions.add(this.#options.suspendedBy);
     else this.#connect();
   }
 

@@ -74,7 +74,7 @@ describe("StreamReader", { timeout: 30_000 }, () => {
     };
     const reader = connect({ suspendedBy: "prerender" }, { fetch });
     await setImmediate();
-    assert.deepEqual([asked, clock.timers.size, reader.readyState], [0, 0, CONNECTING]);
+    assert.deepEqual([asked, clock.timers.size, reader.readyState, reader.states], [0, 0, CONNECTING, []]);
     reader.resume("prerender");
     await server.stream();
     assert.equal((await reader.seen.events.next()).type, "open");
