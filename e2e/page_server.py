@@ -30,7 +30,8 @@ class PageServer:
     Args:
         page: name of a module in `e2e/pages`.
         generation: major version of htmx, 2 or 4.
-        environment: further variables of its environment.
+        environment: further variables of its environment. `E2E_CERTIFICATE`, the path of a file with a certificate and its
+            key, has it serve over TLS.
         log: file for the output of the process. Its folder (`E2E_FOLDER`) is for files that outlive the process.
 
     Raises:
@@ -46,8 +47,8 @@ class PageServer:
         self._log, self._read = log, 0
         self._address: tuple[str, int] = ("127.0.0.1", 0)
         self.start()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._client = httpx.Client(base_url=self.url, timeout=patient(30))
+        self.url = f"{'https' if 'E2E_CERTIFICATE' in environment else 'http'}://127.0.0.1:{self.port}"
+        self._client = httpx.Client(base_url=self.url, timeout=patient(30), verify=False)
 
     def command(self, page: str, generation: int) -> list[str]:
         """Return what is run, with the number of the socket behind it."""

@@ -25,7 +25,7 @@ def serve(page: str, generation: int, descriptor: int) -> None:
         app = importlib.import_module(f"e2e.pages.{page}").make_app(htmx4=generation == 4)
     if htmx := os.environ.get("E2E_HTMX"):
         app = LocalCdn(app, htmx)
-    server = uvicorn.Server(uvicorn.Config(app))
+    server = uvicorn.Server(uvicorn.Config(app, ssl_certfile=os.environ.get("E2E_CERTIFICATE")))
     server.run(sockets=[socket.socket(fileno=descriptor)])
 
 

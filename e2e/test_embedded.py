@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, BrowserType, Frame, Pag
 from e2e.conftest import BROWSERS, installed_program
 from e2e.page_server import PageServer, wait_until
 from e2e.plain_chromium import plain_chromium
+from tests.support.proxies import request_certificate
 
 # What Chromium says by itself about requests that were refused, and about such frames.
 BY_ITSELF = ("Failed to load resource", "An iframe which has both allow-scripts and allow-same-origin")
@@ -96,6 +98,32 @@ def test_a_page_in_another_sites_frame_says_that_it_has_no_cookie(
     bare: BrowserContext, server: PageServer, room: str, lines: list[str]
 ) -> None:
     expect_refused(frame(bare, server, f"/{room}/page", host="localhost"), lines, "cookie")
+
+
+@pytest.fixture
+def elsewhere(htmx: str, tmp_path: Path) -> Iterator[PageServer]:
+    """Serve an application with `same_site='none'` over TLS."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(request_certificate(certificate, key), check=True, stderr=subprocess.DEVNULL)
+    certificate.write_text(certificate.read_text() + key.read_text())
+    server = PageServer("embedded_elsewhere", int(htmx[0]), tmp_path / "server.log", E2E_CERTIFICATE=str(certificate))
+    yield server
+    server.stop()
+
+
+def test_a_page_in_another_sites_frame_works_with_a_cookie_for_it(
+    browser: Browser, server: PageServer, elsewhere: PageServer, room: str, lines: list[str]
+) -> None:
+    context = browser.new_context(ignore_https_errors=True)
+    listen(context, lines)
+    tab = context.new_page()
+    tab.goto(f"http://localhost:{server.port}/r/frame?src={elsewhere.url}/{room}/page")
+    inner = tab.frame("inner")
+    assert inner is not None
+    expect_works(inner, elsewhere, room)
+    expect(inner.locator("#count")).to_contain_text("1")
+    assert [line for line in lines if not line.startswith(BY_ITSELF)] == []
+    context.close()
 
 
 def test_a_page_whose_cookies_are_blocked_says_so(

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from e2e.cdn import package_folder
 from e2e.pages import NO_ICON
 from sse_components import SSE, ConnectionStatus, Kit, TabCount, ToastStack, setup_sse
+from sse_components.access.visitor import SameSite
 
 
 def htmx_file(htmx4: bool) -> Path:
@@ -31,14 +32,19 @@ def find_user(request: Request) -> None:
     request.scope["auth"] = request.session.get("user")
 
 
-def make_app(*, htmx4: bool) -> Any:
+def make_app(*, htmx4: bool, same_site: SameSite = "lax") -> Any:
     # The tests route no requests, so the application has htmx itself.
     files = {"htmx.js": htmx_file(htmx4), "sse.js": extension_file(htmx4)}
     scripts = [Script(src=f"/lib/{name}") for name in files]
     app, rt = fast_app(
-        default_hdrs=False, hdrs=(NO_ICON, *scripts), secret_key="e2e", before=Beforeware(find_user, skip=["/lib/.*"])
+        default_hdrs=False,
+        hdrs=(NO_ICON, *scripts),
+        secret_key="e2e",
+        before=Beforeware(find_user, skip=["/lib/.*"]),
+        same_site=same_site,
+        sess_https_only=same_site == "none",
     )
-    sse: Kit = setup_sse(app, heartbeat=2, htmx=4 if htmx4 else 2)
+    sse: Kit = setup_sse(app, heartbeat=2, htmx=4 if htmx4 else 2, same_site=same_site)
 
     async def lib(request: Request) -> FileResponse:
         return FileResponse(files[request.path_params["name"]])

@@ -87,7 +87,7 @@ export class HubClient {
   static for(address, sharedBy) {
     const known = clients.get(address);
     if (known && sharedBy !== ELEMENT) return known;
-    const client = new HubClient(address, { hasWorker: sharedBy === BROWSER });
+    const client = new HubClient(address, { hasWorker: sharedBy === BROWSER && !isFramedByOthers() });
     if (sharedBy !== ELEMENT) clients.set(address, client);
     return client;
   }
@@ -299,6 +299,15 @@ export class HubClient {
       if (id in cursors) subscriber.advance(cursors[id], heardAt);
       else this.#sendRequest(id, subscriber); // the hub has dropped it
     }
+  }
+}
+
+/** Tell whether a page of another origin shows this one in a frame: Chromium sends no cookies of a worker that begins there. */
+function isFramedByOthers() {
+  try {
+    return globalThis.top?.location.origin !== globalThis.location?.origin;
+  } catch {
+    return true;
   }
 }
 

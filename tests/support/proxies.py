@@ -192,12 +192,17 @@ async def our_nginx(folder: Path, upstream: int, *changes: tuple[str, str], sett
 
 async def certify(certificate: Path, key: Path) -> None:
     """Make a certificate that vouches for itself."""
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*request_certificate(certificate, key), stderr=quiet)
+    assert await process.wait() == 0
+
+
+def request_certificate(certificate: Path, key: Path) -> tuple[str, ...]:
+    """Return the command that makes such a certificate."""
     names = ("-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}")
     files = ("-keyout", str(key), "-out", str(certificate))
     request = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(program("openssl"), *request, *names, *files, stderr=quiet)
-    assert await process.wait() == 0
+    return (program("openssl"), *request, *names, *files)
 
 
 @asynccontextmanager
