@@ -30,8 +30,8 @@ class PageServer:
     Args:
         page: name of a module in `e2e/pages`.
         generation: major version of htmx, 2 or 4.
-        environment: further variables of its environment. `E2E_CERTIFICATE`, the path of a file with a certificate and its
-            key, has it serve over TLS.
+        environment: further variables of its environment. `E2E_CERTIFICATE`, the path of a file with a certificate and
+            its key, has it serve over TLS.
         log: file for the output of the process. Its folder (`E2E_FOLDER`) is for files that outlive the process.
 
     Raises:
