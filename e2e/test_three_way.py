@@ -58,13 +58,14 @@ def open_page(open_tab: OpenTab, server: PageServer, room: str) -> Open:
 
 
 @pytest.fixture
-def heal(server: PageServer, room: str) -> Callable[[Page], None]:
-    """Return a function that lets a tab miss something, and waits until it has healed."""
+def heal(server: PageServer) -> Callable[[Page], None]:
+    """Return a function that starts the server again while a tab is frozen, and waits until the tab has healed."""
 
-    def heal(tab: Page, room: str = room) -> None:
+    def heal(tab: Page) -> None:
         tab.evaluate("document.dispatchEvent(new Event('freeze'))")
         server.wait_for_connections(0)
-        server.post(f"/{room}/miss")
+        server.kill()
+        server.start()
         tab.evaluate(
             "void document.addEventListener('sse:before-heal', () => { window.heals = (window.heals ?? 0) + 1; })"
         )
@@ -392,7 +393,7 @@ def test_a_boosted_page_is_what_the_server_says_and_so_is_one_from_the_history(
     tab.evaluate("document.querySelector('#number').classList.add('scripted')")
     html = "<p id=number>B {n}</p><ul id=list><li>one</li><li>two</li></ul><input id=typed>"
     server.post(f"/{other}/say", n="2", html=html)
-    heal(tab, other)
+    heal(tab)
     expect(tab.locator("#number.scripted")).to_have_text("B 2")
     expect(tab.locator("#list li")).to_have_text(["one", "two"])
     expect(tab.locator("#typed")).to_have_value("half")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from fasthtml.common import Div, P, Request, Safe, Script, Title
@@ -14,6 +17,7 @@ from sse_components.backends import MemoryBackend
 from sse_components.events.log import EventLog
 
 LOG_LENGTH = 3
+FOLDER = Path(os.environ["E2E_FOLDER"])
 FRANKEN = "https://cdn.jsdelivr.net/npm/franken-ui@2.1.2/dist/js"
 
 
@@ -33,6 +37,15 @@ class Page:
 
     items: str = ""
 
+    @classmethod
+    def stored(cls, room: str) -> Page:
+        """Return what the server said before it was started again."""
+        file = FOLDER / room
+        return cls(**json.loads(file.read_text())) if file.exists() else cls()
+
+    def store(self, room: str) -> None:
+        (FOLDER / room).write_text(json.dumps(asdict(self)))
+
     def show_items(self) -> list[Any]:
         return [P(item) for item in self.items.split()]
 
@@ -46,7 +59,7 @@ def make_app(*, htmx4: bool) -> Any:
     pages: dict[str, Page] = {}
 
     def page_of(room: str) -> Page:
-        return pages.setdefault(room, Page())
+        return pages.get(room) or pages.setdefault(room, Page.stored(room))
 
     @rt("/{room}", methods=["GET", "POST"])
     def page(request: Request, room: str, franken: bool = False) -> Any:
@@ -87,6 +100,7 @@ def add_controls(rt: Any, sse: Any, page_of: Callable[[str], Page]) -> None:
         """Change what the server says."""
         for name, value in (await request.form()).items():
             setattr(page_of(room), name, value)
+        page_of(room).store(room)
 
     @rt("/{room}/miss", methods=["POST"])
     async def miss(room: str) -> None:
@@ -101,6 +115,7 @@ def add_controls(rt: Any, sse: Any, page_of: Callable[[str], Page]) -> None:
     @rt("/{room}/add", methods=["POST"])
     async def add(room: str, item: str) -> None:
         page_of(room).items += f" {item}"
+        page_of(room).store(room)
         await sse.publish(f"{room}/items", P(item))
 
     @rt("/{room}/refresh", methods=["POST"])
