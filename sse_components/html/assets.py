@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from fasthtml.common import Link, Script
+from fasthtml.common import Link, NotStr, Script, to_xml
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
@@ -135,7 +135,13 @@ def entry_tags(prefix: str, namespace: str = "") -> tuple[Any, ...]:
 
     All modules are named there, so that the browser asks for them at once, and not one after another as it finds out.
     """
-    preloads = [Link(rel="modulepreload", href=asset_url(name, prefix)) for name in eager_modules()]
     styles = Link(rel="stylesheet", href=asset_url(STYLES, prefix))
     entry = Script(src=asset_url(ENTRY, prefix), type="module", **{NAMESPACE_ATTRIBUTE: namespace or None})
-    return styles, *preloads, entry
+    return styles, _preloads(prefix, version()), entry
+
+
+@lru_cache(maxsize=16)  # a prefix for each place where an application is mounted
+def _preloads(prefix: str, _version: str) -> NotStr:
+    """Return the tags of all modules, rendered once: they are most of what the kit adds to a page."""
+    tags = [Link(rel="modulepreload", href=asset_url(name, prefix)) for name in eager_modules()]
+    return NotStr("\n".join(to_xml(tag, indent=False) for tag in tags))

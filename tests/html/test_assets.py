@@ -117,11 +117,13 @@ def test_folders_count_too(elsewhere: Path) -> None:
 def test_all_that_the_entry_needs_is_preloaded() -> None:
     url, styles = assets.asset_url("index.js", "/sse"), assets.asset_url("components.css", "/sse")
     preloads = [f'<link rel="modulepreload" href="{assets.asset_url(n, "/sse")}">' for n in assets.eager_modules()]
-    assert [to_xml(tag, indent=False) for tag in assets.entry_tags("/sse")] == [
-        f'<link rel="stylesheet" href="{styles}">',
-        *preloads,
-        f'<script src="{url}" type="module"></script>',
-    ]
+    assert to_xml(tuple(assets.entry_tags("/sse")), indent=False).replace("\n", "") == "".join(
+        [
+            f'<link rel="stylesheet" href="{styles}">',
+            *preloads,
+            f'<script src="{url}" type="module"></script>',
+        ]
+    )
 
 
 def test_a_page_needs_what_is_imported_and_not_what_may_be_asked_for_later() -> None:
