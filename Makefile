@@ -4,6 +4,7 @@
 #   make test       every check and every test                             ARGS="-k todo --headed" goes to pytest
 #   make test-fast  all tests without a browser, in under three minutes
 #   make fuzz       sends hostile requests for some minutes          SSE_FUZZ_EXAMPLES=50000
+#   make test-engines  the core of the tests in Firefox and WebKit as well (Debian)
 #   make test-newest  tests with the newest version of every dependency, in an environment of their own
 #   make check      lint, formatting, types and the version, of both languages
 #   make format     formats both languages
@@ -21,7 +22,7 @@ DEMO = .venv/with-demo
 DEVELOPMENT = .venv/with-development
 NODE_MODULES = node_modules/.package-lock.json
 
-.PHONY: help demo test test-fast fuzz test-newest check format bench pictures build clean programs
+.PHONY: help demo test test-fast fuzz test-engines test-newest check format bench pictures build clean programs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,7 +34,7 @@ test: check programs
 	npm test --silent
 ifeq ($(strip $(ARGS)),)
 	$(PYTHON_IN_VENV) -m pytest tests $(AT_ONCE)
-	$(PYTHON_IN_VENV) -m pytest e2e $(AT_ONCE)
+	$(PYTHON_IN_VENV) -m pytest e2e $(AT_ONCE) --ignore e2e/test_engines.py
 else
 	$(PYTHON_IN_VENV) -m pytest $(ARGS)
 endif
@@ -46,6 +47,11 @@ test-fast: $(DEVELOPMENT) $(NODE_MODULES)
 SSE_FUZZ_EXAMPLES ?= 20000
 fuzz: $(DEVELOPMENT)
 	SSE_FUZZ_EXAMPLES=$(SSE_FUZZ_EXAMPLES) SSE_TEST_PATIENCE=10 $(PYTHON_IN_VENV) -m pytest tests/security/test_fuzz.py -o timeout=36000
+
+# Apart from `make test` until they have been green there for long enough.
+test-engines: programs
+	@scripts/setup.sh engines
+	$(PYTHON_IN_VENV) -m pytest e2e/test_engines.py $(ARGS)
 
 # The upper bounds are for users: what is new is tested before they are raised.
 test-newest: $(NODE_MODULES) | .venv/bin/python
@@ -83,7 +89,6 @@ clean:
 
 programs: $(DEVELOPMENT)
 	@scripts/setup.sh browser
-	@scripts/setup.sh engines
 	@scripts/setup.sh servers
 
 .venv/bin/python:
