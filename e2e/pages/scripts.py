@@ -80,9 +80,12 @@ def add_numbers(rt: Any) -> None:
         return answers.get(asked[room], JSONResponse({"active": asked[room], "total": 9}))
 
     @rt("/{room}/slow")
-    async def slow(room: str) -> Response:
+    async def slow(request: Request, room: str) -> Response:
         asked[room] = asked.get(room, 0) + 1
-        await released.acquire()
+        ends = [asyncio.ensure_future(end) for end in (released.acquire(), given_up(request))]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         return JSONResponse({"active": asked[room], "total": 9})
 
     @rt("/{room}/asked")

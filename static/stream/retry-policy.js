@@ -56,14 +56,16 @@ export function decide({
 
 /**
  * Return the range of the jitter, which comes on top of what the server asked for. It is no wider than that at first: a server
- * that asks for a moment, or has spread its clients itself, does not want more.
+ * that asks for a moment, or has spread its clients itself, does not want more. The sum is no longer than the longest back-off,
+ * unless the server asked for that much.
  *
  * @param {number | null} asked
  * @param {number} cap
  */
 function jitterRange(asked, cap) {
   const base = Math.max(1, Math.min(asked ?? RETRY_BASE_MS, RETRY_BASE_MS));
-  return { base, cap: Math.max(base, cap - (asked ?? 0)) };
+  const left = cap - (asked ?? 0);
+  return { base, cap: left > 0 ? left : base };
 }
 
 /**

@@ -94,6 +94,7 @@ it("the server's retry may be longer than the cap", () => {
 it("the cap can be lowered, but not below the server's retry", () => {
   assert.equal(decide({ status: 0, cap: 5000, tries: 9, random: longest }).delay, 5000);
   assert.equal(decide({ status: 0, cap: 5000, asked: 9000, tries: 9, random: longest }).delay, 9500);
+  assert.equal(decide({ status: 0, cap: 600, asked: 500, tries: 9, random: longest }).delay, 600);
 });
 
 it("retry 0 still backs off", () => {
