@@ -165,7 +165,8 @@ def wait_for_requests(server: PageServer, room: str, count: int) -> None:
 
 def set_hidden(tab: Page, hidden: bool) -> None:
     """Let the page believe that its tab is hidden, or no longer: a headless Chromium never hides one."""
-    tab.evaluate("(value) => Object.defineProperty(Document.prototype, 'hidden', { value, configurable: true })", hidden)
+    define = "(value) => Object.defineProperty(Document.prototype, 'hidden', { value, configurable: true })"
+    tab.evaluate(define, hidden)
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
