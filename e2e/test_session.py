@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
+
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from e2e.axe import expect_no_serious_violations
 from e2e.conftest import OpenTab
@@ -49,6 +51,24 @@ def test_signing_out_in_one_tab_shows_in_all_tabs_without_the_server(
         expect(tab.get_by_role("dialog")).to_have_count(0)
     expect(back.get_by_role("textbox", name="Note")).to_have_value("")
     expect(back.get_by_role("switch", name="Dense")).to_be_checked()
+
+
+@pytest.mark.parametrize("way", ["Leave here", "Leave by htmx"])
+def test_signing_out_shows_in_other_tabs_though_no_component_of_this_one_is_there_yet(
+    open_tab: OpenTab, server: PageServer, context: BrowserContext, room: str, way: str
+) -> None:
+    sign_in(open_tab, "ann")
+    other = open_tab(f"/{room}/plain")
+    expect(other.get_by_role("switch", name="Dense")).to_be_enabled()
+    tab = context.new_page()
+    held: list[Route] = []
+    tab.route(re.compile("/components/(session-guard|sign-out)[.]js"), lambda route: held.append(route))
+    tab.goto(f"{server.url}/{room}/plain")
+    tab.get_by_text(way, exact=True).press("Enter")
+    expect(guard(other)).to_be_visible()
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
 
 
 def test_a_session_that_ends_on_the_server_shows_in_all_tabs_until_the_user_signs_in_again(

@@ -16,6 +16,7 @@ import {
   TOASTS_ATTRIBUTE,
 } from "../protocol.js";
 import { ComponentRegistry } from "./registry.js";
+import { watchSignOut } from "./sign-out-events.js";
 
 const registry = new ComponentRegistry();
 
@@ -43,3 +44,5 @@ registry.define(
   async (again) => (await import(`./session-guard.js${again}`)).SessionGuard,
 );
 registry.define(`[${SIGN_OUT_ATTRIBUTE}]`, async (again) => (await import(`./sign-out.js${again}`)).SignOut);
+
+watchSignOut();

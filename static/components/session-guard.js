@@ -3,14 +3,7 @@ import { environment } from "../environment.js";
 import { healNow } from "../page/heal.js";
 import { connectedSources, pageState } from "../page/page-state.js";
 import { readText } from "../page/read-text.js";
-import {
-  RELOAD_ATTRIBUTE,
-  SESSION_GUARD_ATTRIBUTE,
-  SIGN_OUT_EVENT,
-  STATE_EVENT,
-  WHEN_ATTRIBUTE,
-  WHO_ATTRIBUTE,
-} from "../protocol.js";
+import { RELOAD_ATTRIBUTE, SESSION_GUARD_ATTRIBUTE, STATE_EVENT, WHEN_ATTRIBUTE, WHO_ATTRIBUTE } from "../protocol.js";
 import { currentSession, onSession, setSession } from "./session.js";
 
 const DENIED = "denied";
@@ -41,8 +34,6 @@ export class SessionGuard {
     const { signal } = this.#listeners;
     this.#unsubscribe = onSession((mark, isOurs) => this.#onSession(mark, isOurs));
     dom(document).addEventListener(STATE_EVENT, (event) => this.#onState(event), { signal });
-    // A handler can dispatch it, too, with the header `HX-Trigger`.
-    dom(document).addEventListener(SIGN_OUT_EVENT, () => setSession(""), { signal });
     const reload = this.#dialog.querySelector(`[${RELOAD_ATTRIBUTE}]`);
     reload?.addEventListener("click", () => location.reload(), { signal });
 

@@ -1,7 +1,8 @@
-import { AFTER_REQUEST_EVENTS, hasFailed, REQUESTING } from "../htmx/names.js";
+import { dom } from "../dom.js";
+import { REQUESTING } from "../htmx/names.js";
 import { setSession } from "./session.js";
 
-/** Tells all tabs when a link, a button or a form signs out: when it is used or, if htmx sends it, when that has succeeded. */
+/** Tells all tabs when a link, a button or a form is used that signs out. What htmx sends is looked at when it has succeeded. */
 export class SignOut {
   #element;
   #listeners = new AbortController();
@@ -12,10 +13,9 @@ export class SignOut {
   }
 
   attach() {
-    const { signal } = this.#listeners;
+    if (dom(this.#element).matches(REQUESTING)) return;
     const used = this.#element instanceof HTMLFormElement ? "submit" : "click";
-    const names = this.#element.matches(REQUESTING) ? AFTER_REQUEST_EVENTS : [used];
-    for (const name of names) this.#element.addEventListener(name, signOut, { signal });
+    dom(this.#element).addEventListener(used, signOut, { signal: this.#listeners.signal });
   }
 
   detach() {
@@ -25,5 +25,5 @@ export class SignOut {
 
 /** @param {Event} event */
 function signOut(event) {
-  if (!event.defaultPrevented && !hasFailed(event)) setSession("");
+  if (!event.defaultPrevented) setSession("");
 }
