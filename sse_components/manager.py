@@ -16,11 +16,12 @@ from typing import Any, Self
 from .access.grants import GRANT_SECONDS
 from .access.identity import as_set, check_tabs, is_tab, user_name
 from .access.limits import Limits
-from .access.revocations import Revocations, revocations_of
+from .access.revocations import Revocations
 from .access.selector import Selector
+from .access.shared_revocations import revocations_of
 from .access.subscriber import Subscriber
 from .backends import Backend, MemoryBackend, backend_of
-from .backends.base import NEW_LOG
+from .backends.base import NEW_LOG, STATE_CHANNEL
 from .callbacks import call
 from .checks import check_positive, check_whole
 from .delivery import servers
@@ -29,6 +30,7 @@ from .delivery.connection import Connection, ConnectionState, SSEConnection
 from .delivery.enforcement import Enforcement
 from .delivery.fanout import FanOut
 from .delivery.feed import Render, Since, StreamConnection, StreamQueue
+from .delivery.processes import DISCONNECT, REVOKE, Processes
 from .delivery.quota import Quota
 from .delivery.registry import ConnectionRegistry
 from .delivery.response import StreamResponse
@@ -120,6 +122,7 @@ class BroadcastManager:
         self.quota = Quota(self.registry, limits)
         self.revocations = revocations_of(self.backend, grant_seconds)
         self.enforcement = Enforcement(self.registry, self.revocations, Revocations(grant_seconds))
+        self.processes = Processes(self.backend, self.revocations, self.enforcement)
         self.admission = Admission(self.quota, self.enforcement)
         self.presence = Presence(heartbeat=heartbeat, limits=limits)
         self.history: deque[BroadcastMessage] = deque(maxlen=history_limit)
@@ -431,6 +434,9 @@ class BroadcastManager:
         if event is NEW_LOG:
             self.fanout.begin_again()
             return
+        if event.channel == STATE_CHANNEL:
+            self._hear(event)
+            return
         if event.message is not None:
             message = message_of(event.message)
             self.history.append(message)
@@ -438,6 +444,11 @@ class BroadcastManager:
                 if connection.connection_id not in event.exclude_connections and not connection.offer(message):
                     self._close_full(connection)
         self.fanout.enqueue(event)
+
+    def _hear(self, event: Event) -> None:
+        """Do what another process tells."""
+        if (revoked := self.processes.hear(event)) is not None:
+            self.presence.revoke(revoked)
 
     def _close_full(self, connection: SSEConnection) -> None:
         if connection.is_active():
@@ -592,6 +603,9 @@ class BroadcastManager:
         Their pages show it. A page that is rendered later gets new grants. Several arguments revoke only
         what all of them apply to. Like `publish`, it may be called anywhere, with or without `await`.
 
+        With a shared backend, every process does it, and a restart does not forget it. Await it there before you
+        render a page that may follow again: the revocation counts from when it is stored.
+
         Args:
             user: as in `request.scope['auth']`, in all browsers.
             session: the session of the present request, for all tabs of its browser, with whomever they are signed
@@ -600,9 +614,10 @@ class BroadcastManager:
             channel: one channel; and the room of this name, whose presence they no longer see, and are no longer in.
 
         Returns:
-            An `Outcome`, whose result is the number of streams that are ended.
+            An `Outcome`, whose result is the number of streams that are ended in this process.
 
         Raises:
+            BackendUnavailable: if the other processes could not be told; in this one it is done.
             TypeError: without any argument.
             IdentityError: for a user that names nobody.
             SetupError: for the session of another request.
@@ -612,7 +627,7 @@ class BroadcastManager:
         Example:
             `sse.revoke(user=member.id, channel=f'team-{team.id}')`
         """
-        return self._enforce(self._revoke, selector(user, session, connection, channel))
+        return self._enforce(REVOKE, self._revoke, selector(user, session, connection, channel))
 
     def disconnect(
         self,
@@ -634,25 +649,29 @@ class BroadcastManager:
             channel: as `revoke` has it.
 
         Returns:
-            An `Outcome`, whose result is the number of streams that are ended.
+            An `Outcome`, whose result is the number of streams that are ended in this process.
 
         Raises:
-            TypeError, IdentityError, SetupError, ChannelError, NotRunning: as `revoke`.
+            BackendUnavailable, TypeError, IdentityError, SetupError, ChannelError, NotRunning: as `revoke`.
 
         Example:
             `sse.disconnect(channel='board')`
         """
-        return self._enforce(self.enforcement.disconnect, selector(user, session, connection, channel))
+        return self._enforce(DISCONNECT, self.enforcement.disconnect, selector(user, session, connection, channel))
 
     def _revoke(self, selected: Selector) -> int:
         self.presence.revoke(selected)
         return self.enforcement.revoke(selected)
 
-    def _enforce(self, enforce: Callable[[Selector], int], selected: Selector | None) -> Outcome[int]:
+    def _enforce(self, what: str, enforce: Callable[[Selector], int], selected: Selector | None) -> Outcome[int]:
         if selected is None:
             self.home.check()
             return Outcome.of(0)
-        return self.home.make(lambda: Outcome.of(enforce(selected)), Outcome)
+        return self.home.make(lambda: self._tell(what, selected, enforce(selected)), Outcome)
+
+    def _tell(self, what: str, selected: Selector, ended: int) -> Outcome[int]:
+        result = self.processes.tell(what, selected, ended)
+        return Outcome.of(result) if isinstance(result, int) else Outcome(result)
 
 
 def warn_without_server() -> None:

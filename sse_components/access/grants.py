@@ -9,7 +9,6 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 from itsdangerous import Signer
 
@@ -26,8 +25,8 @@ SALT = "sse_components.grant"
 GRANT_SECONDS = 3_600.0
 # Characters of a grant that hint at its owner, so that another's grant is told from a forged one; and of its signature.
 HINT, SIGNATURE = 5, 16
-# What `quote` leaves as it is, and `quoted` does not.
-OTHERS = re.compile(r"[-_.~]")
+# What a channel's name may have, and what stands for it in a grant.
+OTHERS, ESCAPES = re.compile(r"[^A-Za-z0-9]+"), re.compile(r"(?:_[0-9A-F]{2})+")
 REASONS = {
     "forged": "the grant was not signed by this application: reload the page",
     "foreign": "the grant belongs to another user or session: reload the page",
@@ -97,7 +96,7 @@ class Grants:
         self.revocations: RevocationLog = Revocations(max_age, clock) if revocations is None else revocations
         if self.revocations.keep < max_age:
             raise ValueError(f"revocations must be kept for {max_age:g} s, as long as grants are valid")
-        self._epoch = None if self.revocations.is_durable else epoch
+        self._epoch = epoch
         signer = Signer(secret_key, salt=SALT, key_derivation="hmac", digest_method=hashlib.sha256)
         self._key = signer.derive_key()
 
@@ -224,12 +223,12 @@ def channels_text(grant: Grant) -> str:
 
 def quoted(name: str) -> str:
     """Return a channel's name as letters, digits and underscores, which no URL has to escape."""
-    return OTHERS.sub(lambda found: f"%{ord(found[0]):02X}", quote(name, safe="")).replace("%", "_")
+    return OTHERS.sub(lambda found: f"_{found[0].encode().hex('_').upper()}", name)
 
 
 def unquoted(text: str) -> str:
     """Return the name that `quoted` has made text of."""
-    return unquote(text.replace("_", "%"))
+    return ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace("_", "")).decode(errors="replace"), text)
 
 
 def not_before(floor: Cursor | None, later: str) -> Cursor | None:

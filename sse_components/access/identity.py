@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Any, NamedTuple
 
@@ -44,11 +45,17 @@ class Principal(NamedTuple):
     @property
     def bindings(self) -> tuple[str, ...]:
         """Its bindings: the user's, the browser's, and that of nobody."""
-        return self.binding, Principal(browser=self.browser).binding, ""
+        return bindings_of(self)
 
     def owns(self, binding: str) -> bool:
         """Tell whether a binding is this principal's, or no binding at all."""
         return binding in self.bindings
+
+
+@lru_cache(maxsize=1_000)
+def bindings_of(principal: Principal) -> tuple[str, ...]:
+    """Return a principal's bindings: each grant of a request is compared with them."""
+    return principal.binding, Principal(browser=principal.browser).binding, ""
 
 
 def principal_of(scope: Mapping[str, Any]) -> Principal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import product
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol
 
 from .clock import Clock, steady
 from .identity import Principal
@@ -19,11 +19,9 @@ class RevocationLog(Protocol):
     Attributes:
         keep: seconds for which a revocation is remembered: at least as long as a grant is valid.
         order: the number of revocations so far, which grants contain: a later revocation has a greater number.
-        is_durable: whether a restart forgets nothing. If it does, grants from before the restart are not valid.
     """
 
     keep: float
-    is_durable: bool
 
     @property
     def order(self) -> int:
@@ -42,31 +40,12 @@ class RevocationLog(Protocol):
         ...
 
     def covers(self, principal: Principal, channels: Iterable[str], order: int, serial: str | None = None) -> bool:
-        """Tell whether a permission is revoked."""
+        """Tell whether a grant is revoked, of which `order` is known."""
         ...
 
-
-@runtime_checkable
-class KeepsRevocations(Protocol):
-    """A backend that keeps revocations beside its log, for all its processes."""
-
-    def revocations(self, keep: float) -> RevocationLog:
-        """Return its revocations.
-
-        Args:
-            keep: seconds for which a revocation must be remembered.
-        """
+    def covers_stream(self, principal: Principal, channels: Iterable[str], decided_at: int) -> bool:
+        """Tell whether a stream without grants is revoked, which was decided on at a number of `latest()`."""
         ...
-
-
-def revocations_of(backend: object, keep: float) -> RevocationLog:
-    """Return the revocations that a backend keeps, or else those of this process.
-
-    Args:
-        backend: of the application.
-        keep: seconds for which a revocation must be remembered.
-    """
-    return backend.revocations(keep) if isinstance(backend, KeepsRevocations) else Revocations(keep)
 
 
 def latest() -> int:
@@ -78,11 +57,11 @@ class Revocation(NamedTuple):
     """A revocation.
 
     Attributes:
-        order: its number.
+        order: its number; infinite as long as it is not known.
         at: when it was made, in seconds since the epoch.
     """
 
-    order: int
+    order: float
     at: float
 
 
@@ -96,7 +75,6 @@ class Revocations:
         clock: seconds since the epoch, by which old revocations are forgotten.
     """
 
-    is_durable = False
     last: ClassVar[int] = 0
 
     def __init__(self, keep: float, clock: Clock = steady) -> None:
@@ -121,9 +99,22 @@ class Revocations:
         serial: str | None = None,
     ) -> None:
         """Revoke every grant issued until now to which all of the arguments apply."""
-        key, now = (user, browser, channel, serial), self.clock()
+        self.note((user, browser, channel, serial), self.next_order())
+
+    def next_order(self) -> int:
+        """Return the number of the next revocation in this process."""
         Revocations.last += 1
-        self._made[key] = Revocation(self.order, now)
+        return Revocations.last
+
+    def note(self, key: Key, order: float) -> None:
+        """Remember a revocation with its number.
+
+        Args:
+            key: user, browser, channel and serial.
+            order: the number.
+        """
+        now = self.clock()
+        self._made[key] = Revocation(order, now)
         self._made.move_to_end(key)
         while (oldest := next(iter(self._made))) and self._made[oldest].at < now - self.keep:
             del self._made[oldest]
@@ -141,3 +132,18 @@ class Revocations:
             return False
         keys = product({None, principal.user}, {None, principal.browser}, {None, *channels}, {None, serial})
         return any((made := self._made.get(key)) is not None and made.order > order for key in keys)
+
+    def covers_stream(self, principal: Principal, channels: Iterable[str], decided_at: int) -> bool:
+        """Tell whether a stream without grants is revoked.
+
+        Args:
+            principal: whose stream it is.
+            channels: that it follows.
+            decided_at: the number of revocations when it was decided on.
+        """
+        return self.covers(principal, channels, decided_at)
+
+    def order_of(self, key: Key) -> float:
+        """Return the number of a revocation; 0 if there is none."""
+        made = self._made.get(key)
+        return 0 if made is None else made.order

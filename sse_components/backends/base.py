@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from ..events.log import Cursor, Event
+from ..protocol import CONTROL_PREFIX
 
 Listener = Callable[[Event], None]
 
 # What listeners get where the log is another one from here on: what they have handed out has no continuation in it.
 NEW_LOG = Event("", 0, "", b"")
+# The channel of the events that tell of values. No page can follow it.
+STATE_CHANNEL = f"{CONTROL_PREFIX}state"
+
+
+class Item(NamedTuple):
+    """A value that a backend keeps, as the `message` of the event that tells of it.
+
+    Attributes:
+        key: of the value.
+        value: the value.
+        until: seconds since 1970 until which it is kept.
+    """
+
+    key: str
+    value: str
+    until: float
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its time is not over."""
+        return self.until > time.time()
+
+    def written(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """Return the item of an event of `STATE_CHANNEL`."""
+        return cls.read(event.message or "")
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Return the item that `written` has written."""
+        return cls(*json.loads(text))
 
 
 class Backend(Protocol):
@@ -103,5 +141,29 @@ class Backend(Protocol):
 
         Args:
             cursor: a position, perhaps one that does not exist.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsState(Protocol):
+    """A backend that keeps values beside its log, for all its processes and after a restart."""
+
+    def put(self, key: str, value: str, *, keep: float) -> Future[Event]:
+        """Keep a value in the place of the one that the key has, and tell every process.
+
+        Each listener is called with an event of `STATE_CHANNEL`, whose item has the value. `open` calls a listener with
+        those that were kept before, and so does a log that begins again.
+
+        Args:
+            key: of the value.
+            value: the value.
+            keep: seconds for which it is kept; with 0, it is told, and nothing is kept.
+
+        Returns:
+            A future of the event, which fails with `BackendUnavailable` if it could not be stored.
+
+        Raises:
+            BackendUnavailable: if it cannot be stored.
         """
         ...

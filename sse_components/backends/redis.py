@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import json
 import logging
 import random
 import secrets
@@ -15,8 +16,9 @@ from urllib.parse import urlsplit
 from ..background import start_task
 from ..checks import check_positive
 from ..errors import BackendUnavailable, SetupError
-from ..events.log import Cursor, EventLog
-from .shared import PUBLISH_TIMEOUT, Draft, SharedBackend, events_of, read, written
+from ..events.log import Cursor, Event, EventLog
+from .base import Item
+from .shared import PUBLISH_TIMEOUT, Draft, SharedBackend, events_of, items_of, read, state_event, written
 
 logger = logging.getLogger("sse_components")
 
@@ -32,7 +34,7 @@ READ_ENTRIES = 100
 # The server's run id is another one after each restart and on each replica that takes over: writes may then be lost,
 # so a new epoch begins. A call that is repeated, because its answer was lost, finds its token in the log.
 SCRIPT = """
-local state, log = KEYS[1], KEYS[2]
+local state, log, kept, ends = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, count, events, repeated = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 local channel, max_bytes, max_age = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
@@ -55,6 +57,14 @@ if count > 0 then
   local first = sequence + 1
   sequence, bytes = sequence + count, bytes + #events
   redis.call('XADD', log, string.format('%d-0', sequence), 't', token, 'n', count, 'at', now, 'e', events)
+  for _, item in ipairs(cjson.decode(ARGV[9])) do
+    redis.call('HSET', kept, item[2], string.format('%d %s %s', first + item[1], item[4], item[3]))
+    redis.call('ZADD', ends, item[4], item[2])
+  end
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now / 1000, 'LIMIT', 0, 1000)) do
+    redis.call('HDEL', kept, key)
+    redis.call('ZREM', ends, key)
+  end
   for _ = 1, 100 do
     local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
     local last = tonumber(string.match(oldest[1], '^(%d+)'))
@@ -131,7 +141,7 @@ class RedisBackend(SharedBackend):
             ),
         )
         database = self._client.connection_pool.connection_kwargs.get("db") or 0
-        self._keys = [f"{{{self.name}}}:state", f"{{{self.name}}}:log"]
+        self._keys = [f"{{{self.name}}}:{kind}" for kind in ("state", "log", "items", "ends")]
         self._channel = f"{{{self.name}}}:{database}"  # Pub/Sub knows no databases
         self._private = f"{self._channel}:{secrets.token_hex(8)}"
         self._script = self._client.register_script(SCRIPT)
@@ -227,7 +237,10 @@ class RedisBackend(SharedBackend):
         """Run the script; return the log's epoch, its sequence, and the latest sequence that it no longer has."""
         age = 0 if self.log.max_age is None else int(self.log.max_age * 1000)
         bounds = self.log.max_total_bytes, age
-        arguments = [token, len(drafts or ()), text, int(repeated), self._channel, *bounds, secrets.token_hex(4)]
+        items = json.dumps(
+            [[index, key, value, f"{until:.3f}"] for index, (key, value, until) in items_of(drafts or ())]
+        )
+        arguments = [token, len(drafts or ()), text, int(repeated), self._channel, *bounds, secrets.token_hex(4), items]
         epoch, sequence, missing = await self._script(keys=self._keys, args=arguments)
         return epoch, int(sequence), int(missing)
 
@@ -296,6 +309,16 @@ class RedisBackend(SharedBackend):
         with contextlib.suppress(*self._faults):
             await self._fill()
 
+    async def _items(self, epoch: str) -> list[Event]:
+        """Return the events that tell of the values which are kept."""
+        found: dict[str, str] = await self._client.hgetall(self._keys[2])
+        values = [
+            (int(at), Item(key, value, float(until)))
+            for key, text in found.items()
+            for at, until, value in [text.split(" ", 2)]
+        ]
+        return [state_event(Cursor(epoch, sequence), item) for sequence, item in sorted(values)]
+
     async def _fill(self) -> None:
         """Read what is in the log and not in its copy."""
         async with self._filling:
@@ -305,6 +328,7 @@ class RedisBackend(SharedBackend):
     async def _is_filled(self) -> bool:
         epoch, sequence, missing = await self._call()
         if epoch != self.log.epoch or not missing <= self.log.sequence <= sequence:
+            self._learn_all(await self._items(epoch))
             self._begin(Cursor(epoch, missing), missing)
         while self.log.sequence < sequence:
             begin = self.log.sequence

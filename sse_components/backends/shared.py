@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -21,7 +23,7 @@ from ..errors import BackendUnavailable
 from ..events.log import Cursor, Event, EventLog
 from ..events.wire import encode
 from ..forks import tell_after_fork
-from .base import NEW_LOG, Listener
+from .base import NEW_LOG, STATE_CHANNEL, Item, Listener
 from .listeners import Listeners
 
 # Events and bytes that wait for the store, and those that are stored in one step.
@@ -66,6 +68,17 @@ class Draft:
         return cls(channel, frame.encode(), frozenset(excluded), message)
 
 
+def items_of(drafts: Iterable[Draft], first: int = 0) -> list[tuple[int, Item]]:
+    """Return the values, each with its sequence, of drafts whose sequences begin with `first`."""
+    states = [(first + index, draft) for index, draft in enumerate(drafts) if draft.channel == STATE_CHANNEL]
+    return [(sequence, Item.read(draft.message or "")) for sequence, draft in states]
+
+
+def state_event(cursor: Cursor, item: Item) -> Event:
+    """Return the event that tells of a value which was kept before."""
+    return Event(str(cursor), cursor.sequence, STATE_CHANNEL, b"", message=item.written())
+
+
 def written(drafts: Iterable[Draft]) -> str:
     """Return drafts as the store keeps them: JSON."""
     return json.dumps([draft.row() for draft in drafts], ensure_ascii=False, separators=(",", ":"))
@@ -102,6 +115,7 @@ class SharedBackend(ABC):
         self._guard = Lock()  # of what waits: a thread may take it
         self._waiting: deque[Draft] = deque()
         self._waiting_bytes = 0
+        self._state: dict[str, Event] = {}  # the values by their keys, as the events that have told of them
 
     @property
     def cursor(self) -> Cursor:
@@ -126,6 +140,8 @@ class SharedBackend(ABC):
                 await self._start()
                 self._is_open = True
             self._listeners.add(listener)
+            for event in self._state.values():
+                listener(event)
 
     async def close(self, listener: Listener) -> None:
         """Stop handing out events to a listener. With the last one, store what waits, and leave the store.
@@ -179,6 +195,22 @@ class SharedBackend(ABC):
         self._wake()
         return draft.future
 
+    def put(self, key: str, value: str, *, keep: float) -> Future[Event]:
+        """Keep a value in the place of the one that the key has, and tell every process.
+
+        Args:
+            key: of the value.
+            value: the value.
+            keep: seconds for which it is kept; with 0, it is told, and nothing is kept.
+
+        Returns:
+            A future of the event of `STATE_CHANNEL` that tells of it.
+
+        Raises:
+            BackendUnavailable: if it is closed, or too much waits for the store already.
+        """
+        return self.append(STATE_CHANNEL, "", message=Item(key, value, time.time() + keep).written())
+
     def since(self, channels: Iterable[str], cursor: Cursor | None) -> list[Event]:
         """Return the events of `channels` after `cursor` that this process knows of, in order.
 
@@ -223,7 +255,28 @@ class SharedBackend(ABC):
         """Keep events of the store, and hand them out. It is called in the event loop."""
         for event in events:
             self.log.keep(event)
-            self._listeners(event)
+            if event.channel == STATE_CHANNEL:
+                self._learn(event)
+            else:
+                self._listeners(event)
+
+    def _learn_all(self, events: Iterable[Event]) -> None:
+        """Keep the values of those events that tell of one."""
+        for event in events:
+            if event.channel == STATE_CHANNEL:
+                self._learn(event)
+
+    def _learn(self, event: Event) -> None:
+        """Keep a value, and hand it out. It is called in the event loop."""
+        item = Item.of(event)
+        if (known := self._state.get(item.key)) is not None and known.sequence >= event.sequence:
+            return  # it is read from the log, after what is kept was
+        self._state.pop(item.key, None)
+        if item.is_kept:
+            self._state[item.key] = event  # at the end: about the order in which they expire
+        for key in [key for key, kept in islice(self._state.items(), 2) if not Item.of(kept).is_kept]:
+            del self._state[key]
+        self._listeners(event)
 
     def _begin(self, cursor: Cursor, missing: int) -> None:
         """Begin the copy again, because the store has another log now, or no longer has what comes next."""

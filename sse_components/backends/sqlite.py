@@ -16,7 +16,7 @@ from pathlib import Path
 from ..checks import check_positive
 from ..errors import BackendUnavailable
 from ..events.log import Cursor, Event, EventLog
-from .shared import PUBLISH_TIMEOUT, Draft, SharedBackend, events_of
+from .shared import PUBLISH_TIMEOUT, Draft, SharedBackend, events_of, state_event
 from .sqlite_store import News, Row, SqliteStore
 from .wake_up import WakeUp
 
@@ -184,8 +184,10 @@ class Worker:
         self._store.state.epoch = ""  # nothing is known yet
         news = self._store.news()
         self._backend.log.begin(Cursor(news.epoch, news.after), missing=news.after)
-        for event in self._events(news.epoch, news.rows):
+        events = self._events(news.epoch, news.rows)
+        for event in events:
             self._backend.log.keep(event)
+        self._in_loop(self._learn, news, events)
         self._handed_over = news.epoch, self._store.state.sequence
         self.opened.set_result(None)
 
@@ -240,6 +242,7 @@ class Worker:
         events = self._events(news.epoch, [*news.rows, *([own] if own else [])])
         if events or (news.epoch, news.after) != self._handed_over:
             self._handed_over = news.epoch, self._store.state.sequence
+            self._in_loop(self._learn, news, [])  # the backend learns of the events when they arrive
             # In parts, so that a process which has much to hear of does other things meanwhile.
             for begin in range(0, len(events) or 1, PART_EVENTS):
                 self._in_loop(self._arrive, news.epoch, news.after + begin, events[begin : begin + PART_EVENTS])
@@ -252,6 +255,11 @@ class Worker:
         if (epoch, after) != (backend.log.epoch, backend.log.sequence):
             backend._begin(Cursor(epoch, after), after)
         backend._receive(events)
+
+    def _learn(self, news: News, events: list[Event]) -> None:
+        """Hand values that were kept before to the backend, in its event loop."""
+        kept = [state_event(Cursor(news.epoch, sequence), item) for sequence, item in news.items]
+        self._backend._learn_all([*kept, *events])
 
     def _fulfil(self, drafts: list[Draft], events: list[Event]) -> None:
         for draft, event in zip(drafts, events, strict=True):

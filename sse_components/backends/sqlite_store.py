@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import BackendUnavailable
-from .shared import Draft, read, written
+from .base import Item
+from .shared import Draft, items_of, read, written
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ create table if not exists sse_state (
 create table if not exists sse_log (
     last integer primary key, count integer, at real, size integer, events text);
 create table if not exists sse_peer (name text primary key);
+create table if not exists sse_item (key text primary key, sequence integer, until real, value text) without rowid;
+create index if not exists sse_item_until on sse_item (until);
 """
 # What the whole file keeps may grow to this many times its bound before it is trimmed.
 SLACK = 1.01
@@ -76,11 +79,13 @@ class News:
         epoch: of its ids.
         after: the sequence after which the rows continue.
         rows: each of one transaction, in order.
+        items: the values that are kept, with their sequences, if the log does not continue where it was.
     """
 
     epoch: str
     after: int
     rows: list[Row]
+    items: list[tuple[int, Item]]
 
 
 @dataclass(slots=True)
@@ -218,14 +223,19 @@ class SqliteStore:
 
     def _news(self) -> News:
         before, self.state = self.state, self._read_state()
-        after = before.sequence
+        after, items = before.sequence, list[tuple[int, Item]]()
         if self.state.epoch != before.epoch or not self.state.missing <= after <= self.state.sequence:
             after = self.state.missing
+            items = self._items()  # before the rows, which tell of those that follow
         elif self.state.sequence == after:
-            return News(before.epoch, after, [])
+            return News(before.epoch, after, [], [])
         rows = list(self._rows_after(after))
         self.state.sequence = last_sequence(rows, after)
-        return News(self.state.epoch, after, rows)
+        return News(self.state.epoch, after, rows, items)
+
+    def _items(self) -> list[tuple[int, Item]]:
+        query = "select sequence, key, value, until from sse_item order by sequence"
+        return [(sequence, Item(*item)) for sequence, *item in self._retry(query).fetchall()]
 
     def _rows_after(self, sequence: int) -> Iterator[Row]:
         while True:
@@ -264,12 +274,20 @@ class SqliteStore:
         state, size = self.state, len(text) if text.isascii() else len(text.encode())
         last = row.first + len(row.drafts) - 1
         self._execute("insert into sse_log values (?, ?, ?, ?, ?)", last, len(row.drafts), row.at, size, text)
+        self._keep(items_of(row.drafts, row.first), row.at)
         missing, freed = self._trim(state, size, row.at)
         changed = State(state.epoch, last, missing, state.size + size - freed, state.peers)
         update = "update sse_state set sequence = ?, missing = ?, bytes = ?"
         self._execute(update, changed.sequence, changed.missing, changed.size)
         self._look_at_peers(changed)
         self.state = changed
+
+    def _keep(self, items: list[tuple[int, Item]], now: float) -> None:
+        """Keep values, and drop those whose time is over."""
+        for sequence, (key, value, until) in items:
+            self._execute("insert or replace into sse_item values (?, ?, ?, ?)", key, sequence, until, value)
+        if items:
+            self._execute("delete from sse_item where until <= ?", now)
 
     def _trim(self, state: State, size: int, now: float) -> tuple[int, int]:
         """Drop the oldest rows beyond the bounds; return the latest sequence that is missing, and the bytes freed."""

@@ -65,12 +65,18 @@ class Enforcement:
             return True
         self.sweep_by(subscriber.expires_at)
         self._end_outdated(connection)
-        principal, is_revoked = subscriber.principal, self._revocations.covers
-        present = principal, connection.channels, subscriber.decided_at
-        return not (
-            any(is_revoked(principal, grant.channels, grant.order, grant.serial) for grant, _ in subscriber.grants)
-            or (not subscriber.grants and is_revoked(*present))
-            or self._disconnections.covers(*present)
+        present = subscriber.principal, connection.channels, subscriber.decided_at
+        return not (self._is_revoked(connection) or self._disconnections.covers(*present))
+
+    def _is_revoked(self, connection: Connection) -> bool:
+        revocations, subscriber = self._revocations, connection.subscriber
+        if subscriber is None:
+            return revocations.covers_stream(principal_of(connection), connection.channels, connection.made_after)
+        principal = subscriber.principal
+        if not subscriber.grants:
+            return revocations.covers_stream(principal, connection.channels, subscriber.decided_at)
+        return any(
+            revocations.covers(principal, grant.channels, grant.order, grant.serial) for grant, _ in subscriber.grants
         )
 
     def revoke(self, selector: Selector) -> int:
@@ -83,6 +89,16 @@ class Enforcement:
         named = selector.channels
         self._end(found, lambda connection: denied_frame("revoked", named & connection.channels or connection.channels))
         return len(found)
+
+    def end_revoked(self, selector: Selector) -> None:
+        """End those connections that another process has revoked.
+
+        Args:
+            selector: what the revocation is about, as far as connections can be found by it.
+        """
+        named = selector.channels
+        found = [connection for connection in self._find(selector) if self._is_revoked(connection)]
+        self._end(found, lambda connection: denied_frame("revoked", named & connection.channels or connection.channels))
 
     def disconnect(self, selector: Selector) -> int:
         """End connections, so that their clients come back at once and are checked again; count them."""

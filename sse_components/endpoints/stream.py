@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..access.grants import REASONS, Grant, not_before
+from ..access.revocations import latest
 from ..access.subscriber import Subscriber
 from ..delivery.enforcement import denials_frame
 from ..delivery.feed import Since
@@ -37,7 +38,7 @@ class StreamEndpoint:
         check_open(self._manager)
         authorization, quota = self._authorization, self._manager.quota
         texts = authorization.grant_texts(await authorization.read_form(request))
-        subscriber = Subscriber(request.scope, self._manager.revocations.order)
+        subscriber = Subscriber(request.scope, latest())
         quota.check(subscriber)
         decisions = await authorization.decide(request, subscriber.principal, texts)
         granted = {index: grant for index, grant in enumerate(decisions) if isinstance(grant, Grant)}

@@ -11,8 +11,8 @@ from itertools import pairwise
 import pytest
 
 from sse_components import BackendUnavailable, BroadcastMessage, HistoryGap
-from sse_components.backends import RedisBackend, SqliteBackend
-from sse_components.backends.base import NEW_LOG
+from sse_components.backends import RedisBackend, SqliteBackend, sqlite
+from sse_components.backends.base import NEW_LOG, STATE_CHANNEL, Item
 from sse_components.backends.shared import MAX_WAITING_BYTES, SharedBackend
 from sse_components.events.log import Cursor, Event
 from sse_components.events.message import MessageJSON
@@ -202,3 +202,62 @@ async def test_killed_processes_leave_a_log_that_is_complete_and_in_order(make: 
     again = make(100_000)
     async with opened([again]):
         assert ids(again.since(["numbers"], begin)) == ids(heard)
+
+
+def values(events: Iterable[Event]) -> dict[str, str]:
+    """Return the values that events tell of by their keys."""
+    items = [Item.of(event) for event in events if event.channel == STATE_CHANNEL]
+    return {item.key: item.value for item in items}
+
+
+async def put(backend: SharedBackend, key: str, value: str, keep: float = 60) -> Event:
+    return await asyncio.wrap_future(backend.put(key, value, keep=keep))
+
+
+async def test_values_are_told_to_every_process_and_to_those_that_come_later(make: MakeOne) -> None:
+    one, other = make(10), make(10)
+    async with opened([one, other]) as (here, there):
+        await put(one, "color", "red")
+        await put(other, "size", "Ä\n€")
+        told = await put(one, "color", "blue")
+        await put(one, "gone", "soon")
+        await put(other, "gone", "", keep=0)
+        for number in range(30):  # more than a process keeps of what has told of values
+            await put(one, f"told {number}", "", keep=0)
+        await until(lambda: ids(here) == ids(there))
+        assert values(here).items() >= {"color": "blue", "size": "Ä\n€", "gone": ""}.items()
+        async with opened([make(10)]) as (later,):
+            assert values(later) == {"color": "blue", "size": "Ä\n€"}
+            assert told.id in [event.id for event in later]
+    async with opened([make(10)]) as (after_restart,):
+        assert values(after_restart) == {"color": "blue", "size": "Ä\n€"}
+
+
+async def test_a_value_is_kept_until_its_time_is_over(make: MakeOne) -> None:
+    async with opened([backend := make(10)]):
+        await put(backend, "short", "x", keep=0.05)
+        await until(lambda: not backend._state or not Item.of(backend._state["short"]).is_kept)
+        await put(backend, "long", "y")
+        assert set(backend._state) == {"long"}
+        async with opened([make(10)]) as (later,):
+            assert values(later) == {"long": "y"}
+
+
+async def test_a_process_that_has_a_gap_learns_the_values_that_were_put_meanwhile(
+    make: MakeOne, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 3_600)
+    one, stalled = make(10), make(10)
+    one.log.max_total_bytes = 10_000  # bounds what the store keeps
+    async with opened([one, stalled]) as (_, heard):
+        cut_off(stalled)
+        await put(one, "color", "red")
+        for _ in range(20):
+            await append(one, "a", "x" * 2_000)
+        await put(one, "size", "1")
+        last = Cursor.parse((await put(one, "size", "2")).id)
+        assert last is not None
+        await stalled.reach(last)
+        assert NEW_LOG in heard
+        items = [Item.of(event) for event in heard if event.channel == STATE_CHANNEL]
+        assert [(key, value) for key, value, _ in items] == [("color", "red"), ("size", "2")]

@@ -104,6 +104,24 @@ async def test_workers_share_the_log_and_lose_nothing_when_one_is_killed(tmp_pat
         assert server.trouble == []
 
 
+async def test_a_revocation_holds_in_all_workers_and_after_a_restart(tmp_path: Path, url: str) -> None:
+    async with serve(tmp_path, url) as server, spread_streams(server) as streams:
+        path, other = [await server.get(f"/grant?channels={name}") for name in ("news", "weather")]
+        await server.get("/revoke?channel=news")
+        for stream in streams:
+            await stream.until('"reason": "revoked"')
+            await stream.to_end()
+        for _ in range(4):
+            assert (await (await server.open(path)).to_end()).status == 403
+        assert server.trouble == []
+    async with serve(tmp_path, url) as server:
+        await pids(server)
+        for _ in range(4):
+            assert (await (await server.open(path)).to_end()).status == 403
+        await (await server.open(other)).until("sse:open")
+        assert server.trouble == []
+
+
 async def test_a_restart_of_the_application_replays(tmp_path: Path, url: str) -> None:
     async with serve(tmp_path, url) as server:
         stream = await server.stream()

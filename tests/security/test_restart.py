@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fasthtml.common import P
 
-from sse_components import MemoryBackend
-from sse_components.access.identity import Principal
-from sse_components.access.revocations import KeepsRevocations, RevocationLog, Revocations
 from tests.support.live_app import Browser, make_app
 from tests.support.running import running
+from tests.support.stores import STORES
 
 pytestmark = pytest.mark.anyio
 
@@ -48,28 +47,25 @@ async def test_an_application_that_revokes_nothing_may_keep_them() -> None:
         await ann.close()
 
 
-class Durable(MemoryBackend):
-    """A backend that keeps revocations, as one with a file does: the same for each process."""
-
-    kept: RevocationLog
-
-    def revocations(self, keep: float) -> RevocationLog:
-        return self.kept
-
-
-class DurableRevocations(Revocations):
-    is_durable = True
-
-
-async def test_a_backend_may_keep_revocations_and_grants() -> None:
-    kept = DurableRevocations(3_600)
-    before, after = Durable(), Durable()
-    before.kept = after.kept = kept
-    assert isinstance(before, KeepsRevocations)
-    ann, grants = await revoked_grants(backend=before)
-    app, _ = make_app(backend=after)
-    async with running(app) as site:
-        ann.port = site.port
-        assert (await ann.refusal(grants))[1][0]["reason"] == "revoked"
-        await ann.close()
-    assert kept.covers(Principal("ann"), ["todos"], 0)
+@pytest.mark.parametrize("kind", STORES)
+async def test_a_store_keeps_revocations_and_grants(kind: str) -> None:
+    async with STORES[kind]() as make_one:
+        app, sse = make_app(backend=make_one(1_000))
+        async with running(app) as site:
+            ann, ben = [await Browser(site.port).login(name) for name in ("ann", "ben")]
+            hers, his = await ann.grants(), await ben.grants()
+            await sse.revoke(user="ann")
+            await ann.close()
+            await ben.close()
+        app, sse = make_app(backend=make_one(1_000))
+        async with running(app) as site:
+            ann.port = ben.port = site.port
+            assert (await ann.refusal(hers))[1][0]["reason"] == "revoked"
+            assert await ann.renew(hers) == [{"denied": "revoked"}]
+            stream = await ben.follow(his)
+            await sse.publish("todos", P("milk"))
+            await stream.until("milk")
+            assert "sse:reset" not in stream.body.decode()
+            await ann.follow(await ann.grants())
+            await ann.close()
+            await ben.close()

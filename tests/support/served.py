@@ -20,7 +20,7 @@ import uvicorn
 from fasthtml.common import FastHTML, JSONResponse, NotStr
 from starlette.responses import PlainTextResponse
 
-from sse_components import SSE, EventLog, Limits, MemoryBackend, create_sse_endpoint, setup_sse
+from sse_components import SSE, EventLog, Kit, Limits, MemoryBackend, create_sse_endpoint, setup_sse
 from sse_components.html.page_context import this_page
 
 
@@ -82,9 +82,7 @@ def build(
                 await asyncio.sleep(0)
         return PlainTextResponse(str(os.getpid()))
 
-    @app.route("/disconnect")
-    async def disconnect(channel: str) -> PlainTextResponse:
-        return PlainTextResponse(str(await sse.disconnect(channel=channel)))
+    add_ends(app, sse)
 
     @app.route("/wait")
     async def wait(seconds: float) -> PlainTextResponse:
@@ -112,6 +110,18 @@ def build(
         )
 
     return app
+
+
+def add_ends(app: FastHTML, sse: Kit) -> None:
+    """Add routes that end the streams of a channel."""
+
+    @app.route("/disconnect")
+    async def disconnect(channel: str) -> PlainTextResponse:
+        return PlainTextResponse(str(await sse.disconnect(channel=channel)))
+
+    @app.route("/revoke")
+    async def revoke(channel: str) -> PlainTextResponse:
+        return PlainTextResponse(str(await sse.revoke(channel=channel)))
 
 
 def run_in_thread(port: int) -> None:
