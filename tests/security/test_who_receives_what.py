@@ -4,6 +4,8 @@ A random walk over two applications with one key on one origin, and three browse
 another: they sign in and out, members are removed and invited, pages are opened, kept open and opened again later,
 grants are stolen, the server is restarted. A model knows who may follow what. After each step the walk publishes to
 everything, asks every stream what it has got, and compares.
+
+Each way in which an application can keep a removed member out has a walk without the others.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import os
 import random
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +33,9 @@ pytestmark = pytest.mark.anyio
 USERS = ["ann", "bob", "eve"]
 APPS = ["a", "b"]
 STEPS = int(os.environ.get("SSE_WALK_STEPS", "150"))
-SEEDS = [int(seed) for seed in os.environ.get("SSE_WALK_SEEDS", "1 2 3").split()]
+# How an application keeps removed members out: by what it calls, and by what it is asked.
+REVOKED, ASKED, BOTH = "revoke", "disconnect and authorize", "revoke and authorize"
+SEEDS = [int(seed) for seed in os.environ.get("SSE_WALK_SEEDS", "1").split()]
 
 
 class Members:
@@ -40,14 +45,14 @@ class Members:
         self.of = {app: {"ann", "bob"} for app in APPS}
 
 
-def make_part(name: str, members: Members) -> tuple[FastHTML, Kit]:
+def make_part(name: str, members: Members, kept_out_by: str, **options: Any) -> tuple[FastHTML, Kit]:
     """Return one of the two applications, which have the same key."""
     app = FastHTML(secret_key="tests", before=Beforeware(set_user), session_cookie=f"session_{name}")
 
     def authorize(request: Request, channel: str) -> bool:
         return channel != "team" or request.scope["auth"] in members.of[name]
 
-    sse = setup_sse(app, authorize=authorize)
+    sse = setup_sse(app, authorize=None if kept_out_by == REVOKED else authorize, **options)
 
     @app.route("/page")
     def page(request: Request) -> Any:
@@ -76,9 +81,10 @@ def make_part(name: str, members: Members) -> tuple[FastHTML, Kit]:
     return app, sse
 
 
-def make_app(members: Members) -> tuple[Starlette, dict[str, Kit]]:
+def make_app(members: Members, kept_out_by: str, folder: Path | None) -> tuple[Starlette, dict[str, Kit]]:
     """Return both applications on one origin, and what publishes in each."""
-    parts = {name: make_part(name, members) for name in APPS}
+    backends: dict[str, Any] = {name: {"backend": f"sqlite:///{folder}/{name}.db"} if folder else {} for name in APPS}
+    parts = {name: make_part(name, members, kept_out_by, **backends[name]) for name in APPS}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> Any:
@@ -104,8 +110,9 @@ class Person:
 class Walk:
     """A random walk, and the model of who may follow what."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, kept_out_by: str = BOTH, folder: Path | None = None) -> None:
         self.random, self.members = random.Random(seed), Members()
+        self.kept_out_by, self.folder = kept_out_by, folder
         self.people = [Person(number) for number in range(3)]
         self.sent, self.received = 0, Counter[str]()
         self.history: list[str] = []
@@ -113,7 +120,7 @@ class Walk:
     async def run(self) -> None:
         """Walk, with restarts of the server in between."""
         for _ in range(3):
-            app, self.sse = make_app(self.members)
+            app, self.sse = make_app(self.members, self.kept_out_by, self.folder)
             async with running(app) as site:
                 for person in self.people:
                     person.browser.port = site.port
@@ -128,8 +135,14 @@ class Walk:
     async def step(self) -> None:
         """Do something, then publish to everything, and check what each stream gets."""
         person, app = self.random.choice(self.people), self.random.choice(APPS)
-        often = [*4 * [self.open], *3 * [self.sign_in], *2 * [self.sign_out]]
-        action = self.random.choice([*often, self.reopen, self.steal, self.change_team])
+        often = [
+            *4 * [self.open],
+            *3 * [self.sign_in],
+            *2 * [self.sign_out],
+            *3 * [self.reopen],
+            *2 * [self.change_team],
+        ]
+        action = self.random.choice([*often, self.steal])
         self.history.append(f"{action.__name__} {person.number} {app}")
         await action(person, app)
         await self.publish_everything()
@@ -173,11 +186,14 @@ class Walk:
         await self.follow(person, app, victim.grants[self.random.choice(APPS)], keeps=victim is person)
 
     async def change_team(self, person: Person, app: str) -> None:
-        """Remove a member, or invite somebody."""
+        """Invite somebody; or remove a member, whose browsers try to come back."""
         user = self.random.choice(USERS)
         self.members.of[app] ^= {user}
         if user not in self.members.of[app]:
-            await self.sse[app].revoke(user=user, channel="team")
+            sse = self.sse[app]
+            await (sse.disconnect if self.kept_out_by == ASKED else sse.revoke)(user=user, channel="team")
+            for removed in [person for person in self.people if person.user[app] == user]:
+                await self.reopen(removed, app)
 
     async def follow(self, person: Person, app: str, grants: list[str], *, keeps: bool = True) -> None:
         if not grants:
@@ -240,9 +256,13 @@ class Walk:
         return f"browser {person.number}, used by {person.user}, got {target} of {app} ({number}) after: {steps}"
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+@pytest.mark.parametrize("kept_out_by", [REVOKED, ASKED, BOTH])
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_nobody_receives_what_they_may_not_follow(seed: int) -> None:
-    walk = Walk(seed)
+async def test_nobody_receives_what_they_may_not_follow(
+    seed: int, kept_out_by: str, store: str, tmp_path: Path
+) -> None:
+    walk = Walk(seed, kept_out_by, tmp_path if store == "sqlite" else None)
     await walk.run()
     # The walk has seen all of it, or it would prove nothing.
     assert {kind for kind, count in walk.received.items() if count > 20} == {"hall", "team", "of", "user", "session"}
