@@ -6,10 +6,11 @@ import asyncio
 import threading
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from fasthtml.common import FastHTML
+from fasthtml.common import FastHTML, P
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -22,7 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sse_components import NotRunning, setup_sse
 from sse_components.delivery import handover
 from sse_components.delivery.response import StreamResponse
+from tests.support.live_app import Browser, make_app
 from tests.support.patience import patient
+from tests.support.running import running
 from tests.support.served import build
 from tests.support.serving import Site, Stream, serve_in_thread, until
 
@@ -265,3 +268,15 @@ async def test_a_thread_and_a_sync_handler_publish() -> None:
         await stream.until("from a thread")
         await site.get("/sync")
         await stream.until("from a sync handler")
+
+
+async def test_the_first_page_of_a_server_without_a_lifespan_begins_at_the_end_of_the_log(tmp_path: Path) -> None:
+    app, sse = make_app(backend=f"sqlite:///{tmp_path}/live.db")
+    async with running(app, lifespan="off") as site:
+        browser = Browser(site.port)
+        stream = await browser.follow(await browser.grants())
+        await sse.publish("todos", P("milk"))
+        await stream.until("milk")
+        assert "sse:reset" not in stream.body.decode()
+        await browser.close()
+        await sse.stop()
