@@ -131,6 +131,52 @@ def test_a_page_that_no_get_brings_again_has_a_button_that_reloads(
     problems.clear()
 
 
+def test_a_page_heals_five_times_within_a_minute(
+    open_live: OpenLive, miss: Miss, server: PageServer, room: str, problems: list[str]
+) -> None:
+    tab = open_live()
+    for _ in range(5):
+        with tab.expect_request(f"{server.url}/{room}"):
+            miss(tab)
+        expect(tab.locator("#live")).to_have_attribute("data-sse-state", "live")
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    with tab.expect_console_message(lambda message: "has healed 5 times within a minute" in message.text):
+        miss(tab)
+    expect_stale(tab, "too-often", "it changes too often", "Reload")
+    assert f"{server.url}/{room}" not in requests
+    with tab.expect_navigation():
+        press_button(tab)
+    expect_live(tab, LIVE)
+    problems[:] = [problem for problem in problems if "has healed 5 times" not in problem]
+
+
+def test_a_page_that_holds_a_heal_gets_it_by_the_button(open_live: OpenLive, miss: Miss) -> None:
+    tab = open_live()
+    tab.evaluate("document.addEventListener('sse:before-heal', (event) => event.preventDefault(), { once: true })")
+    miss(tab)
+    expect_stale(tab, "held", "Out of date", "Try now")
+    tab.evaluate("window.isTheSame = true")
+    press_button(tab)
+    expect_live(tab, LIVE)
+    expect(tab.locator("[data-sse-reason]")).to_have_count(0)
+    assert tab.evaluate("window.isTheSame")
+
+
+def test_a_page_that_an_error_keeps_from_healing_can_be_reloaded(
+    open_live: OpenLive, miss: Miss, problems: list[str]
+) -> None:
+    tab = open_live()
+    tab.evaluate("void (Document.prototype.importNode = () => { throw Error('odd'); })")
+    miss(tab)
+    expect_stale(tab, "broken", "Out of date", "Reload")
+    with tab.expect_navigation():
+        press_button(tab)
+    expect_live(tab, LIVE)
+    assert [problem for problem in problems if "odd" not in problem] == []
+    problems.clear()
+
+
 def test_the_warning_about_a_cache_names_it(
     open_live: OpenLive, miss: Miss, server: PageServer, room: str, problems: list[str]
 ) -> None:
