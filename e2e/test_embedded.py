@@ -82,6 +82,16 @@ def test_a_page_with_a_password_in_its_address(
     assert lines == []
 
 
+def test_a_stream_of_another_origin_comes_back_though_its_server_takes_no_id(
+    bare: BrowserContext, server: PageServer, room: str
+) -> None:
+    """Browsers ask by OPTIONS whether a page may send `Last-Event-ID`; their `EventSource` sends it without asking."""
+    tab = bare.new_page()
+    tab.goto(f"{server.url}/{room}/across")
+    for number in "123":
+        expect(tab.locator("#across")).to_have_text(number)
+
+
 def test_a_sandboxed_page_works_with_its_origin(
     bare: BrowserContext, server: PageServer, room: str, lines: list[str]
 ) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fasthtml.common import A, Beforeware, Button, Iframe, Li, P, Request, Script, Title, Ul, fast_app
+from fasthtml.common import A, Beforeware, Button, Iframe, Li, P, Request, Response, Script, Title, Ul, fast_app
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
 from e2e.cdn import package_folder
 from e2e.pages import NO_ICON
-from sse_components import SSE, ConnectionStatus, Kit, TabCount, ToastStack, setup_sse
+from sse_components import SSE, ConnectionStatus, Kit, TabCount, ToastStack, create_sse_element, setup_sse
 from sse_components.access.visitor import SameSite
 
 
@@ -81,6 +82,20 @@ def make_app(*, htmx4: bool, same_site: SameSite = "lax") -> Any:
             Script(json.dumps(rules), type="speculationrules"),
             A("Go", href=f"/{room}/page", id="go"),
         )
+
+    asked: Counter[str] = Counter()
+
+    @rt("/{room}/numbers", methods=["GET"])
+    def numbers(room: str, request: Request) -> Response:
+        """Answer other origins, as servers made for `EventSource` do: none of them thinks of OPTIONS."""
+        asked[room] += 1
+        text = f"id: {asked[room]}\ndata: {asked[room]}\n\n"
+        allowed = {"Access-Control-Allow-Origin": request.headers["origin"], "Access-Control-Allow-Credentials": "true"}
+        return Response(text, media_type="text/event-stream", headers=allowed)
+
+    @rt("/{room}/across", methods=["GET"])
+    def across(room: str, request: Request) -> Any:
+        return create_sse_element(f"http://localhost:{request.url.port}/{room}/numbers", "across")
 
     @rt("/{room}/say", methods=["POST"])
     async def say(room: str, text: str) -> None:
