@@ -99,6 +99,18 @@ def test_a_session_that_ends_on_the_server_shows_in_all_tabs_until_the_user_sign
     problems[:] = [problem for problem in problems if "403" not in problem]
 
 
+def test_a_session_that_ends_shows_where_another_origin_signs_users_in(
+    open_tab: OpenTab, server: PageServer, room: str, problems: list[str]
+) -> None:
+    sign_in(open_tab, "ann")
+    elsewhere = server.url.replace("127.0.0.1", "localhost") + "/login"
+    tab = open_tab(f"/{room}/desk?sign_in={elsewhere}")
+    expect_live(tab)
+    tab.get_by_text("End", exact=True).click()
+    expect(guard(tab)).to_be_visible()
+    problems[:] = [problem for problem in problems if "403" not in problem]
+
+
 def test_another_user_shows_in_all_tabs_and_a_failed_sign_out_does_not(
     open_tab: OpenTab, room: str, problems: list[str]
 ) -> None:

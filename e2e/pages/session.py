@@ -27,9 +27,9 @@ def make_app(*, htmx4: bool) -> Any:
         return RedirectResponse(next, 303)
 
     @rt("/{room}/desk", methods=["GET"])
-    def desk(request: Request, room: str) -> Any:
+    def desk(request: Request, room: str, sign_in: str = "/login") -> Any:
         if request.scope["auth"] is None:
-            return RedirectResponse("/login", 303)
+            return RedirectResponse(sign_in, 303)
         live = ConnectionStatus(), SSE(channels=f"{room}/desk", id="live", swap="beforeend")
         return page(room, request, *live)
 

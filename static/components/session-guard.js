@@ -99,14 +99,16 @@ function isRenewing() {
 }
 
 /**
- * Ask the server whose session it is, by fetching this page.
+ * Ask the server whose session it is, by fetching this page. A redirect is not followed: it leads to where one signs in, perhaps
+ * on another origin.
  *
  * @returns {Promise<string | null>} the mark of a user; "" for nobody; null without an answer
  */
 async function fetchSession() {
   try {
-    const response = await environment.fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-    if (response.status === 401 || response.status === 403) return "";
+    const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" };
+    const response = await environment.fetch(location.href, /** @type {RequestInit} */ (options));
+    if (response.type === "opaqueredirect" || response.status === 401 || response.status === 403) return "";
     if (!response.ok) return null;
     const fresh = new DOMParser().parseFromString(await readText(response), "text/html");
     return fresh.querySelector(`[${SESSION_GUARD_ATTRIBUTE}]`)?.getAttribute(WHO_ATTRIBUTE) ?? "";

@@ -1,3 +1,4 @@
+import { dom } from "../dom.js";
 import { environment } from "../environment.js";
 import { CONNECTING_ATTRIBUTES } from "../htmx/names.js";
 import { CONNECT_ATTRIBUTE, CURSOR_ATTRIBUTE, HEAL_SPREAD_MS } from "../protocol.js";
@@ -16,7 +17,7 @@ export async function fetchGrant(source, env = environment) {
   const twin = await findTwin(source.element, env.fetch);
   const url = twin?.getAttribute(CONNECT_ATTRIBUTE);
   if (!twin || !url) return;
-  for (const name of [CONNECT_ATTRIBUTE, ...CONNECTING_ATTRIBUTES]) source.element?.setAttribute(name, url);
+  for (const name of [CONNECT_ATTRIBUTE, ...CONNECTING_ATTRIBUTES]) dom(source.element)?.setAttribute(name, url);
   source.resumeAfter(twin.getAttribute(CURSOR_ATTRIBUTE) ?? "", url);
 }
 
@@ -28,8 +29,9 @@ export async function fetchGrant(source, env = environment) {
  */
 async function findTwin(element, fetch) {
   try {
-    const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-    if (!response.ok || response.redirected || !element) return null;
+    const options = { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" };
+    const response = await fetch(location.href, /** @type {RequestInit} */ (options));
+    if (!response.ok || !element) return null;
     const found = parsePage(await readText(response)).querySelectorAll(`[${CONNECT_ATTRIBUTE}]`);
     return [...found].find((candidate) => isSameFollower(element, candidate));
   } catch {

@@ -143,10 +143,10 @@ export class PageSource {
   /** Close for good, because the closing event has come. The element shows that, and does not connect again. */
   end() {
     this.close();
-    this.element?.setAttribute(CLOSED_ATTRIBUTE, this.url);
-    this.element?.setAttribute(STATE_ATTRIBUTE, CLOSED_STATE);
+    dom(this.element)?.setAttribute(CLOSED_ATTRIBUTE, this.url);
+    dom(this.element)?.setAttribute(STATE_ATTRIBUTE, CLOSED_STATE);
     const detail = { state: CLOSED_STATE, final: true };
-    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
+    dom(this.element)?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
   }
 
   /**
@@ -168,7 +168,7 @@ export class PageSource {
   resumeAfter(cursor, url = this.url) {
     this.#reached = parseCursor(cursor);
     this.#receiver.onResume?.();
-    if (cursor) this.element?.setAttribute(CURSOR_ATTRIBUTE, cursor);
+    if (cursor) dom(this.element)?.setAttribute(CURSOR_ATTRIBUTE, cursor);
     this.#connection.moveTo(url, cursor);
     this.resume(GAP);
     this.#isStale = this.#isRefused = this.#isBeyondHealing = false;
@@ -189,7 +189,7 @@ export class PageSource {
    * @param {StreamEvent} event
    */
   markApplied({ channel, lastEventId }) {
-    if (channel) this.element?.setAttribute(CURSOR_ATTRIBUTE, lastEventId);
+    if (channel) dom(this.element)?.setAttribute(CURSOR_ATTRIBUTE, lastEventId);
   }
 
   /**
@@ -203,10 +203,10 @@ export class PageSource {
     const state = contentState(this.state, { isStale: this.#isStale, isRefused: this.#isRefused });
     if (state === this.#shownState && loss.status === undefined) return;
     this.#shownState = state;
-    this.element?.setAttribute(STATE_ATTRIBUTE, state);
+    dom(this.element)?.setAttribute(STATE_ATTRIBUTE, state);
     const { status, final, delay, error, reason } = loss;
     const detail = { state, status, final, delay, error, reason };
-    this.element?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
+    dom(this.element)?.dispatchEvent(new CustomEvent(STATE_EVENT, { bubbles: true, detail }));
   }
 
   /**
