@@ -43,7 +43,9 @@ export function decide({
   now = Date.now(),
   random = Math.random,
 }) {
-  if (FINAL_STATUSES.includes(status) || (status === 200 && !isEventStream(contentType))) {
+  const isSuccess = status >= 200 && status < 300;
+  const isStream = status === 200 && isEventStream(contentType);
+  if (FINAL_STATUSES.includes(status) || (isSuccess && !isStream)) {
     return { final: true, delay: 0, binding: false, tries };
   }
   const range = jitterRange(asked, cap);

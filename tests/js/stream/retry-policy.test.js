@@ -62,6 +62,12 @@ it("a stream that ends at once counts as a try", () => {
   });
 });
 
+for (const status of [201, 205, 299]) {
+  it(`status ${status} is final: it is no stream, and no failure`, () => {
+    assert.equal(decide({ status, contentType: "text/event-stream" }).final, true);
+  });
+}
+
 it("Retry-After in seconds is a minimum, and the jitter comes on top", () => {
   const decision = decide({ status: 503, retryAfter: "120", random: () => 0.5 });
   assert.deepEqual(decision, { final: false, delay: 120_000 + RETRY_BASE_MS / 2, binding: true, tries: 1 });
