@@ -22,6 +22,8 @@ SLICE = 200
 NO_LINGER = struct.pack("ii", 1, 0)
 # Seconds between CR and LF, so that a browser reads them separately.
 APART = 0.002
+# Seconds between two looks at what has not ended.
+SOON = 0.01
 # Seconds to wait for the proxy's thread.
 PATIENCE = patient(20)
 
@@ -101,12 +103,15 @@ class FaultProxy:
             del self._links[link]
 
     async def _end(self) -> None:
-        self._listener.close()
+        # What was accepted a moment ago needs an open server, and is no link yet.
+        self._loop.remove_reader(self._listener.sockets[0].fileno())
         self.refuses = True
         self.passable.set()
-        ends = [task for task in self._links.values() if task]
-        await self._each(Link.reset)
-        await asyncio.gather(*ends)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await self._each(Link.reset)
+            await asyncio.wait(others, timeout=SOON)
+        self._listener.close()
+        await asyncio.sleep(SOON)  # transports close their sockets in a later turn of the loop
 
 
 class Link:

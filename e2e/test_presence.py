@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from time import monotonic
 from urllib.parse import quote
 
 import pytest
@@ -111,10 +110,8 @@ def test_a_browser_that_vanishes_without_a_word_leaves_and_all_others_stay(
     sign_in(vanishing, "bob")
     vanishing.reload()
     expect_people(first, "alice1 tab", "bob1 tab")
-    begin = monotonic()
-    proxy.black_hole()
+    proxy.black_hole()  # nothing tells the server that the connection has ended
     expect_people(first, "alice1 tab")  # a lease is five seconds long with these heartbeats
-    assert monotonic() - begin >= 3  # its connection has not ended, as far as the server can tell
 
     proxy.restore()
     proxy.reset()  # its dead connections
