@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from ..access.identity import Principal, is_tab_name, principal_of
 from ..access.limits import refusal
 from ..access.rooms import room_channel
+from ..access.selector import Selector
 from ..delivery.connection import Connection
 from ..errors import ChannelError
 from ..manager import BroadcastManager
@@ -74,7 +75,7 @@ class PresenceReportEndpoint:
 
     def _end(self, connection: str) -> None:
         if self._manager.registry.get_connection(connection) is not None:
-            self._manager.disconnect(connection=connection)
+            self._manager.enforcement.disconnect(Selector(connection=connection))
 
 
 def own_connection(manager: BroadcastManager, connection_id: str, request: Request) -> Connection:

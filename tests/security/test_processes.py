@@ -213,3 +213,17 @@ async def test_a_stream_that_waits_for_its_permission_is_disconnected_as_well(tm
         authorize.granted.set()
         await (await opening).to_end()
         await ann.close()
+
+
+async def test_a_page_that_is_left_is_no_news_for_other_processes(processes: list[Process]) -> None:
+    one, _ = processes
+    ann = await one.browser("ann")
+    stream = await ann.follow(await ann.grants())
+    before = one.sse.backend.cursor
+    goodbye = {"connection": connection_of(stream), "gone": "ab", "tab": "tab_00000001", "last": True}
+    headers = ["content-type: application/json"]
+    await ann.ask("/sse/presence", method="POST", body=json.dumps(goodbye).encode(), headers=headers)
+    await stream.to_end()
+    await one.sse.publish("todos", P("milk"))
+    assert one.sse.backend.cursor.sequence == before.sequence + 1
+    await ann.close()
