@@ -49,7 +49,8 @@ function randomStream(seed) {
   const below = chance(seed);
   const line = () =>
     Array.from({ length: below(5) }, () => WORDS[below(WORDS.length)]).join("") + ENDS[below(ENDS.length)];
-  const bytes = new TextEncoder().encode(Array.from({ length: 1 + below(30) }, line).join(""));
+  // The line at the end: the other parser looks at what follows a CR.
+  const bytes = new TextEncoder().encode(`${Array.from({ length: 1 + below(30) }, line).join("")}:\n`);
   const cuts = [0, below(bytes.length + 1), below(bytes.length + 1), bytes.length].sort((a, b) => a - b);
   return cuts.slice(1).map((end, index) => bytes.subarray(cuts[index], end));
 }
