@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 import uvicorn
@@ -148,10 +149,14 @@ async def fails() -> AsyncGenerator[str, None]:
     raise RuntimeError("the password is 1234")
 
 
+# What reads a response: closing it, which asyncio does when nobody has it any more, would close the connection.
+_readers: WeakKeyDictionary[httpx.Response, AsyncIterator[str]] = WeakKeyDictionary()
+
+
 async def lines(answer: httpx.Response, last: str) -> list[str]:
-    """Return the lines of a response up to `last`."""
+    """Return the lines of a response up to `last`; the next call goes on after it."""
     received = []
-    async for line in answer.aiter_lines():
+    async for line in _readers.setdefault(answer, answer.aiter_lines()):
         received.append(line)
         if line == last:
             return received
