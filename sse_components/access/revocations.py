@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import product
@@ -142,6 +143,11 @@ class Revocations:
             decided_at: the number of revocations when it was decided on.
         """
         return self.covers(principal, channels, decided_at)
+
+    def forget_numbers(self) -> None:
+        """Forget those whose number is known, because the numbers begin again."""
+        for key in [key for key, made in self._made.items() if made.order < math.inf]:
+            del self._made[key]
 
     def order_of(self, key: Key) -> float:
         """Return the number of a revocation; 0 if there is none."""

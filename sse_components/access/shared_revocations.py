@@ -46,8 +46,16 @@ class SharedRevocations:
     def __init__(self, backend: SharedBackend, keep: float) -> None:
         self.keep, self._backend = keep, backend
         self._here = Revocations(keep)
-        self._told = Revocations(keep)
+        self._numbered, self._epoch = Revocations(keep), ""
         self._puts: list[Future[Event]] = []
+
+    @property
+    def _told(self) -> Revocations:
+        """Those of all processes. In another log their numbers mean nothing, and grants of the last one are refused."""
+        if (epoch := self._backend.cursor.epoch) != self._epoch:
+            self._numbered.forget_numbers()
+            self._epoch = epoch
+        return self._numbered
 
     @property
     def order(self) -> int:

@@ -328,8 +328,9 @@ class RedisBackend(SharedBackend):
     async def _is_filled(self) -> bool:
         epoch, sequence, missing = await self._call()
         if epoch != self.log.epoch or not missing <= self.log.sequence <= sequence:
-            self._learn_all(await self._items(epoch))
+            items = await self._items(epoch)
             self._begin(Cursor(epoch, missing), missing)
+            self._learn_all(items)
         while self.log.sequence < sequence:
             begin = self.log.sequence
             entries = await self._client.xrange(self._keys[1], f"({begin}-0", "+", count=READ_ENTRIES)

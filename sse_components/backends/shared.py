@@ -280,6 +280,8 @@ class SharedBackend(ABC):
 
     def _begin(self, cursor: Cursor, missing: int) -> None:
         """Begin the copy again, because the store has another log now, or no longer has what comes next."""
+        if cursor.epoch != self.log.epoch:
+            self._state.clear()  # their sequences are those of another log; what the store still has is read again
         self.log.begin(cursor, missing=missing)
         self._listeners(NEW_LOG)
 

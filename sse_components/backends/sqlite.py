@@ -258,6 +258,8 @@ class Worker:
 
     def _learn(self, news: News, events: list[Event]) -> None:
         """Hand values that were kept before to the backend, in its event loop."""
+        if news.epoch != self._backend.log.epoch:
+            self._backend._begin(Cursor(news.epoch, news.after), news.after)
         kept = [state_event(Cursor(news.epoch, sequence), item) for sequence, item in news.items]
         self._backend._learn_all([*kept, *events])
 

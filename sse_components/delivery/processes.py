@@ -91,10 +91,10 @@ class Processes:
         heard = self._revocations.hear(event) if isinstance(self._revocations, SharedRevocations) else None
         if heard is None:
             return None
-        user, browser, channel, _ = heard
+        user, browser, channel, serial = heard
         selector = Selector(user, browser, None, channel)
         self._enforcement.end_revoked(selector)
-        return selector
+        return selector if serial is None else None  # a grant alone says nothing about who is in a room
 
     def _take_puts(self) -> list[Future[Event]]:
         return self._revocations.take_puts() if isinstance(self._revocations, SharedRevocations) else []

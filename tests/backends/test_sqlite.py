@@ -228,7 +228,7 @@ async def test_the_file_is_trimmed_by_age(path: Path, monkeypatch: pytest.Monkey
     one = SqliteBackend(path, EventLog(max_age=0.2))
     async with opened([one]):
         old = await append(one, "a", "x")
-        await asyncio.sleep(0.3)
+        await until(lambda: one.log.clock() > old.at + 0.2)
         new = await append(one, "a", "y")
         async with opened([other := SqliteBackend(path)]):
             assert ids(other.since(["a"], Cursor.parse(old.id))) == [new.id]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
+from sse_components.access.clock import steady
 from tests.support.live_app import run_live_app
+from tests.support.serving import until
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,8 @@ async def test_nobody_reads_what_was_published_before_the_invitation(way: str) -
         await live_app.sse.publish("todos", "today")
         start = f"{live_app.sse.backend.cursor.epoch}-0"
         if way == "renewed":
-            await asyncio.sleep(0.002)  # another moment, another grant
+            asked = steady()
+            await until(lambda: steady() > asked + 0.001)  # another moment, another grant
             (answer,) = await ann.renew([f"{grant}~{start}"])
             grant = answer["grant"]
         if way == "header":

@@ -20,14 +20,14 @@ from sse_components.backends.base import STATE_CHANNEL
 from sse_components.backends.shared import SharedBackend
 from tests.support.live_app import Browser, PendingAuthorization, connection_of, make_app
 from tests.support.running import running
-from tests.support.serving import until
-from tests.support.stores import STORES, Store
+from tests.support.serving import Stream, until
+from tests.support.stores import STORES, RedisServer, Store
 
 pytestmark = pytest.mark.anyio
 
 
 class Process:
-    """An application with a backend of its own, as each worker has it; and a browser that it serves."""
+    """An application with its own backend, as each worker has one."""
 
     def __init__(self, port: int, sse: Any) -> None:
         self.port, self.sse = port, sse
@@ -122,19 +122,66 @@ async def test_streams_of_another_process_are_disconnected(processes: list[Proce
     await ann.close()
 
 
+async def enter_room(browser: Browser) -> Stream:
+    """Follow the room `team`, and report a tab there."""
+    stream = await browser.follow(await browser.grants_of("/room"))
+    tab = {"id": "tab_00000001", "rooms": ["team"], "visible": True}
+    body = json.dumps({"connection": connection_of(stream), "tabs": [tab]}).encode()
+    await browser.ask("/sse/presence", method="POST", body=body, headers=["content-type: application/json"])
+    return stream
+
+
 async def test_members_of_a_room_leave_it_in_every_process(processes: list[Process]) -> None:
     one, other = processes
     ann = await other.browser("ann")
-    stream = await ann.follow(await ann.grants_of("/room"))
-    tab = {"id": "tab_00000001", "rooms": ["team"], "visible": True}
-    body = json.dumps({"connection": connection_of(stream), "tabs": [tab]}).encode()
-    await ann.ask("/sse/presence", method="POST", body=body, headers=["content-type: application/json"])
+    stream = await enter_room(ann)
     assert other.sse.here.tabs("team") == 1
     other.sse.presence.leave_after = 3_600  # of the tabs of a connection that has ended
     await one.sse.revoke(user="ann", channel="team")
     await stream.to_end()
     await until(lambda: other.sse.here.tabs("team") == 0)
     await ann.close()
+
+
+async def test_a_connection_that_is_revoked_takes_nobody_else_out_of_a_room(processes: list[Process]) -> None:
+    one, other = processes
+    ann, ben = await one.browser("ann"), await other.browser("ben")
+    hers, his = await ann.follow(await ann.grants()), await enter_room(ben)
+    assert other.sse.here.tabs("team") == 1
+    await one.sse.revoke(connection=connection_of(hers))
+    await hers.to_end()
+    await one.sse.publish("todos", P("milk"))
+    await until(lambda: other.sse.backend.cursor == one.sse.backend.cursor)
+    assert other.sse.here.tabs("team") == 1
+    assert not his.ended
+    await ann.close()
+    await ben.close()
+
+
+async def test_a_server_that_has_lost_its_data_locks_nobody_out(tmp_path: Path) -> None:
+    """Its sequence begins again: revocations from before have greater numbers than all that follow."""
+    async with RedisServer(tmp_path) as server, AsyncExitStack() as stack:
+        processes = []
+        for _ in range(2):
+            app, sse = make_app(backend=server.url)
+            processes.append(Process((await stack.enter_async_context(running(app))).port, sse))
+        one, other = processes
+        for _ in range(20):
+            await one.sse.publish("todos", P("bread"))
+        await one.sse.revoke(user="ann")
+        epoch = one.sse.backend.cursor.epoch
+        await server.kill(forget=True)
+        await server.start()
+        await until(lambda: epoch not in {process.sse.backend.cursor.epoch for process in processes}, 20)
+        for process, revoking in ((one, other), (other, other)):
+            ann = await process.browser("ann")
+            grants = await ann.grants()
+            stream = await ann.follow(grants)
+            await revoking.sse.revoke(user="ann")
+            await stream.to_end()
+            assert (await ann.refusal(grants))[1][0]["reason"] == "revoked"
+            await (await ann.follow(await ann.grants())).close()
+            await ann.close()
 
 
 async def test_a_revocation_that_cannot_be_stored_holds_here_and_raises(processes: list[Process]) -> None:
